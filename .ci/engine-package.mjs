@@ -1,10 +1,14 @@
 /**
- * The engine's own package, cut out of the build: what `dist/src/engine.js` reaches, and nothing else.
+ * The engine's own package, cut out of the build: what `dist/src/engine.js` reaches, and nothing
+ * else.
  *
- * It has no dependency, so that a page that wants tensors installs neither Dawn nor Vega nor HDF5. The whole package holds the
- * same files under `neuroformer-webgpu/engine`; a program takes one of the two, never both, or it has every class twice.
+ * It has no dependency, so that a page that wants tensors installs neither Dawn nor Vega nor HDF5.
+ * The whole package holds the same files under `neuroformer-webgpu/engine`; a program takes one of
+ * the two, never both, or it has every class twice.
  *
- *     npm run build && node .ci/engine-package.mjs     writes dist/engine-package, ready for npm pack or publish
+ *     npm run build && node .ci/engine-package.mjs
+ *
+ * writes dist/engine-package, ready for npm pack or publish.
  */
 
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,7 +19,10 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const build = join(root, 'dist/src');
 const out = join(root, 'dist/engine-package');
 
-/** Modules by another module's text: imports, exports, and the worker that `new URL('./worker.js', import.meta.url)` names. */
+/**
+ * Modules by another module's text: imports, exports, and the worker that
+ * `new URL('./worker.js', import.meta.url)` names.
+ */
 const SPECIFIER = /(?:\bfrom\s+|\bimport\s+|\bimport\(\s*|\bnew URL\(\s*)['"]([^'"]+)['"]/g;
 
 /** Every file that `entry` reaches, absolute. */

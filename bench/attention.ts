@@ -1,4 +1,7 @@
-/** `npm run bench -- attention`: attention from 512 to 65,536 keys at 100 queries, forward and backward. */
+/**
+ * `npm run bench -- attention`: attention from 512 to 65,536 keys at 100 queries, forward and
+ * backward.
+ */
 
 import { attention, type Engine, Tensor } from '../src/engine.js';
 import { createEngine } from '../src/node.js';

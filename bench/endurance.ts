@@ -1,4 +1,7 @@
-/** `npm run bench -- endurance`: whether the CPU device leaks memory, over many devices and many updates. */
+/**
+ * `npm run bench -- endurance`: whether the CPU device leaks memory, over many devices and many
+ * updates.
+ */
 
 import { requestCpuDevice, Tensor } from '../src/engine.js';
 import { createEngine } from '../src/node.js';

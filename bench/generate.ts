@@ -1,4 +1,7 @@
-/** `npm run bench -- generate`: the time per token with cached keys and values, against running the complete model. */
+/**
+ * `npm run bench -- generate`: the time per token with cached keys and values, against running the
+ * complete model.
+ */
 
 import { type Engine, ParameterStore } from '../src/engine.js';
 import { Sampler } from '../src/generate/sampler.js';
@@ -13,7 +16,10 @@ const TRIALS = 20;
 const BLOCK = 100;
 const ROUNDS = 5;
 
-/** Draws windows of 300 neurons from an untrained model. It rarely draws EOS, so that the windows are almost full. */
+/**
+ * Draws windows of 300 neurons from an untrained model. It rarely draws EOS, so that the windows
+ * are almost full.
+ */
 export async function benchGenerate(engine: Engine): Promise<void> {
   const network = simulateHub({ neurons: 300, seconds: 10 });
   const recording = createRecording({ spikes: { times: network.spikes }, duration: 10 });

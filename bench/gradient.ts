@@ -9,7 +9,10 @@ import {
   Tensor,
 } from '../src/engine.js';
 
-/** Runs an operation and its backward pass with `dy` as the gradient of its output; `dy` does not change. */
+/**
+ * Runs an operation and its backward pass with `dy` as the gradient of its output; `dy` does not
+ * change.
+ */
 export function withGradient(engine: Engine, dy: Tensor, run: () => Tensor): void {
   differentiate(engine, () => {
     const y = run();

@@ -1,4 +1,7 @@
-/** `npm run bench -- kernels`: each family of kernels against the float64 reference on the CPU, in one run. */
+/**
+ * `npm run bench -- kernels`: each family of kernels against the float64 reference on the CPU, in
+ * one run.
+ */
 
 import {
   AdamW,
@@ -244,7 +247,10 @@ export const KERNEL_CASES: readonly KernelCase[] = [
 ];
 
 const ROUNDS = 5;
-/** Short work is repeated within one submit until it takes about this long, so that the submit's cost is negligible. */
+/**
+ * Short work is repeated within one submit until it takes about this long, so that the submit's
+ * cost is negligible.
+ */
 const SUBMIT_MILLISECONDS = 20;
 const MAX_REPEATS = 200;
 

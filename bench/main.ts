@@ -1,10 +1,11 @@
 /**
- * The benchmarks: `npm run bench`, or `npm run bench -- NAME`, with NAME one of kernels, step, attention, generate,
- * peers [PART], threads, endurance, parity [DIR], ridge [DIR].
+ * The benchmarks: `npm run bench`, or `npm run bench -- NAME`, with NAME one of kernels, step,
+ * attention, generate, peers [PART], threads, endurance, parity [DIR], ridge [DIR].
  *
- * Each prints its adapter, sizes, repeats, medians with their range, and a ratio to a CPU measurement of the same run.
- * Two measure no time. `parity` compares the model with the original's numbers, and exits with 1 if one is outside its
- * tolerance. `ridge` prints the scores of the linear decoder on the recordings of this repository.
+ * Each prints its adapter, sizes, repeats, medians with their range, and a ratio to a CPU
+ * measurement of the same run. Two measure no time. `parity` compares the model with the original's
+ * numbers, and exits with 1 if one is outside its tolerance. `ridge` prints the scores of the
+ * linear decoder on the recordings of this repository.
  */
 
 import type { Engine } from '../src/engine.js';

@@ -39,7 +39,10 @@ export async function timed(work: () => unknown): Promise<number> {
 /** Something to time. Each call runs it and returns the milliseconds of one run. */
 export type Contender = () => Promise<number> | number;
 
-/** Times contenders in turn, so that drift of the machine affects all of them. The first round is not counted. */
+/**
+ * Times contenders in turn, so that drift of the machine affects all of them. The first round is
+ * not counted.
+ */
 export async function race(contenders: readonly Contender[], rounds: number): Promise<Timing[]> {
   const times = contenders.map((): number[] => []);
   for (let round = 0; round <= rounds; round++) {
@@ -94,7 +97,10 @@ const PEAKS: readonly (readonly [RegExp, Peak])[] = [
   [/RTX 3090/, { gflops: 35_600, gbytes: 936 }],
 ];
 
-/** The peak of the adapter: that of NEUROFORMER_PEAK=GFLOPS,GBS, or of the list above; undefined for others. */
+/**
+ * The peak of the adapter: that of NEUROFORMER_PEAK=GFLOPS,GBS, or of the list above; undefined for
+ * others.
+ */
 export function adapterPeak(engine: Engine): Peak | undefined {
   const values = process.env.NEUROFORMER_PEAK?.split(',').map(Number);
   if (values?.length === 2 && values.every((n) => n > 0))
@@ -103,7 +109,10 @@ export function adapterPeak(engine: Engine): Peak | undefined {
   return PEAKS.find(([name]) => name.test(engine.facts.description))?.[1];
 }
 
-/** The larger of a kernel's shares of the two peaks, with the peak that bounds it; empty without a peak. */
+/**
+ * The larger of a kernel's shares of the two peaks, with the peak that bounds it; empty without a
+ * peak.
+ */
 export function shareOfPeak(peak: Peak | undefined, gflops: number, gbytes: number): string {
   if (!peak) return '';
   const [compute, memory] = [gflops / peak.gflops, gbytes / peak.gbytes];

@@ -1,4 +1,7 @@
-/** `npm run bench -- ridge`: ridge regression on the recordings and windows of published reference figures. */
+/**
+ * `npm run bench -- ridge`: ridge regression on the recordings and windows of published reference
+ * figures.
+ */
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,7 +21,9 @@ import type { WindowRef } from '../src/recording/windows.js';
 import { parseTrainSettings } from '../src/train/settings.js';
 import { prepareTrainingData } from '../src/train/training-data.js';
 
-/** The folder with the descriptions of the recordings. The user downloads the data files into it. */
+/**
+ * The folder with the descriptions of the recordings. The user downloads the data files into it.
+ */
 const RECORDINGS = 'bench/recordings';
 
 interface Case {
@@ -39,8 +44,8 @@ const CASES: readonly Case[] = [
 ];
 
 /**
- * Fits ridge regressions to every recording below `root` and prints their scores on the last fifth: once with all
- * windows, and once only with windows whose history is inside the recording.
+ * Fits ridge regressions to every recording below `root` and prints their scores on the last fifth:
+ * once with all windows, and once only with windows whose history is inside the recording.
  *
  * @throws Error where no data file exists.
  */
@@ -84,7 +89,8 @@ async function showRidges(root: string, { folder, bin, histories, recent }: Case
 }
 
 /**
- * The ridge regressions among the linear baselines. Stops after the last of them, so that the others are not fitted.
+ * The ridge regressions among the linear baselines. Stops after the last of them, so that the
+ * others are not fitted.
  */
 function fitRidges(inputs: BaselineInputs): BaselineResult[] {
   const ridges: BaselineResult[] = [];

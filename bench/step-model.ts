@@ -1,8 +1,10 @@
 /**
- * The training step of the benchmarks: a small transformer in the shape of Neuroformer, on the engine.
+ * The training step of the benchmarks: a small transformer in the shape of Neuroformer, on the
+ * engine.
  *
- * Current tokens attend to a past window, then to video features, then causally to themselves. Two heads predict the
- * next token and its time. The float64 reference in step-reference.ts computes the same step.
+ * Current tokens attend to a past window, then to video features, then causally to themselves. Two
+ * heads predict the next token and its time. The float64 reference in step-reference.ts computes
+ * the same step.
  */
 
 import {
@@ -225,17 +227,21 @@ export class StepTrainer {
   }
 }
 
-/** The floating-point operations of one step's matrix products and attention, forward and backward. */
+/**
+ * The floating-point operations of one step's matrix products and attention, forward and backward.
+ */
 export function stepFlops(s: StepSizes): number {
   const rows = s.batch * s.queries;
   const linear = (m: number, k: number, n: number) => 6 * m * k * n;
-  // The forward pass has two products. Both backward kernels recompute the scores: 2 + 3 + 4 products.
+  // The forward pass has two products. Both backward kernels recompute the scores: 2 + 3 + 4
+  // products.
   const attention = (keys: number) => 18 * s.batch * s.queries * keys * s.width;
   const block = (keys: number, causal: boolean) =>
     linear(rows, s.width, 2 * s.width + 8 * s.width) +
     linear(s.batch * keys, s.width, 2 * s.width) +
     attention(keys) / (causal ? 2 : 1);
-  // The video is an input, so that its gradient, a third of the work of its keys and values, is not computed.
+  // The video is an input, so that its gradient, a third of the work of its keys and values, is not
+  // computed.
   const skipped = linear(s.batch * s.video, s.width, 2 * s.width) / 3;
   const blocks =
     s.blocks * (block(s.past, false) + block(s.video, false) - skipped + block(s.queries, true));

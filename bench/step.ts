@@ -1,4 +1,6 @@
-/** `npm run bench -- step`: a replayed training step of a transformer against the float64 reference. */
+/**
+ * `npm run bench -- step`: a replayed training step of a transformer against the float64 reference.
+ */
 
 import { type Engine, profileTable } from '../src/engine.js';
 import { adapterPeak, formatNumber, formatTiming, onCpu, race, summarizeTimes } from './measure.js';

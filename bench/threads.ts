@@ -1,6 +1,7 @@
 /**
- * `npm run bench -- threads`: a training step on the CPU device alone, beside busy processes, with a delayed thread,
- * and in new processes. A step should not take much longer because other processes compute.
+ * `npm run bench -- threads`: a training step on the CPU device alone, beside busy processes, with
+ * a delayed thread, and in new processes. A step should not take much longer because other
+ * processes compute.
  */
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';

@@ -9,11 +9,17 @@ import type { EngineOptions } from './gpu/options.js';
 
 /** How `createEngine` chooses and sets up a device. */
 export interface CreateEngineOptions extends EngineOptions {
-  /** 'gpu' requires a GPU, 'cpu' uses the CPU device. Default: 'auto', a GPU if there is one, else the CPU device. */
+  /**
+   * 'gpu' requires a GPU, 'cpu' uses the CPU device. Default: 'auto', a GPU if there is one, else
+   * the CPU device.
+   */
   adapter?: 'auto' | 'gpu' | 'cpu';
   /** Threads of the CPU device, 1 to 64. Default: as many as the processor runs at once. */
   threads?: number;
-  /** Further options of the CPU device: whether it checks every index, and how its workers are started. */
+  /**
+   * Further options of the CPU device: whether it checks every index, and how its workers are
+   * started.
+   */
   cpu?: Pick<CpuDeviceOptions, 'checked' | 'worker'>;
 }
 
@@ -22,7 +28,8 @@ export interface CreateEngineOptions extends EngineOptions {
  *
  * Falling back to the CPU device is reported through `log`, or as a warning on the console.
  *
- * @throws UnsupportedError where `adapter` is 'gpu' and there is none, or the device lacks what the kernels need.
+ * @throws UnsupportedError where `adapter` is 'gpu' and there is none, or the device lacks what the
+ *   kernels need.
  */
 export async function createEngine(options: CreateEngineOptions = {}): Promise<Engine> {
   const { adapter = 'auto', threads, cpu, ...engineOptions } = options;

@@ -1,6 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
-/** Tensors, operations and layers on a WebGPU device: the engine alone, in browsers and in Node, with no dependency. */
+/**
+ * Tensors, operations and layers on a WebGPU device: the engine alone, in browsers and in Node,
+ * with no dependency.
+ */
 
 export {
   type CpuDeviceOptions,

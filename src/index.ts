@@ -1,8 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 /**
- * Neuroformer: from recordings to trained models, generated spikes, decoded behavior, connectivity and reports, in browsers
- * and in Node. Tensors and operations alone are in `./engine`; files on disk and Dawn in `./node`.
+ * Neuroformer: from recordings to trained models, generated spikes, decoded behavior, connectivity
+ * and reports, in browsers and in Node. Tensors and operations alone are in `./engine`; files on
+ * disk and Dawn in `./node`.
  */
 
 export { type CreateEngineOptions, createEngine } from './create-engine.js';

@@ -1,6 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
-/** The public API in Node: everything of the browser-safe entry, with files on disk and devices through Dawn. */
+/**
+ * The public API in Node: everything of the browser-safe entry, with files on disk and devices
+ * through Dawn.
+ */
 
 export * from './index.js';
 export { readConfigFile } from './node/config-file.js';

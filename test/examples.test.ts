@@ -1,4 +1,6 @@
-/** The programs under src/examples, run as a reader would run them: in Node, and bundled in a page. */
+/**
+ * The programs under src/examples, run as a reader would run them: in Node, and bundled in a page.
+ */
 
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';

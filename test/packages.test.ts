@@ -1,4 +1,7 @@
-/** The packages as they are published, installed in empty folders: their examples run, their types check. */
+/**
+ * The packages as they are published, installed in empty folders: their examples run, their types
+ * check.
+ */
 
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -161,7 +164,8 @@ describe.runIf(THOROUGH)('the whole package', () => {
     'has types that check in its user’s programs, for all three entries',
     async () => {
       // Not borrowed-device: its own WebGPU calls need @webgpu/types, which repeats what lib.dom
-      // declares, so that such a program cannot be checked without skipLibCheck, whatever it imports.
+      // declares, so that such a program cannot be checked without skipLibCheck, whatever it
+      // imports.
       for (const name of ['train-in-node', 'train-in-page-worker', 'own-op'])
         await checkTypes(folder, readFileSync(join(root, `src/examples/${name}.ts`), 'utf8'));
     },

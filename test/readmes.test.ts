@@ -1,4 +1,7 @@
-/** The READMEs of the project and of its rooms: their examples run, their options exist, their links lead somewhere. */
+/**
+ * The READMEs of the project and of its rooms: their examples run, their options exist, their links
+ * lead somewhere.
+ */
 
 import { execFile } from 'node:child_process';
 import {

@@ -3,8 +3,9 @@ import { buildSync } from 'esbuild';
 import { defineConfig, type Plugin } from 'vitest/config';
 
 /**
- * Tests run the TypeScript sources, and a worker thread can load none: what `new Worker(new URL('./x.js', ...))` starts
- * is bundled to a file of its own, from the sources as they are now.
+ * Tests run the TypeScript sources, and a worker thread can load none: what
+ * `new Worker(new URL('./x.js', ...))` starts is bundled to a file of its own, from the sources as
+ * they are now.
  */
 function workersFromSources(): Plugin {
   const cache = new Map<string, string>();
@@ -49,7 +50,8 @@ export default defineConfig({
     root: new URL('..', import.meta.url).pathname,
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/helpers/setup.ts'],
-    // The device under test uses every core itself: two files at a time keep it busy while one compiles.
+    // The device under test uses every core itself: two files at a time keep it busy while one
+    // compiles.
     pool: 'forks',
     maxWorkers: 2,
     isolate: false,

@@ -1,4 +1,7 @@
-/** Compares one case of the golden reference, within the tolerances of test/fixtures/golden/README.md. */
+/**
+ * Compares one case of the golden reference, within the tolerances of
+ * test/fixtures/golden/README.md.
+ */
 
 import { join } from 'node:path';
 import type { Engine } from '../../src/engine.js';
@@ -139,7 +142,10 @@ function largest(values: ArrayLike<number>): number {
   return Array.from(values).reduce((maximum, value) => Math.max(maximum, Math.abs(value)), 0);
 }
 
-/** Compares losses, gradient norms and final parameters of five AdamW steps, which replay one recorded step. */
+/**
+ * Compares losses, gradient norms and final parameters of five AdamW steps, which replay one
+ * recorded step.
+ */
 export async function checkSteps(golden: GoldenCase, tally: Tally): Promise<void> {
   const training = readJson<Training>(golden.folder, 'train');
   checkDecay(golden, training, tally);

@@ -1,11 +1,17 @@
-/** Compares top-k, top-p and temperature with filtering.json, by the frequencies of the sampler's draws. */
+/**
+ * Compares top-k, top-p and temperature with filtering.json, by the frequencies of the sampler's
+ * draws.
+ */
 
 import { type Engine, RandomState, sample, Tensor } from '../../src/engine.js';
 import type { Tally } from './tally.js';
 
 /** The contents of filtering.json. */
 export interface FilteringExamples {
-  /** Logits with the options of a draw, the classes that the original keeps, and their probabilities. */
+  /**
+   * Logits with the options of a draw, the classes that the original keeps, and their
+   * probabilities.
+   */
   rows: {
     top_k: number;
     top_p: number;
@@ -14,12 +20,17 @@ export interface FilteringExamples {
     kept: boolean[];
     probabilities: number[];
   }[];
-  /** Two rows in one call, in which the original removes from both rows what it removes from either. */
+  /**
+   * Two rows in one call, in which the original removes from both rows what it removes from either.
+   */
   two_rows_at_once: { top_p: number; logits: number[][]; kept: boolean[][] };
 }
 
 const DRAWS = 5_000;
-/** A temperature so high that the kept classes are almost equally likely, so that DRAWS draws include each of them. */
+/**
+ * A temperature so high that the kept classes are almost equally likely, so that DRAWS draws
+ * include each of them.
+ */
 const HIGH_TEMPERATURE = 1e6;
 
 /** Compares which classes are drawn, and their frequencies. */

@@ -115,7 +115,10 @@ export class GoldenGeneration {
     this.#checkReturned(name, generated, mode, tally);
   }
 
-  /** Whether the original uses its generated past for window n: after enough windows are drawn (quirk 12). */
+  /**
+   * Whether the original uses its generated past for window n: after enough windows are drawn
+   * (quirk 12).
+   */
   #replacesPast(n: number): boolean {
     const { current, past } = this.#windows.settings;
     return n > past / current;
@@ -163,7 +166,10 @@ export class GoldenGeneration {
   }
 }
 
-/** The past sorted by descending time token, so that padding comes first; equal times keep their order. */
+/**
+ * The past sorted by descending time token, so that padding comes first; equal times keep their
+ * order.
+ */
 function withReorderedPast(window: Window): Window {
   const { past } = window;
   const order = Array.from(past.times.keys()).sort((p, q) => past.times[q]! - past.times[p]!);

@@ -54,7 +54,9 @@ interface Variable {
   resolution?: number;
 }
 
-/** Windows of a small recording, with the inputs x and targets y that the original makes of them. */
+/**
+ * Windows of a small recording, with the inputs x and targets y that the original makes of them.
+ */
 export interface WindowingExample {
   what: string;
   settings: WindowVocabulary & {
@@ -149,7 +151,9 @@ export function exampleSettings({ settings: s }: WindowingExample): WindowSettin
   };
 }
 
-/** A trial of an example. Recordings with spikes per trial have one video for every twenty trials. */
+/**
+ * A trial of an example. Recordings with spikes per trial have one video for every twenty trials.
+ */
 function exampleTrial({ settings, data }: WindowingExample, id: number): Trial {
   const perTrial = !Array.isArray(data.spikes);
   const counts = perTrial

@@ -21,7 +21,9 @@ interface CaseConfig {
   vocab: Record<'id' | 'dt', { size: number; PAD: number }> & Record<string, { size: number }>;
 }
 
-/** Reads a safetensors file of a case, compressed by Brotli or not; undefined if it does not exist. */
+/**
+ * Reads a safetensors file of a case, compressed by Brotli or not; undefined if it does not exist.
+ */
 export function readTensors(folder: string, name: string): Tensors | undefined {
   const path = join(folder, `${name}.safetensors`);
   if (existsSync(path)) return decodeSafetensors(readFileSync(path)).tensors;

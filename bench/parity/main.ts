@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- parity`: runs every case in a folder of the golden reference's format, and prints the worst
- * errors.
+ * `npm run bench -- parity`: runs every case in a folder of the golden reference's format, and
+ * prints the worst errors.
  */
 
 import { existsSync, readdirSync } from 'node:fs';

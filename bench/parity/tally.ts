@@ -66,7 +66,10 @@ const formatError = (error: number) =>
   Number.isFinite(error) ? error.toExponential(1) : 'differs';
 const formatShare = (share: number) => `${(100 * share).toFixed(share < 0.01 ? 2 : 0)} %`;
 
-/** A table with a row for each finding: case and kind, number compared, worst error, share of the tolerance, where. */
+/**
+ * A table with a row for each finding: case and kind, number compared, worst error, share of the
+ * tolerance, where.
+ */
 export function findingTable(rows: readonly (Finding & { case: string })[]): string {
   if (rows.length === 0) return '';
   const cells = rows.map(({ case: name, what, compared, error, share }) => [

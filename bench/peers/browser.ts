@@ -1,4 +1,7 @@
-/** What libraries for browsers need and Node lacks: WebGPU, and in Node 20 two parts of the language. */
+/**
+ * What libraries for browsers need and Node lacks: WebGPU, and in Node 20 two parts of the
+ * language.
+ */
 
 import { globals } from 'webgpu';
 import { isSoftware } from '../../src/gpu/device.js';
@@ -9,8 +12,8 @@ export interface PageGpu {
   readonly choice: AdapterChoice;
   readonly description: string;
   /**
-   * Waits for a promise of Dawn, which polls on this thread. If the adapter computes on the same cores, it sleeps
-   * between polls, as our engine does.
+   * Waits for a promise of Dawn, which polls on this thread. If the adapter computes on the same
+   * cores, it sleeps between polls, as our engine does.
    */
   wait(done: Promise<unknown>): Promise<void>;
 }

@@ -1,8 +1,8 @@
 /**
  * jax-js on its WebAssembly or WebGPU backend, with the complete step under `jit`.
  *
- * Its functions consume their arguments; `x.ref` is for one more use of x. Embeddings are products with one-hot rows,
- * because the gradient of its `take` does not compile in 0.1.25.
+ * Its functions consume their arguments; `x.ref` is for one more use of x. Embeddings are products
+ * with one-hot rows, because the gradient of its `take` does not compile in 0.1.25.
  */
 
 import { timed } from '../measure.js';
@@ -258,7 +258,8 @@ class JaxLibrary {
     );
     const shapes = operandShapes(product);
     const [a, b] = [this.array(product.a, shapes[0]), this.array(product.b, shapes[1])];
-    // The library never computes a result that is disposed before it is read, so all results are kept.
+    // The library never computes a result that is disposed before it is read, so all results are
+    // kept.
     let results: JaxArray[] = [];
     const disposeResults = () => {
       for (const array of results) array.dispose();

@@ -1,10 +1,11 @@
 /**
- * `npm run bench -- peers`, or `peers step | tiny | products | kernels`: this library and others, in one process.
+ * `npm run bench -- peers`, or `peers step | tiny | products | kernels`: this library and others,
+ * in one process.
  *
- * jax-js and TensorFlow.js run on WebAssembly and on WebGPU. Without a GPU only jax-js runs on WebGPU, by SwiftShader,
- * where a step of TensorFlow.js takes too long. PyTorch runs if a Python with it exists (NEUROFORMER_PYTHON). All run
- * the same step from the same initial values, in turn, after their losses were compared with those of a float64
- * reference.
+ * jax-js and TensorFlow.js run on WebAssembly and on WebGPU. Without a GPU only jax-js runs on
+ * WebGPU, by SwiftShader, where a step of TensorFlow.js takes too long. PyTorch runs if a Python
+ * with it exists (NEUROFORMER_PYTHON). All run the same step from the same initial values, in turn,
+ * after their losses were compared with those of a float64 reference.
  */
 
 import { execFileSync } from 'node:child_process';

@@ -26,7 +26,8 @@ export async function openOurs(adapter: AdapterChoice, threads?: number): Promis
     engine,
     name: 'this library',
     on: adapter === 'cpu' ? onThreads(threads!) : shortName(engine.facts.description),
-    // The setup's initial values are those of the model's default seed, so that they need not be loaded.
+    // The setup's initial values are those of the model's default seed, so that they need not be
+    // loaded.
     trainer: async ({ sizes, batch }) => new StepTrainer(engine, sizes, batch),
     multiplier: async (product) => multiplier(engine, product),
     close: () => engine.dispose(),

@@ -118,7 +118,10 @@ function draw(engine: Engine, shape: number[], requiresGrad = false): Tensor {
   return Tensor.from(engine, values, shape, { requiresGrad });
 }
 
-/** Prints the time of every case on each engine, and the ratio of the last engine's time to the first's. */
+/**
+ * Prints the time of every case on each engine, and the ratio of the last engine's time to the
+ * first's.
+ */
 export async function raceOwnKernels(
   engines: readonly { readonly on: string; readonly engine: Engine }[],
 ): Promise<void> {

@@ -6,7 +6,9 @@ import type { StepBatch, StepSizes } from '../step-model.js';
 export interface StepSetup {
   readonly sizes: StepSizes;
   readonly batch: StepBatch;
-  /** The initial values, with the names of step-model.ts. Weights of linear layers are [out, in]. */
+  /**
+   * The initial values, with the names of step-model.ts. Weights of linear layers are [out, in].
+   */
   readonly parameters: ReadonlyMap<string, Values>;
 }
 
@@ -25,12 +27,18 @@ export interface Trainer {
   dispose(): void | Promise<void>;
 }
 
-/** The three products of a linear layer: nt for y = x W^T, nn for the gradient of x, tn for that of W. */
+/**
+ * The three products of a linear layer: nt for y = x W^T, nn for the gradient of x, tn for that of
+ * W.
+ */
 export const FORMS = ['nt', 'nn', 'tn'] as const;
 /** One of the forms. */
 export type Form = (typeof FORMS)[number];
 
-/** A product out [M, N]: nt of a [M, K] and b [N, K], nn of a [M, K] and b [K, N], tn of a [K, M] and b [K, N]. */
+/**
+ * A product out [M, N]: nt of a [M, K] and b [N, K], nn of a [M, K] and b [K, N], tn of a [K, M]
+ * and b [K, N].
+ */
 export interface Product {
   readonly form: Form;
   readonly M: number;
@@ -42,7 +50,9 @@ export interface Product {
 
 /** A product in one library. */
 export interface Multiplier {
-  /** Computes the product `repeats` times and waits for the last; returns the milliseconds of one. */
+  /**
+   * Computes the product `repeats` times and waits for the last; returns the milliseconds of one.
+   */
   run(repeats: number): Promise<number>;
   /** The last product, [M, N]. */
   result(): Promise<Float32Array>;
@@ -79,7 +89,10 @@ export function stepBlocks({ blocks }: StepSizes) {
   );
 }
 
-/** The initial values with the weights of linear layers as [in, out], for libraries with that layout. */
+/**
+ * The initial values with the weights of linear layers as [in, out], for libraries with that
+ * layout.
+ */
 export function withWeightsInOut({ parameters }: StepSetup): [string, Values][] {
   const isLinear = (name: string) => name.endsWith('.weight') && !/^tok_emb|\.ln/.test(name);
   return [...parameters].map(([name, values]) => [

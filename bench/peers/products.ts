@@ -19,7 +19,8 @@ const CHECKED_ELEMENTS = 200;
 const TOLERANCE = 1e-5;
 
 /**
- * Multiplies with each library. Prints GFLOP/s, and the share of the rate of a loop in registers on as many threads.
+ * Multiplies with each library. Prints GFLOP/s, and the share of the rate of a loop in registers on
+ * as many threads.
  */
 export async function raceProducts(peers: readonly Peer[], threads: number): Promise<void> {
   const multiplyingPeers = peers.filter((peer) => peer.multiplier);

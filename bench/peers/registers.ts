@@ -1,10 +1,11 @@
 /**
- * The peak rate of the CPU device's instructions: a loop of multiplications and additions in registers.
+ * The peak rate of the CPU device's instructions: a loop of multiplications and additions in
+ * registers.
  *
- * WebAssembly has no fused multiply-add that rounds the same everywhere, so that each multiply-add takes two
- * instructions of four lanes. Each chain of operations waits for its last result, so that several chains are needed
- * to keep a core's units busy. 13 chains, the factor and the term fit into the 16 registers of x64; one more chain is
- * slower by a third.
+ * WebAssembly has no fused multiply-add that rounds the same everywhere, so that each multiply-add
+ * takes two instructions of four lanes. Each chain of operations waits for its last result, so that
+ * several chains are needed to keep a core's units busy. 13 chains, the factor and the term fit
+ * into the 16 registers of x64; one more chain is slower by a third.
  */
 
 import { requestCpuDevice } from '../../src/engine.js';
@@ -12,7 +13,10 @@ import { timed } from '../measure.js';
 
 const CHAINS = 13;
 const ITERATIONS = 1 << 20;
-/** Operations of one workgroup: a multiplication and an addition of four lanes for each chain and iteration. */
+/**
+ * Operations of one workgroup: a multiplication and an addition of four lanes for each chain and
+ * iteration.
+ */
 const FLOP = 8 * CHAINS * ITERATIONS;
 const GROUPS_PER_THREAD = 4;
 

@@ -8,13 +8,22 @@ import type { Ours } from './ours.js';
 import type { Peer, StepSetup, Trainer } from './peer.js';
 
 const CHECKED_STEPS = 3;
-/** The maximum difference of a library's losses from those in float64, as a share of the largest loss. */
+/**
+ * The maximum difference of a library's losses from those in float64, as a share of the largest
+ * loss.
+ */
 const TOLERANCE = 1e-5;
 const ROUNDS = 5;
-/** The minimum length of a library's turn in a round, so that the clock's resolution does not matter. */
+/**
+ * The minimum length of a library's turn in a round, so that the clock's resolution does not
+ * matter.
+ */
 const ROUND_MILLISECONDS = 150;
 const MAX_STEPS = 200;
-/** Libraries with longer steps take part in only SLOW_ROUNDS rounds, the first of which is not counted. */
+/**
+ * Libraries with longer steps take part in only SLOW_ROUNDS rounds, the first of which is not
+ * counted.
+ */
 const SLOW_MILLISECONDS = 3000;
 const SLOW_ROUNDS = 2;
 const BATCH_SEED = 3;
@@ -22,7 +31,10 @@ const BATCH_SEED = 3;
 interface Entrant {
   readonly peer: Peer;
   readonly trainer: Trainer;
-  /** The maximum difference of the first losses from those in float64, as a share of the largest loss. */
+  /**
+   * The maximum difference of the first losses from those in float64, as a share of the largest
+   * loss.
+   */
   readonly error: number;
   /** Steps per round. */
   readonly steps: number;

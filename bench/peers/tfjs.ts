@@ -1,8 +1,9 @@
 /**
  * TensorFlow.js on its WebAssembly or WebGPU backend: eager, each step inside one `tidy`.
  *
- * Its Adam has no decay and no clipping, so that the step clips the gradients and decays the weights before it.
- * Embeddings are products with one-hot rows, because the WebAssembly backend lacks the gradient of `gather`.
+ * Its Adam has no decay and no clipping, so that the step clips the gradients and decays the
+ * weights before it. Embeddings are products with one-hot rows, because the WebAssembly backend
+ * lacks the gradient of `gather`.
  */
 
 import { timed } from '../measure.js';

@@ -1,6 +1,6 @@
 /**
- * Decodes a variable from spike counts by Bayes' rule, assuming Poisson spikes at the rates of tuning curves (Zhang et al.
- * 1998).
+ * Decodes a variable from spike counts by Bayes' rule, assuming Poisson spikes at the rates of
+ * tuning curves (Zhang et al. 1998).
  */
 
 import { cosineAndSine, meanDirection, wrapToTurn } from '../math/angles.js';
@@ -9,30 +9,46 @@ import { rowsBetween, type SparseRows } from './regression.js';
 
 /** Spike counts of each neuron in a window that ends at each row's time. */
 export interface WindowCounts {
-  /** Length of the window: one for all rows, or one per row [rows], since the first rows of a trial have less past. */
+  /**
+   * Length of the window: one for all rows, or one per row [rows], since the first rows of a trial
+   * have less past.
+   */
   readonly seconds: number | Float64Array;
   /** [rows x neurons] */
   readonly counts: SparseRows;
 }
 
-/** How tuning curves are estimated. Bins cover the range of the fitted values or, for an angle, a full turn. */
+/**
+ * How tuning curves are estimated. Bins cover the range of the fitted values or, for an angle, a
+ * full turn.
+ */
 export interface BayesSetting {
   /** For angles: a full turn, in their unit. */
   readonly period?: number;
   /** Bins of the variable. */
   readonly bins: number;
-  /** Standard deviation, in bins, of the Gaussian that smooths spikes and time in each bin; 0 for none. */
+  /**
+   * Standard deviation, in bins, of the Gaussian that smooths spikes and time in each bin; 0 for
+   * none.
+   */
   readonly smoothing: number;
-  /** The lowest rate of a neuron, Hz. It makes a spike where the neuron had none unlikely, but possible. Default 0.01. */
+  /**
+   * The lowest rate of a neuron, Hz. It makes a spike where the neuron had none unlikely, but
+   * possible. Default 0.01.
+   */
   readonly floor?: number;
-  /** The prior: proportional to the time spent in each bin (the default), or flat over the bins that were visited. */
+  /**
+   * The prior: proportional to the time spent in each bin (the default), or flat over the bins that
+   * were visited.
+   */
   readonly prior?: 'occupancy' | 'flat';
 }
 
 /**
  * Tuning curves of one variable, and the posterior that they imply.
  *
- * log P(bin | counts) = log prior + sum over neurons of count x log rate - window x sum of rates, up to a constant.
+ * log P(bin | counts) = log prior + sum over neurons of count x log rate - window x sum of rates,
+ * up to a constant.
  */
 export class BayesDecoder {
   /** The center of each bin, in the variable's unit: [bins]. */
@@ -85,8 +101,9 @@ export class BayesDecoder {
   }
 
   /**
-   * The decoded value of the variable at every row: [rows]. It is either the mean of the posterior (for an angle the mean
-   * direction, from 0 up to a full turn) or the center of the most likely bin.
+   * The decoded value of the variable at every row: [rows]. It is either the mean of the posterior
+   * (for an angle the mean direction, from 0 up to a full turn) or the center of the most likely
+   * bin.
    */
   decode(window: WindowCounts, how: 'mean' | 'maximum' = 'mean'): Float64Array {
     const bins = this.centers.length;
@@ -108,11 +125,12 @@ export class BayesDecoder {
 }
 
 /**
- * Fits tuning curves: each neuron's spikes in a bin of the variable, divided by the time spent there, both smoothed.
+ * Fits tuning curves: each neuron's spikes in a bin of the variable, divided by the time spent
+ * there, both smoothed.
  *
- * @param tuning counts from which rates are estimated. Counts in one short bin give the rate at a value of the variable
- *     (Zhang et al. 1998). Counts in the window that will be decoded give the rate over the seconds before a value, and so
- *     account for the delay of the spikes.
+ * @param tuning counts from which rates are estimated. Counts in one short bin give the rate at a
+ *   value of the variable (Zhang et al. 1998). Counts in the window that will be decoded give the
+ *   rate over the seconds before a value, and so account for the delay of the spikes.
  * @param values of the variable, [rows]
  * @throws Error where the rows do not match, a value is not finite, or the setting is out of range
  */
@@ -163,7 +181,10 @@ export interface BayesCandidates {
   readonly floor?: number;
   /** As in `BayesSetting`. */
   readonly prior?: 'occupancy' | 'flat';
-  /** Counts from which rates are estimated, the same for all windows. Default: the counts of each window itself. */
+  /**
+   * Counts from which rates are estimated, the same for all windows. Default: the counts of each
+   * window itself.
+   */
   readonly tuning?: WindowCounts;
   /** The last share of the rows is held out to choose on. Default 0.2. */
   readonly share?: number;
@@ -179,17 +200,20 @@ export interface BayesFit {
   readonly window: number;
   /** The chosen bins and smoothing. */
   readonly setting: BayesSetting;
-  /** Error on the held-out rows: mean squared error of a number, mean 1 - cos(error) of an angle. */
+  /**
+   * Error on the held-out rows: mean squared error of a number, mean 1 - cos(error) of an angle.
+   */
   readonly error: number;
 }
 
 /**
- * Tries all windows, bins and smoothings, selects those with the least error on the last rows, and fits all rows with
- * them. Give it training rows only: test rows must not take part in the choice.
+ * Tries all windows, bins and smoothings, selects those with the least error on the last rows, and
+ * fits all rows with them. Give it training rows only: test rows must not take part in the choice.
  *
  * @param windows candidates, with the same rows and neurons
  * @param values of the variable, [rows]
- * @throws CannotFitError where no rows are left to fit on; Error where there are no candidates or the rows do not match
+ * @throws CannotFitError where no rows are left to fit on; Error where there are no candidates or
+ *   the rows do not match
  */
 export function chooseBayes(
   windows: readonly WindowCounts[],
@@ -298,8 +322,8 @@ function gaussian(deviation: number, bins: number): Float64Array {
 }
 
 /**
- * Weighted sums of neighboring bins. Beyond the ends of a line there are neither spikes nor time, so that their ratio, the
- * rate, does not fall there.
+ * Weighted sums of neighboring bins. Beyond the ends of a line there are neither spikes nor time,
+ * so that their ratio, the rate, does not fall there.
  */
 function smoothed(curve: Float64Array, kernel: Float64Array, circular: boolean): Float64Array {
   const bins = curve.length;

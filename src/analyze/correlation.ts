@@ -1,6 +1,9 @@
 /** Correlations of spike counts for every pair of neurons: Pearson, lagged and partial. */
 
-/** Spike counts in time bins, stored without the zeros: bin b has the entries starts[b] up to starts[b + 1]. */
+/**
+ * Spike counts in time bins, stored without the zeros: bin b has the entries starts[b] up to
+ * starts[b + 1].
+ */
 export interface SparseCounts {
   /** How many neurons there are. */
   readonly neurons: number;
@@ -17,7 +20,8 @@ export interface SparseCounts {
 /**
  * Counts spikes in bins.
  *
- * @param spikes the bin of each spike, one ascending list per neuron; spikes past the last bin are ignored
+ * @param spikes the bin of each spike, one ascending list per neuron; spikes past the last bin are
+ *   ignored
  * @param bins how many bins there are
  */
 export function spikeCounts(spikes: readonly ArrayLike<number>[], bins: number): SparseCounts {
@@ -87,18 +91,19 @@ function moments({ neurons, bins, ids, values }: SparseCounts): { mean: number; 
 }
 
 /**
- * Pearson correlation of every pair: [neurons x neurons]. It is 0 on the diagonal, and for neurons whose count never
- * changes.
+ * Pearson correlation of every pair: [neurons x neurons]. It is 0 on the diagonal, and for neurons
+ * whose count never changes.
  */
 export function pearsonCorrelations(counts: SparseCounts): Float64Array {
   return laggedCorrelations(counts, [0]);
 }
 
 /**
- * The largest correlation, over several lags, of a target with a source that precedes it: [target x source], with 0 on
- * the diagonal.
+ * The largest correlation, over several lags, of a target with a source that precedes it:
+ * [target x source], with 0 on the diagonal.
  *
- * Only bins with spikes are visited, so narrow bins are cheap. Means and spreads are those of the whole recording.
+ * Only bins with spikes are visited, so narrow bins are cheap. Means and spreads are those of the
+ * whole recording.
  *
  * @param lags bins by which the source precedes the target
  */
@@ -127,19 +132,21 @@ export function laggedCorrelations(counts: SparseCounts, lags: readonly number[]
 }
 
 /**
- * Partial correlation of every pair given all other neurons, from the inverse of the correlation matrix:
- * [neurons x neurons], with 0 on the diagonal.
+ * Partial correlation of every pair given all other neurons, from the inverse of the correlation
+ * matrix: [neurons x neurons], with 0 on the diagonal.
  */
 export function partialCorrelations(counts: SparseCounts): Float64Array {
   const { neurons } = counts;
   const matrix = pearsonCorrelations(counts);
-  // Neurons that never fire, or fire alike, would make the matrix singular. A ridge of a thousandth prevents that.
+  // Neurons that never fire, or fire alike, would make the matrix singular. A ridge of a thousandth
+  // prevents that.
   for (let n = 0; n < neurons; n++) matrix[n * neurons + n] = 1.001;
   const precision = invertMatrix(matrix, neurons);
   return precision.map((p, pair) => {
     const [i, j] = [Math.floor(pair / neurons), pair % neurons];
     if (i === j) return 0;
-    // The matrix is symmetric except for rounding. The mean keeps rounding from favoring a direction.
+    // The matrix is symmetric except for rounding. The mean keeps rounding from favoring a
+    // direction.
     const symmetric = (p + precision[j * neurons + i]!) / 2;
     return -symmetric / Math.sqrt(precision[i * neurons + i]! * precision[j * neurons + j]!);
   });

@@ -1,4 +1,7 @@
-/** A decoded variable beside its true values at the ends of windows, and how those windows follow one another. */
+/**
+ * A decoded variable beside its true values at the ends of windows, and how those windows follow
+ * one another.
+ */
 
 import { upperMedian } from '../math/statistics.js';
 import type { ClassValue } from '../recording/vocabularies.js';
@@ -34,8 +37,8 @@ export interface DecodedClasses {
 }
 
 /**
- * The usual time from the end of one window to the end of the next in the same trial, in seconds; undefined if no trial
- * has two windows.
+ * The usual time from the end of one window to the end of the next in the same trial, in seconds;
+ * undefined if no trial has two windows.
  */
 export function commonStep(refs: readonly WindowRef[]): number | undefined {
   const steps = refs.slice(1).flatMap(({ trialIndex, end }, n) => {
@@ -46,7 +49,10 @@ export function commonStep(refs: readonly WindowRef[]): number | undefined {
   return step === undefined ? undefined : Number(step.toFixed(6));
 }
 
-/** Lengths of the runs of windows that follow one another without a gap, in the order of the windows. */
+/**
+ * Lengths of the runs of windows that follow one another without a gap, in the order of the
+ * windows.
+ */
 export function runLengths(refs: readonly WindowRef[]): number[] {
   const usualStep = commonStep(refs) ?? 0;
   const lengths: number[] = [];

@@ -9,7 +9,10 @@ import {
   scoreRegression,
 } from './scores.js';
 
-/** A score with its 95 % interval over resamplings of the windows. NaN stands for what does not exist. */
+/**
+ * A score with its 95 % interval over resamplings of the windows. NaN stands for what does not
+ * exist.
+ */
 export interface Score {
   /** The score of all windows. */
   readonly value: number;
@@ -27,7 +30,10 @@ export type Blocks = Pick<Resampling, 'segments' | 'block' | 'seed'>;
 
 const BOOTSTRAP_REPEATS = 1000;
 
-/** The scores of each kind of variable: their keys, and their titles in tables. Errors of angles are in degrees. */
+/**
+ * The scores of each kind of variable: their keys, and their titles in tables. Errors of angles are
+ * in degrees.
+ */
 export const SCORE_NAMES: Readonly<
   Record<DecodedVariable['kind'], readonly [key: string, title: string][]>
 > = {
@@ -48,7 +54,10 @@ export const SCORE_NAMES: Readonly<
   ],
 };
 
-/** The scores of one variable with their intervals. If the windows form fewer than two blocks, intervals are NaN. */
+/**
+ * The scores of one variable with their intervals. If the windows form fewer than two blocks,
+ * intervals are NaN.
+ */
 export function scoreWithIntervals(variable: DecodedVariable, blocks: Blocks): Scores {
   const noInterval = { low: Number.NaN, high: Number.NaN };
   const intervals =
@@ -71,12 +80,18 @@ export function scoreVariable(variable: DecodedVariable): Record<string, number>
   );
 }
 
-/** How many blocks the segments are long, as a fraction. A segment shorter than a block is one block. */
+/**
+ * How many blocks the segments are long, as a fraction. A segment shorter than a block is one
+ * block.
+ */
 export function blockCount({ segments, block }: Pick<Blocks, 'segments' | 'block'>): number {
   return segments.reduce((sum, length) => sum + length / Math.min(length, block), 0);
 }
 
-/** A function that scores some rows of a variable. It returns all scores in the order of `SCORE_NAMES`. */
+/**
+ * A function that scores some rows of a variable. It returns all scores in the order of
+ * `SCORE_NAMES`.
+ */
 function rowScorer(variable: DecodedVariable): (rows: readonly number[]) => number[] {
   if (variable.kind === 'class') {
     const { truth, predicted } = variable;

@@ -1,6 +1,6 @@
 /**
- * Scores how well a map of pairs of neurons agrees with the true connections. Maps and weights are [target x source]; their
- * diagonals are ignored.
+ * Scores how well a map of pairs of neurons agrees with the true connections. Maps and weights are
+ * [target x source]; their diagonals are ignored.
  */
 
 /** The true connections of a network. */
@@ -23,9 +23,15 @@ export interface EdgeScores {
   readonly auroc: number;
   /** The same over pairs within a group. */
   readonly aurocWithin: number;
-  /** Among pairs with one strong direction, the share that the map orders correctly; ties count half. */
+  /**
+   * Among pairs with one strong direction, the share that the map orders correctly; ties count
+   * half.
+   */
   readonly direction: number;
-  /** Share of the hubs among the sources with the largest column sums, as many sources as there are hubs. */
+  /**
+   * Share of the hubs among the sources with the largest column sums, as many sources as there are
+   * hubs.
+   */
   readonly hubRecall: number;
   /** Squared Pearson correlation with the weights. */
   readonly r2: number;
@@ -69,7 +75,8 @@ export function ranks(values: ArrayLike<number>): Float64Array {
 }
 
 /**
- * The area under the ROC curve, from the rank sum of Mann and Whitney; NaN where one class is empty.
+ * The area under the ROC curve, from the rank sum of Mann and Whitney; NaN where one class is
+ * empty.
  *
  * @param positive nonzero for the members of the positive class
  */

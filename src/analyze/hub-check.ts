@@ -1,4 +1,7 @@
-/** Checks whether a simulated network is suited as a demonstration: correlation should reveal its groups, not its hubs. */
+/**
+ * Checks whether a simulated network is suited as a demonstration: correlation should reveal its
+ * groups, not its hubs.
+ */
 
 import { countSpikes } from '../recording/spikes.js';
 import { type HubNetwork, neuronGroup } from '../simulate/hub.js';
@@ -10,13 +13,19 @@ const BIN_SECONDS = 0.05;
 
 /** The verdict on a network. */
 export interface HubEvidence {
-  /** Whether correlation reveals the groups (AUROC 0.8 or more) but neither the hubs nor their connections. */
+  /**
+   * Whether correlation reveals the groups (AUROC 0.8 or more) but neither the hubs nor their
+   * connections.
+   */
   readonly accepted: boolean;
   /** The verdict with its numbers, for the user. */
   readonly sentence: string;
 }
 
-/** Compares Pearson correlations in bins of 50 ms with the groups, the hubs, and the hub connections within groups. */
+/**
+ * Compares Pearson correlations in bins of 50 ms with the groups, the hubs, and the hub connections
+ * within groups.
+ */
 export function hubEvidence(network: HubNetwork): HubEvidence {
   const { neurons, groups, seconds, spikes } = network;
   const map = pearsonCorrelations(binTrials([{ times: spikes, duration: seconds }], BIN_SECONDS));

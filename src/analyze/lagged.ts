@@ -1,4 +1,6 @@
-/** The input of linear decoders: each neuron's spike counts in bins before the moment to be decoded. */
+/**
+ * The input of linear decoders: each neuron's spike counts in bins before the moment to be decoded.
+ */
 
 import { spikesWithin } from '../recording/spikes.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
@@ -13,10 +15,12 @@ export interface LagBins {
 }
 
 /**
- * Spike counts of each neuron in the bins before the end of every window: [windows x (lags * neurons)], with lag 0 the
- * latest bin. Time before a trial's start counts as silence.
+ * Spike counts of each neuron in the bins before the end of every window:
+ * [windows x (lags * neurons)], with lag 0 the latest bin. Time before a trial's start counts as
+ * silence.
  *
- * @param transform of a count; default: its square root, whose variance does not grow with the count
+ * @param transform of a count; default: its square root, whose variance does not grow with the
+ *   count
  */
 export function laggedCounts(
   windows: Windows,

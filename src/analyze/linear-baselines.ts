@@ -1,6 +1,6 @@
 /**
- * Decoders that labs already use, on the same windows as the model: the mean, ridge and lasso on lagged counts, and Bayes
- * with Poisson spikes.
+ * Decoders that labs already use, on the same windows as the model: the mean, ridge and lasso on
+ * lagged counts, and Bayes with Poisson spikes.
  */
 
 import { mean } from '../math/statistics.js';
@@ -56,8 +56,9 @@ const PENALTIES = [0, 1, 2, 3, 4, 5, 6].map((power) => 10 ** power);
 /**
  * Fits each baseline on the training windows and decodes the test windows.
  *
- * All variables and histories of the ridge share one penalty: the one with the least error, relative to each variable's
- * variance, of the shortest history on the last fifth of the training windows.
+ * All variables and histories of the ridge share one penalty: the one with the least error,
+ * relative to each variable's variance, of the shortest history on the last fifth of the training
+ * windows.
  */
 export function* linearBaselines(inputs: BaselineInputs): Generator<BaselineResult> {
   const { windows, truth, train, test, bin, histories } = inputs;
@@ -139,7 +140,10 @@ function regressionTargets(truth: DecodedVariable): RegressionTargets {
   };
 }
 
-/** The constant prediction: the mean of a number, the mean direction of an angle, the most frequent class. */
+/**
+ * The constant prediction: the mean of a number, the mean direction of an angle, the most frequent
+ * class.
+ */
 function predictMean(
   trainTargets: readonly RegressionTargets[],
   testTruth: readonly DecodedVariable[],
@@ -154,12 +158,19 @@ function predictMean(
   return { name: 'mean', detail: 'of training', variables };
 }
 
-/** How many training windows end within so many bins. As a gap before held-out windows it keeps them from sharing spikes. */
+/**
+ * How many training windows end within so many bins. As a gap before held-out windows it keeps them
+ * from sharing spikes.
+ */
 function gapInWindows({ train, bin }: BaselineInputs, bins: number): number {
   return Math.ceil((bins * bin) / (commonStep(train) ?? bin) - 1e-9);
 }
 
-/** Counts of each neuron in the time before the end of every window, one result per length. @param lengths in bins */
+/**
+ * Counts of each neuron in the time before the end of every window, one result per length.
+ *
+ * @param lengths in bins
+ */
 function countsBefore(
   { windows, bin }: BaselineInputs,
   refs: readonly WindowRef[],
@@ -174,12 +185,15 @@ function countsBefore(
   });
 }
 
-/** Lengths of time over which a Bayes decoder may count spikes, as shares of the longest history. */
+/**
+ * Lengths of time over which a Bayes decoder may count spikes, as shares of the longest history.
+ */
 const HISTORY_SHARES = [1 / 12, 1 / 6, 1 / 3, 2 / 3, 1];
 
 /**
- * Bayes decoders of each number and angle; nothing if there are only classes. Rates come either from the bin that ends with
- * a window (Zhang et al. 1998), or from all the seconds over which spikes are counted, which accounts for their delay.
+ * Bayes decoders of each number and angle; nothing if there are only classes. Rates come either
+ * from the bin that ends with a window (Zhang et al. 1998), or from all the seconds over which
+ * spikes are counted, which accounts for their delay.
  */
 function* poissonBayes(
   inputs: BaselineInputs,

@@ -197,14 +197,17 @@ function summarizeVariable(
     : { ...summary, range: { low, high } };
 }
 
-/** Counts the spikes of all neurons in windows side by side. Empty if no trial is as long as a window. */
+/**
+ * Counts the spikes of all neurons in windows side by side. Empty if no trial is as long as a
+ * window.
+ */
 function windowSpikes(
   trains: readonly (readonly ArrayLike<number>[])[],
   durations: readonly number[],
   seconds: number,
 ): WindowSpikes[] {
-  // If times are in samples by mistake, the recording seems to last months and its windows would not fit into memory. A
-  // warning on the rates tells the user.
+  // If times are in samples by mistake, the recording seems to last months and its windows would
+  // not fit into memory. A warning on the rates tells the user.
   if (durations.reduce((sum, duration) => sum + duration, 0) / seconds > MAX_COUNTED_WINDOWS)
     return [];
   const allCounts: number[] = [];
@@ -276,7 +279,8 @@ function countDuplicates(trains: readonly (readonly ArrayLike<number>[])[]): num
 function variableWarnings(variable: VariableOverview, recording: Recording): string[] {
   const { name, range, step, longestStep, trials } = variable;
   const trialCount = recording.trials.length;
-  // A label stays valid until the next one, and a value per trial for the whole trial: neither has gaps.
+  // A label stays valid until the next one, and a value per trial for the whole trial: neither has
+  // gaps.
   const isSampled =
     range !== undefined &&
     recording.trials.some((trial) => !isValuePerTrial(trial.variables[name], trial));
@@ -323,7 +327,10 @@ function isFullTurn({ low, high }: { low: number; high: number }): boolean {
   );
 }
 
-/** A warning if the samples of a variable begin late or end early, so that they cover fewer than 90 % of the spikes. */
+/**
+ * A warning if the samples of a variable begin late or end early, so that they cover fewer than 90
+ * % of the spikes.
+ */
 function coverageWarnings(name: string, step: number, { trials }: Recording): string[] {
   let [covered, total] = [0, 0];
   for (const { variables, duration, spikes } of trials) {
@@ -353,11 +360,12 @@ function coverageWarnings(name: string, step: number, { trials }: Recording): st
 const DENSITY_LETTERS = ' .:-=+*#%@';
 
 /**
- * Spikes of all trials as lines of text: neurons from top to bottom, time from left to right, denser characters for more
- * spikes.
+ * Spikes of all trials as lines of text: neurons from top to bottom, time from left to right,
+ * denser characters for more spikes.
  *
  * @param columns characters per line
- * @param rows the maximum number of lines; neighboring neurons share a line if there are more neurons
+ * @param rows the maximum number of lines; neighboring neurons share a line if there are more
+ *   neurons
  */
 export function textRaster({ trials, neurons }: Recording, columns = 72, rows = 20): string[] {
   const lines = Math.min(rows, neurons);

@@ -20,13 +20,16 @@ type Method = keyof typeof SOLVERS;
 /** How a penalty is chosen. */
 export interface PenaltyOptions {
   /**
-   * Penalties to try. Default for ridge: 10^0 to 10^6 in half powers. Default for lasso: from the smallest penalty at
-   * which every weight is 0 down to a hundredth of it.
+   * Penalties to try. Default for ridge: 10^0 to 10^6 in half powers. Default for lasso: from the
+   * smallest penalty at which every weight is 0 down to a hundredth of it.
    */
   readonly grid?: readonly number[];
   /** The last share of the rows is held out to choose on. Default 0.2. */
   readonly share?: number;
-  /** Rows left out before the held-out ones, such as the bins a design looks back, so that no window overlaps both. Default 0. */
+  /**
+   * Rows left out before the held-out ones, such as the bins a design looks back, so that no window
+   * overlaps both. Default 0.
+   */
   readonly gap?: number;
 }
 
@@ -51,10 +54,12 @@ export interface PenaltyFit {
 }
 
 /**
- * Tries penalties for each target separately, selects the one with the least squared error on the last rows, and fits all
- * rows with it. Give it training rows only: test rows must not take part in the choice.
+ * Tries penalties for each target separately, selects the one with the least squared error on the
+ * last rows, and fits all rows with it. Give it training rows only: test rows must not take part in
+ * the choice.
  *
- * @throws CannotFitError where no rows are left to fit on, or a penalty is too small; Error where a target does not fit
+ * @throws CannotFitError where no rows are left to fit on, or a penalty is too small; Error where a
+ *   target does not fit
  */
 export function choosePenalty(
   method: Method,
@@ -92,7 +97,8 @@ export function tryPenalties(
     const penalties = [...grid].sort((p, q) => q - p);
     let weights: Float64Array = new Float64Array(design.columns);
     const trials = penalties.map((penalty) => {
-      // Neighboring penalties have similar weights, so each solution is the starting point of the next one.
+      // Neighboring penalties have similar weights, so each solution is the starting point of the
+      // next one.
       weights = SOLVERS[method](z, centered, penalty, weights);
       const [predicted] = new LinearModel(z, [weights], [center]).predict(holdout);
       const error = mean(
@@ -106,8 +112,8 @@ export function tryPenalties(
 }
 
 /**
- * Divides rows into those to fit on and, after a gap, those to choose on: rows 0 up to `fitEnd`, and rows from
- * `holdoutStart` on.
+ * Divides rows into those to fit on and, after a gap, those to choose on: rows 0 up to `fitEnd`,
+ * and rows from `holdoutStart` on.
  *
  * @param options.share of the rows that is held out
  * @param options.gap rows in between

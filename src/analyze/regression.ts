@@ -3,8 +3,9 @@
 import { mean } from '../math/statistics.js';
 
 /**
- * A sparse matrix [rows x columns] by rows: row r has the entries starts[r] up to starts[r + 1], each with a column and a
- * value. A column is, for example, the count of one neuron in the bin at one lag.
+ * A sparse matrix [rows x columns] by rows: row r has the entries starts[r] up to starts[r + 1],
+ * each with a column and a value. A column is, for example, the count of one neuron in the bin at
+ * one lag.
  */
 export interface SparseRows {
   readonly rows: number;
@@ -72,10 +73,11 @@ function dot(a: Float64Array, b: Float64Array): number {
 }
 
 /**
- * A matrix Z whose columns have mean 0 and standard deviation 1 over its rows: z = (x - mean) / spread.
+ * A matrix Z whose columns have mean 0 and standard deviation 1 over its rows: z = (x - mean) /
+ * spread.
  *
- * Z itself has no zeros, so only the sparse X is stored: Z w = X (w / spread) - means . (w / spread), and the transpose
- * likewise.
+ * Z itself has no zeros, so only the sparse X is stored: Z w = X (w / spread) - means . (w /
+ * spread), and the transpose likewise.
  */
 export class Standardized {
   /** Mean of each column of X. */
@@ -99,7 +101,8 @@ export class Standardized {
       const squares = entries.reduce((sum, value) => sum + (value - center) ** 2, zerosSquared);
       const spread = Math.sqrt(squares / rows);
       this.means[c] = center;
-      // A constant such as 0.1 differs from its computed mean by rounding, so that its spread is not exactly 0.
+      // A constant such as 0.1 differs from its computed mean by rounding, so that its spread is
+      // not exactly 0.
       this.scales[c] = spread > 1e-12 * Math.abs(center) ? 1 / spread : 0;
     }
   }
@@ -124,7 +127,10 @@ export class Standardized {
   }
 }
 
-/** Finds the weights of standardized columns for a target of mean 0, starting from the weights `start`. */
+/**
+ * Finds the weights of standardized columns for a target of mean 0, starting from the weights
+ * `start`.
+ */
 export type Solver = (
   z: Standardized,
   target: Float64Array,
@@ -132,7 +138,10 @@ export type Solver = (
   start: Float64Array,
 ) => Float64Array;
 
-/** A decoder cannot be fitted on these windows. The message says why; it is a clause without a full stop. */
+/**
+ * A decoder cannot be fitted on these windows. The message says why; it is a clause without a full
+ * stop.
+ */
 export class CannotFitError extends Error {
   /** Identifies the class also in a minified bundle. */
   override name = 'CannotFitError';
@@ -145,7 +154,8 @@ function penaltyTooSmall(penalty: number): CannotFitError {
 }
 
 /**
- * Conjugate gradients (Hestenes and Stiefel 1952) on (Z'Z + penalty) w = Z'y. The matrix is never formed.
+ * Conjugate gradients (Hestenes and Stiefel 1952) on (Z'Z + penalty) w = Z'y. The matrix is never
+ * formed.
  *
  * @throws CannotFitError where 20,000 steps are not enough
  */
@@ -175,14 +185,18 @@ export const solveRidge: Solver = (z, target, penalty, start) => {
   return weights;
 };
 
-/** The residual of a fit: rows[n] + shift. The mean of a column affects all rows alike, so it only changes the shift. */
+/**
+ * The residual of a fit: rows[n] + shift. The mean of a column affects all rows alike, so it only
+ * changes the shift.
+ */
 interface Residual {
   readonly rows: Float64Array;
   shift: number;
 }
 
 /**
- * One sweep of coordinate descent: sets each of these weights in turn to its best value given the others.
+ * One sweep of coordinate descent: sets each of these weights in turn to its best value given the
+ * others.
  *
  * @returns the largest squared change of a weight
  */
@@ -199,7 +213,8 @@ function sweep(
   for (const c of columns) {
     const scale = z.scales[c]!;
     if (scale === 0) continue;
-    // Residual and columns have mean 0, so the mean of the column cancels: z . r = x . (rows + shift) / spread.
+    // Residual and columns have mean 0, so the mean of the column cancels: z . r = x . (rows +
+    // shift) / spread.
     let sum = n * z.means[c]! * residual.shift;
     for (let entry = starts[c]!; entry < starts[c + 1]!; entry++)
       sum += values[entry]! * residual.rows[indices[entry]!]!;
@@ -216,7 +231,10 @@ function sweep(
   return largest;
 }
 
-/** An upper bound on how far the lasso's loss is above its minimum, from a point of the dual problem (Kim et al. 2007). */
+/**
+ * An upper bound on how far the lasso's loss is above its minimum, from a point of the dual problem
+ * (Kim et al. 2007).
+ */
 function dualityGap(
   z: Standardized,
   target: Float64Array,
@@ -232,17 +250,19 @@ function dualityGap(
   const share = steepest > 0 ? Math.min(1, (n * penalty) / steepest) : 1;
   const norm = weights.reduce((sum, weight) => sum + Math.abs(weight), 0);
   const squares = dot(residual, residual);
-  // |r|^2 / 2n + penalty |w|_1 minus (|y|^2 - |y - share r|^2) / 2n, in which the squares of y cancel.
+  // |r|^2 / 2n + penalty |w|_1 minus (|y|^2 - |y - share r|^2) / 2n: the squares of y cancel.
   return (
     (squares * (1 + share * share)) / (2 * n) - (share * dot(target, residual)) / n + penalty * norm
   );
 }
 
 /**
- * The lasso (Tibshirani 1996): minimizes |y - Z w - b|^2 / (2 rows) + penalty |w|_1, with Z the standardized columns, by
- * coordinate descent (Friedman, Hastie and Tibshirani 2010). Most sweeps visit only the weights that are not 0.
+ * The lasso (Tibshirani 1996): minimizes |y - Z w - b|^2 / (2 rows) + penalty |w|_1, with Z the
+ * standardized columns, by coordinate descent (Friedman, Hastie and Tibshirani 2010). Most sweeps
+ * visit only the weights that are not 0.
  *
- * It stops when the duality gap shows that the loss is within 1e-7 of the target's variance from its minimum.
+ * It stops when the duality gap shows that the loss is within 1e-7 of the target's variance from
+ * its minimum.
  *
  * @throws CannotFitError where 1000 sweeps over all weights are not enough
  */
@@ -269,7 +289,8 @@ export class LinearModel {
 
   /**
    * @param z the columns it was fitted on
-   * @param weights of the standardized columns, [columns] for each target: in the target's unit per standard deviation
+   * @param weights of the standardized columns, [columns] for each target: in the target's unit per
+   *   standard deviation
    * @param intercepts the mean of each target over the rows it was fitted on
    */
   constructor(
@@ -282,8 +303,8 @@ export class LinearModel {
   }
 
   /**
-   * The prediction of each target, [rows]. Columns are standardized with the statistics of the rows the model was fitted
-   * on.
+   * The prediction of each target, [rows]. Columns are standardized with the statistics of the rows
+   * the model was fitted on.
    *
    * @throws Error where the design has another number of columns
    */
@@ -305,12 +326,15 @@ export type Targets = readonly ArrayLike<number>[];
 export type Penalty = number | readonly number[];
 
 /**
- * Ridge regression (Hoerl and Kennard 1970): minimizes |y - Z w - b|^2 + penalty |w|^2, with Z the standardized columns.
+ * Ridge regression (Hoerl and Kennard 1970): minimizes |y - Z w - b|^2 + penalty |w|^2, with Z the
+ * standardized columns.
  *
- * The loss is a sum and not a mean, so a penalty weighs as much as that many rows. The cost of a step is proportional to
- * the number of nonzero entries. The residual of the normal equations ends below 1e-11 of their right side.
+ * The loss is a sum and not a mean, so a penalty weighs as much as that many rows. The cost of a
+ * step is proportional to the number of nonzero entries. The residual of the normal equations ends
+ * below 1e-11 of their right side.
  *
- * @throws Error for a target or a penalty that does not fit; CannotFitError where the penalty is too small
+ * @throws Error for a target or a penalty that does not fit; CannotFitError where the penalty is
+ *   too small
  */
 export function fitRidge(design: SparseRows, targets: Targets, penalty: Penalty): LinearModel {
   return fitEach(solveRidge, design, targets, penalty);
@@ -320,7 +344,8 @@ export function fitRidge(design: SparseRows, targets: Targets, penalty: Penalty)
  * Fits each target separately.
  *
  * @param starts weights to start from, [columns] for each target; default: zeros
- * @throws Error for a target or a penalty that does not fit; CannotFitError where the penalty is too small
+ * @throws Error for a target or a penalty that does not fit; CannotFitError where the penalty is
+ *   too small
  */
 export function fitEach(
   solver: Solver,

@@ -9,15 +9,18 @@ import { correlation } from './edges.js';
 export interface RegressionScores {
   /** Pearson's correlation. It ignores a wrong scale or offset. */
   readonly r: number;
-  /** 1 - squared error / squared distance from the true mean. It is below 0 where that mean would predict better. */
+  /**
+   * 1 - squared error / squared distance from the true mean. It is below 0 where that mean would
+   * predict better.
+   */
   readonly r2: number;
   /** Root mean squared error, in the variable's unit. */
   readonly rmse: number;
 }
 
 /**
- * Scores a number. Scores that do not exist are NaN: r and R2 if the truth is constant, r if the prediction is, and all of
- * them without rows.
+ * Scores a number. Scores that do not exist are NaN: r and R2 if the truth is constant, r if the
+ * prediction is, and all of them without rows.
  *
  * @throws Error where the lists differ in length
  */
@@ -46,7 +49,10 @@ export interface CircularScores {
   readonly median: number;
   /** Mean absolute error. */
   readonly mean: number;
-  /** Circular median of the signed error, predicted minus true: the rotation that all predictions have in common. */
+  /**
+   * Circular median of the signed error, predicted minus true: the rotation that all predictions
+   * have in common.
+   */
   readonly signed: number;
   /** Median absolute error after subtracting that rotation. */
   readonly aligned: number;
@@ -55,8 +61,9 @@ export interface CircularScores {
 /**
  * Scores an angle.
  *
- * The circular median is m + median(e - m), with m the circular mean of the errors e, and e - m wrapped to within half a
- * turn. It is the ordinary median as seen from where most errors are. It is NaN if the errors have no mean direction.
+ * The circular median is m + median(e - m), with m the circular mean of the errors e, and e - m
+ * wrapped to within half a turn. It is the ordinary median as seen from where most errors are. It
+ * is NaN if the errors have no mean direction.
  *
  * @param period a full turn, in the unit of the angles
  * @throws Error where the lists differ in length
@@ -91,14 +98,22 @@ function circularMedian(errors: Float64Array, period: number): number {
 export interface ClassScores {
   /** Share of correct predictions. */
   readonly accuracy: number;
-  /** Macro F1: the mean of F1 = 2 TP / (2 TP + FP + FN) over the classes that are true or predicted anywhere. */
+  /**
+   * Macro F1: the mean of F1 = 2 TP / (2 TP + FP + FN) over the classes that are true or predicted
+   * anywhere.
+   */
   readonly f1: number;
 }
 
-/** Scores a class. The scores are NaN without rows. @throws Error where the lists differ in length */
+/**
+ * Scores a class. The scores are NaN without rows.
+ *
+ * @throws Error where the lists differ in length
+ */
 export function scoreClasses<T>(truth: ArrayLike<T>, predicted: ArrayLike<T>): ClassScores {
   const rows = sameLength(truth, predicted);
-  // both: rows in which the class is true and predicted. occurrences: rows in which it is true + those predicted.
+  // both: rows in which the class is true and predicted. occurrences: rows in which it is true +
+  // those predicted.
   const classes = new Map<T, { both: number; occurrences: number }>();
   const count = (value: T, both: number) => {
     const counts = classes.get(value) ?? { both: 0, occurrences: 0 };
@@ -125,7 +140,10 @@ export interface ConfidenceInterval {
 
 /** How rows are resampled. */
 export interface Resampling {
-  /** How many rows each segment has, in the order of the rows. A segment, such as a trial, has no gap. */
+  /**
+   * How many rows each segment has, in the order of the rows. A segment, such as a trial, has no
+   * gap.
+   */
   readonly segments: readonly number[];
   /** Rows per block. */
   readonly block: number;
@@ -135,15 +153,17 @@ export interface Resampling {
 }
 
 /**
- * 95 % intervals of scores whose rows are correlated over time, by the moving-block bootstrap (Künsch 1989).
+ * 95 % intervals of scores whose rows are correlated over time, by the moving-block bootstrap
+ * (Künsch 1989).
  *
- * Each resampling draws as many rows as there are, in blocks of consecutive rows. All blocks of a segment are equally
- * likely. A segment shorter than a block is drawn as one block. Segments are drawn so that each contributes its share of
- * rows. A block should be longer than the correlation lasts and far shorter than all rows together; with few blocks the
- * intervals are too narrow.
+ * Each resampling draws as many rows as there are, in blocks of consecutive rows. All blocks of a
+ * segment are equally likely. A segment shorter than a block is drawn as one block. Segments are
+ * drawn so that each contributes its share of rows. A block should be longer than the correlation
+ * lasts and far shorter than all rows together; with few blocks the intervals are too narrow.
  *
- * @param scores computes one or several scores of some rows, given by index; rows may repeat. A resampling in which a
- *     score is NaN does not count for it. The interval is NaN if the score always is.
+ * @param scores computes one or several scores of some rows, given by index; rows may repeat. A
+ *   resampling in which a score is NaN does not count for it. The interval is NaN if the score
+ *   always is.
  * @throws Error where the block or the repeats are not whole numbers above 0
  */
 export function blockBootstrap(
@@ -179,7 +199,8 @@ function blockDrawer(segments: readonly number[], block: number, random: HostRan
   const weighted: { start: number; length: number; cumulative: number }[] = [];
   let [start, cumulative] = [0, 0];
   for (const length of segments) {
-    // A segment weighs as much as the blocks it has room for, so that it is drawn in proportion to its rows.
+    // A segment weighs as much as the blocks it has room for, so that it is drawn in proportion to
+    // its rows.
     if (length > 0) cumulative += length / Math.min(length, block);
     if (length > 0) weighted.push({ start, length, cumulative });
     start += length;

@@ -1,4 +1,7 @@
-/** Statistics of spike trains: rates, intervals, rates over time and around spikes, and overlap of sets of neurons. */
+/**
+ * Statistics of spike trains: rates, intervals, rates over time and around spikes, and overlap of
+ * sets of neurons.
+ */
 
 import { lowerBound } from '../recording/spikes.js';
 
@@ -44,7 +47,8 @@ export function interspikeIntervals(segments: readonly SpikeSegment[]): number[]
 }
 
 /**
- * The PSTH: mean rate of a neuron in bins from the start of a segment, over all neurons and segments, in Hz: [bins].
+ * The PSTH: mean rate of a neuron in bins from the start of a segment, over all neurons and
+ * segments, in Hz: [bins].
  *
  * @param bin seconds
  */
@@ -76,8 +80,9 @@ export interface PeriSpikeWindow {
 }
 
 /**
- * The mean rate of the target neurons around the spikes of a source neuron, in Hz: [bins], beginning `before` seconds
- * before a spike. Source spikes too close to the border of their segment are not used.
+ * The mean rate of the target neurons around the spikes of a source neuron, in Hz: [bins],
+ * beginning `before` seconds before a spike. Source spikes too close to the border of their segment
+ * are not used.
  */
 export function spikeTriggeredRate(
   segments: readonly SpikeSegment[],
@@ -107,7 +112,10 @@ export function spikeTriggeredRate(
   return counts.map((count) => count / (bin * targets.length * Math.max(1, events)));
 }
 
-/** The share of the values in each bin of `width`, beginning at 0: [bins]. Values past the last bin are in none. */
+/**
+ * The share of the values in each bin of `width`, beginning at 0: [bins]. Values past the last bin
+ * are in none.
+ */
 export function histogram(values: readonly number[], width: number, bins: number): Float64Array {
   const counts = new Float64Array(bins);
   for (const value of values) {
@@ -118,8 +126,8 @@ export function histogram(values: readonly number[], width: number, bins: number
 }
 
 /**
- * The overlap of two sets of neurons that fire in a window: F1 = 2 |common| / (|a| + |b|), averaged over the windows in
- * which either set is not empty.
+ * The overlap of two sets of neurons that fire in a window: F1 = 2 |common| / (|a| + |b|), averaged
+ * over the windows in which either set is not empty.
  */
 export function setF1(
   pairs: readonly (readonly [ReadonlySet<number>, ReadonlySet<number>])[],

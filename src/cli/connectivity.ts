@@ -1,4 +1,7 @@
-/** The commands `connectivity`, which reads what a model depends on, and `report`, which shows a run on one page. */
+/**
+ * The commands `connectivity`, which reads what a model depends on, and `report`, which shows a run
+ * on one page.
+ */
 
 import type { Command } from 'commander';
 import { createEngine } from '../node.js';

@@ -1,4 +1,7 @@
-/** The command `demo`: simulates a small network, trains on it, generates spikes, reads connectivity and reports. */
+/**
+ * The command `demo`: simulates a small network, trains on it, generates spikes, reads connectivity
+ * and reports.
+ */
 
 import type { Command } from 'commander';
 import { diskStore } from '../node/disk-store.js';

@@ -1,4 +1,7 @@
-/** The command `inspect`: what a recording contains, what looks wrong, and the dataset.yaml it was read with. */
+/**
+ * The command `inspect`: what a recording contains, what looks wrong, and the dataset.yaml it was
+ * read with.
+ */
 
 import { dirname, join, relative } from 'node:path';
 import type { Command } from 'commander';
@@ -150,7 +153,9 @@ function tabulateWindows({ windows }: RecordingOverview): string {
   )}`;
 }
 
-/** The windows that a configuration makes of a recording, and the notes that `train` would print. */
+/**
+ * The windows that a configuration makes of a recording, and the notes that `train` would print.
+ */
 function describeConfig(recording: Recording, path: string): string {
   const { data, cut, notes } = previewConfig(recording, readSettings(path));
   const { train, validation, test, leftOut } = data.split;

@@ -1,4 +1,7 @@
-/** The command `labels`: how much labeled data decoding needs, with and without pretraining on spikes. */
+/**
+ * The command `labels`: how much labeled data decoding needs, with and without pretraining on
+ * spikes.
+ */
 
 import { type Command, Option } from 'commander';
 import { createEngine } from '../node.js';

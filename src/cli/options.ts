@@ -28,7 +28,11 @@ export const parseCount = numberParser(
   'a whole number, 1 or more',
   (value) => Number.isInteger(value) && value >= 1,
 );
-/** Parses a share or a probability that leaves something: above 0, at most 1. @throws InvalidArgumentError */
+/**
+ * Parses a share or a probability that leaves something: above 0, at most 1.
+ *
+ * @throws InvalidArgumentError
+ */
 export const parseShare = numberParser(
   'a number above 0 and at most 1',
   (value) => value > 0 && value <= 1,
@@ -70,7 +74,8 @@ export function collectSetting(text: string, previous: readonly string[] = []): 
  * @param path of a YAML file; undefined is an empty configuration.
  * @param settings texts of the form key=value, where the key is a path such as training.rate.
  * @returns the model's configuration and the training settings, both unchecked.
- * @throws ConfigError where the file cannot be read, is not YAML, or misspells `training`; UsageError where a value
+ * @throws ConfigError where the file cannot be read, is not YAML, or misspells `training`;
+ *   UsageError where a value
  * of `settings` is not YAML.
  */
 export function readSettings(path: string | undefined, settings: readonly string[] = []) {

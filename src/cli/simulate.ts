@@ -1,4 +1,7 @@
-/** The commands `simulate hub` and `simulate inputs`: simulated recordings with known truth, as dataset folders. */
+/**
+ * The commands `simulate hub` and `simulate inputs`: simulated recordings with known truth, as
+ * dataset folders.
+ */
 
 import type { Command } from 'commander';
 import { describeNetwork } from '../analyze/hub-check.js';

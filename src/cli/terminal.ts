@@ -1,4 +1,6 @@
-/** What the user sees of a command: notes, a live progress line, and errors without a stack trace. */
+/**
+ * What the user sees of a command: notes, a live progress line, and errors without a stack trace.
+ */
 
 import { GpuError, ShapeError, UnsupportedError } from '../engine.js';
 import type { Progress, Watcher } from '../ports/watcher.js';
@@ -16,8 +18,8 @@ export function print(text: string): void {
 const MIN_LINE_INTERVAL_MS = 10_000;
 
 /**
- * A watcher for the terminal: notes on standard output, progress as a live line on standard error, and Ctrl-C as the
- * request to stop.
+ * A watcher for the terminal: notes on standard output, progress as a live line on standard error,
+ * and Ctrl-C as the request to stop.
  */
 export class TerminalWatcher implements Watcher {
   readonly #stream = process.stderr;
@@ -32,7 +34,10 @@ export class TerminalWatcher implements Watcher {
     print(sentence);
   }
 
-  /** Updates the live line. When standard error is not a terminal, writes a line now and then instead. */
+  /**
+   * Updates the live line. When standard error is not a terminal, writes a line now and then
+   * instead.
+   */
   progress(state: Progress): void {
     // A new activity is shown at once, terminal or not.
     if (state.activity !== this.#activity) this.#lastShown = 0;
@@ -55,7 +60,10 @@ export class TerminalWatcher implements Watcher {
     return this.#isStopRequested;
   }
 
-  /** While work can stop cleanly, makes Ctrl-C request a stop; otherwise Ctrl-C ends the process at once. */
+  /**
+   * While work can stop cleanly, makes Ctrl-C request a stop; otherwise Ctrl-C ends the process at
+   * once.
+   */
   canStop(does: boolean): void {
     this.#isStopRequested = false;
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -108,7 +116,10 @@ export function printStopped(update: number, folder: string): void {
   process.exitCode = STOPPED_EXIT_CODE;
 }
 
-/** Runs a command. An error is printed as one sentence, with its stack if DEBUG is set, and sets the exit code. */
+/**
+ * Runs a command. An error is printed as one sentence, with its stack if DEBUG is set, and sets the
+ * exit code.
+ */
 export async function runCommand(run: (watcher: TerminalWatcher) => Promise<void>): Promise<void> {
   const watcher = new TerminalWatcher();
   try {

@@ -127,7 +127,10 @@ async function run(request: TrainRequest, watcher: TerminalWatcher): Promise<voi
   if (stopped === 'interrupted') printStopped(progress.step, request.store.name);
 }
 
-/** Training settings, with the split and the spacing of windows taken from a run unless they are set. */
+/**
+ * Training settings, with the split and the spacing of windows taken from a run unless they are
+ * set.
+ */
 async function sameSplitAs(records: RunRecords, training: unknown): Promise<TrainSettings> {
   // Throws, because these are not settings.
   if (!isRecord(training)) return parseTrainSettings(training);

@@ -63,7 +63,8 @@ export const MAX_INSPECTED_VALUES = 2 ** 25;
 /**
  * Reads an entry that is a single numeric array.
  *
- * @returns a list of one array; an empty list where the entry is anything else, is empty, is too large or cannot be read.
+ * @returns a list of one array; an empty list where the entry is anything else, is empty, is too
+ *   large or cannot be read.
  */
 export function readNumericArray({ path, arrays }: ArrayEntry): NumericArray[] {
   const [array, ...others] = arrays;

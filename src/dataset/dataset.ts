@@ -34,7 +34,10 @@ export interface Truth {
   readonly neurons: number;
   /** [target, source], row-major. */
   readonly weights: Float64Array;
-  /** 1 for the strong connections of hubs, which an analysis should find, else 0; in the layout of `weights`. */
+  /**
+   * 1 for the strong connections of hubs, which an analysis should find, else 0; in the layout of
+   * `weights`.
+   */
   readonly strong: Uint8Array;
   /** The indices of hub neurons, which drive many others. */
   readonly hubs: readonly number[];
@@ -67,10 +70,12 @@ export interface Dataset {
 /**
  * Opens a dataset and reads all of its recording into memory.
  *
- * @param file a dataset.yaml by any name, or a data file. Default: the folder's dataset.yaml, its phy files, or its only
- *   data file.
- * @throws RecordingError where a file cannot be read or its contents do not fit the description, with the key.
- * @throws ConfigError where the dataset.yaml is not valid, with the key, what it should be and what it is.
+ * @param file a dataset.yaml by any name, or a data file. Default: the folder's dataset.yaml, its
+ *   phy files, or its only data file.
+ * @throws RecordingError where a file cannot be read or its contents do not fit the description,
+ *   with the key.
+ * @throws ConfigError where the dataset.yaml is not valid, with the key, what it should be and what
+ *   it is.
  */
 export async function openDataset(folder: Folder, file?: string): Promise<Dataset> {
   const located = await locateDescription(folder, file);
@@ -119,7 +124,8 @@ function readRecording(
   files: DataFiles,
   note: (sentence: string) => void,
 ): Recording {
-  // Where trials have clocks of their own, they begin at `spikes.start` on them, for samples as for spikes.
+  // Where trials have clocks of their own, they begin at `spikes.start` on them, for samples as for
+  // spikes.
   const begin = 'trials' in spikes ? description.spikes.start : 0;
   const variables = readVariables(description, begin, files);
   return 'trials' in spikes
@@ -212,7 +218,10 @@ function assembleTrials(
   );
 }
 
-/** How values per trial correspond to trials, and why there may be more or fewer: the end of an error message. */
+/**
+ * How values per trial correspond to trials, and why there may be more or fewer: the end of an
+ * error message.
+ */
 function trialOrderHint({ trials, labels }: TrialSpikes): string | undefined {
   if (labels)
     return `in the order of their labels (${labels.slice(0, 6).join(', ')}${labels.length > 6 ? ' and so on' : ''}); a trial without spikes has no label`;

@@ -1,6 +1,6 @@
 /**
- * The keys of dataset.yaml: which array of which file is what, on which clock and in which unit. All times are on the
- * clock of the files, except those of trials with clocks of their own.
+ * The keys of dataset.yaml: which array of which file is what, on which clock and in which unit.
+ * All times are on the clock of the files, except those of trials with clocks of their own.
  */
 
 import {
@@ -24,7 +24,9 @@ const integerFrom = (min: number) => number({ min, integer: true });
 
 const SECONDS_PER_UNIT: Readonly<Record<string, number>> = { s: 1, ms: 1e-3, us: 1e-6 };
 
-/** Parses a fraction of a second, such as 1/30, into seconds; undefined where the value is not one. */
+/**
+ * Parses a fraction of a second, such as 1/30, into seconds; undefined where the value is not one.
+ */
 function parseFraction(value: unknown): number | undefined {
   const [, rate] = /^1\s*\/\s*(\d+(?:\.\d+)?)$/.exec(String(value)) ?? [];
   return Number(rate) > 0 ? 1 / Number(rate) : undefined;
@@ -34,7 +36,10 @@ function parseFraction(value: unknown): number | undefined {
 const seconds: Check<number> = (value, path) =>
   parseFraction(value) ?? number({ above: 0 })(value, path);
 
-/** A unit of time, as its seconds: s (the default), ms, us, a number of seconds, or 1/30000 for samples at 30 kHz. */
+/**
+ * A unit of time, as its seconds: s (the default), ms, us, a number of seconds, or 1/30000 for
+ * samples at 30 kHz.
+ */
 const unit: Check<number> = (value, path) => {
   if (value === undefined) return 1;
   if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return value;
@@ -52,9 +57,14 @@ const references: Check<string[]> = (value, path) =>
 const event = object({
   /** An event is where a trace rises above this threshold. */
   above: number(),
-  /** The unit of `above`: that of the trace, or robust standard deviations above the trace's median. */
+  /**
+   * The unit of `above`: that of the trace, or robust standard deviations above the trace's median.
+   */
   in: withDefault(isOneOf(['value', 'deviations']), 'value'),
-  /** Whether every sample above the threshold is an event, not only the first: for deconvolved traces. */
+  /**
+   * Whether every sample above the threshold is an event, not only the first: for deconvolved
+   * traces.
+   */
   each: withDefault(boolean, false),
 });
 
@@ -70,7 +80,10 @@ const keep: Check<number[] | Checked<typeof keepByValue>> = (value, path) => {
 const keepByValue = object({
   /** One value per neuron, such as the label that a sorter gave it. */
   by: text,
-  /** The name or label of the neuron that each value belongs to. Default: the values are in the order of the neurons. */
+  /**
+   * The name or label of the neuron that each value belongs to. Default: the values are in the
+   * order of the neurons.
+   */
   ids: optional(text),
   /** Neurons with one of these values are kept. Default: those with any value but 0. */
   values: optional(
@@ -84,25 +97,42 @@ const keepByValue = object({
 const spikes = object({
   /** Spike times of all neurons in one array. Needs `neurons`, `ends` or `sizes`. */
   times: optional(text),
-  /** The neuron of each time: an index from 0 or, with `relabel`, a label. Times may be in any order. */
+  /**
+   * The neuron of each time: an index from 0 or, with `relabel`, a label. Times may be in any
+   * order.
+   */
   neurons: optional(text),
   /** For times grouped by neuron: the index just past each neuron's last time, as in NWB. */
   ends: optional(text),
   /** For times grouped by neuron: how many times each neuron has. */
   sizes: optional(text),
-  /** Whether `neurons` and `trials` contain labels. The labels that occur are sorted and numbered from 0. */
+  /**
+   * Whether `neurons` and `trials` contain labels. The labels that occur are sorted and numbered
+   * from 0.
+   */
   relabel: withDefault(boolean, false),
-  /** The trial of each time: an index from 0 or, with `relabel`, a label. Each trial then has a clock of its own. */
+  /**
+   * The trial of each time: an index from 0 or, with `relabel`, a label. Each trial then has a
+   * clock of its own.
+   */
   trials: optional(text),
-  /** One array of spike times per neuron. Where the arrays have two axes, each column is a trial with its own clock. */
+  /**
+   * One array of spike times per neuron. Where the arrays have two axes, each column is a trial
+   * with its own clock.
+   */
   lists: optional(references),
   /** The value that fills up short columns of `lists`; it is not a spike. */
   padding: optional(number()),
   /** The unit of `times`, `lists` and `clock`. Default: s. */
   unit,
-  /** The number of neurons. Default: the largest index + 1; set it where the last neurons may be silent. */
+  /**
+   * The number of neurons. Default: the largest index + 1; set it where the last neurons may be
+   * silent.
+   */
   count: optional(integerFrom(1)),
-  /** One name per neuron, such as the ids of a spike sorter. Default: the labels, or indices from 0. */
+  /**
+   * One name per neuron, such as the ids of a spike sorter. Default: the labels, or indices from 0.
+   */
   names: optional(text),
   /** The neurons to use, renumbered from 0 in this order. Default: all. */
   keep: optional(keep),
@@ -112,11 +142,17 @@ const spikes = object({
   traces: optional(references),
   /** The rule that finds events in `traces`. */
   event: optional(event),
-  /** The axes of `counts` or `traces` in order. Default: [neurons, bins]; for counts with three axes, trials first. */
+  /**
+   * The axes of `counts` or `traces` in order. Default: [neurons, bins]; for counts with three
+   * axes, trials first.
+   */
   axes: optional(list(isOneOf(['neurons', 'bins', 'trials']))),
   /** Bin width, seconds. Default: the mean step of `clock`. */
   dt: optional(seconds),
-  /** When the first bin begins, seconds; for trials with clocks of their own, when each trial begins on its clock. */
+  /**
+   * When the first bin begins, seconds; for trials with clocks of their own, when each trial begins
+   * on its clock.
+   */
   start: withDefault(number(), 0),
   /** The time of each bin. It replaces `start`, and `dt` where that is not given. */
   clock: optional(text),
@@ -132,7 +168,10 @@ const frames = object({
 });
 
 const variable = object({
-  /** Samples: numbers, or labels as text. A pattern matches one array per trial, each on its trial's clock. */
+  /**
+   * Samples: numbers, or labels as text. A pattern matches one array per trial, each on its trial's
+   * clock.
+   */
   data: text,
   /** Whether `data` has one value per trial, which holds for the whole trial. */
   per_trial: withDefault(boolean, false),
@@ -152,20 +191,24 @@ const variable = object({
   /** For an angle: a full turn in the unit of the values, so that means go around the circle. */
   period: optional(seconds),
   /**
-   * Replaces each sample by the mean of this many samples, half of them before it; fewer near the ends of a trial. The
-   * labels of the last training windows then depend on later samples, so keep this shorter than the gap between the parts
-   * of the split.
+   * Replaces each sample by the mean of this many samples, half of them before it; fewer near the
+   * ends of a trial. The labels of the last training windows then depend on later samples, so keep
+   * this shorter than the gap between the parts of the split.
    */
   smooth: optional(integerFrom(2)),
   /**
-   * What to do with missing samples (NaN, or an empty text): refuse the file, or leave them out. Numbers are then
-   * interpolated and labels hold until the next one. No window ends in a gap that is far longer than the usual step.
+   * What to do with missing samples (NaN, or an empty text): refuse the file, or leave them out.
+   * Numbers are then interpolated and labels hold until the next one. No window ends in a gap that
+   * is far longer than the usual step.
    */
   missing: withDefault(isOneOf(['refuse', 'interpolate']), 'refuse'),
 });
 
 const trials = object({
-  /** When each trial starts; for trials with clocks of their own, the session time at which their clock is at 0. */
+  /**
+   * When each trial starts; for trials with clocks of their own, the session time at which their
+   * clock is at 0.
+   */
   starts: optional(text),
   /** When each trial stops. Default: where the next one starts. */
   stops: optional(text),
@@ -179,14 +222,19 @@ const trials = object({
   inclusive: withDefault(boolean, false),
   /** Indices of the trials to use, from 0. Default: all that have a start and a duration. */
   keep: optional(list(integerFrom(0))),
-  /** Instead of `starts`: a new trial begins wherever `clock` steps by more than `above` seconds. */
+  /**
+   * Instead of `starts`: a new trial begins wherever `clock` steps by more than `above` seconds.
+   */
   gaps: optional(
     object({
       /** The time of each sample, in `unit`. */
       clock: text,
       unit,
       above: seconds,
-      /** Seconds per sample, for data that are concatenated as if nothing had been cut out between samples. */
+      /**
+       * Seconds per sample, for data that are concatenated as if nothing had been cut out between
+       * samples.
+       */
       dt: optional(seconds),
     }),
   ),
@@ -212,7 +260,10 @@ const DESCRIPTION_FIELDS = {
   trials: optional(trials),
   /** Named intervals of the session, such as 'running'. */
   intervals: withDefault(record(intervals), {}),
-  /** For simulated data: the true wiring, which connectivity results are compared with (`Truth` in dataset.ts). */
+  /**
+   * For simulated data: the true wiring, which connectivity results are compared with (`Truth` in
+   * dataset.ts).
+   */
   truth: optional(
     object({ weights: text, strong: text, hubs: text, groups: withDefault(integerFrom(1), 1) }),
   ),
@@ -280,7 +331,8 @@ export function mapReferences(description: unknown, change: (text: string) => st
 /**
  * Lists every reference of a description with its key, such as `spikes.times`.
  *
- * @param description a dataset.yaml that has been parsed, or the value in it that the key `path` has.
+ * @param description a dataset.yaml that has been parsed, or the value in it that the key `path`
+ *   has.
  */
 export function listReferences(description: unknown, path = ''): { key: string; text: string }[] {
   if (typeof description === 'string') return [{ key: path, text: description }];

@@ -1,4 +1,7 @@
-/** The data files of a dataset: every file that the description refers to is opened once and read by reference. */
+/**
+ * The data files of a dataset: every file that the description refers to is opened once and read by
+ * reference.
+ */
 
 import type { ArrayNode, DataNode, Numbers } from '../formats/nodes.js';
 import { type OpenedFile, openFile } from '../formats/open.js';
@@ -23,9 +26,10 @@ export interface VectorReader {
 }
 
 /**
- * The opened data files of one folder, by name. The reading methods take a reference (`text`) and the key of dataset.yaml
- * that it was written under, with which their messages begin. They throw a RecordingError where the reference matches
- * nothing, or an array of another kind than the one that is needed.
+ * The opened data files of one folder, by name. The reading methods take a reference (`text`) and
+ * the key of dataset.yaml that it was written under, with which their messages begin. They throw a
+ * RecordingError where the reference matches nothing, or an array of another kind than the one that
+ * is needed.
  */
 export class DataFiles {
   readonly #label: string;
@@ -85,8 +89,9 @@ export class DataFiles {
   }
 
   /**
-   * Reads one array, or the part of it that the reference's index selects. A pattern has to match single values, which
-   * are joined into one array; a list item without a value gives NaN, or an empty text.
+   * Reads one array, or the part of it that the reference's index selects. A pattern has to match
+   * single values, which are joined into one array; a list item without a value gives NaN, or an
+   * empty text.
    */
   values(key: string, text: string): ArrayValues {
     const { index } = parseReference(text);
@@ -94,7 +99,9 @@ export class DataFiles {
     return readValues(this.array(key, text), index, this.#location(key, text));
   }
 
-  /** Joins the single values that a pattern matches, such as one field of every struct in a list. */
+  /**
+   * Joins the single values that a pattern matches, such as one field of every struct in a list.
+   */
   #joinSingleValues(key: string, text: string): ArrayValues {
     const matches = this.arrays(key, text);
     const values = matches.map((array) => (array?.data.length === 1 ? array.data[0]! : Number.NaN));
@@ -111,7 +118,8 @@ export class DataFiles {
   numbers(key: string, text: string): Numbers {
     const values = this.values(key, text);
     const { shape, data } = values;
-    // A CSV table keeps integers above 2^53 as text; rounded to a double they are precise enough for a time.
+    // A CSV table keeps integers above 2^53 as text; rounded to a double they are precise enough
+    // for a time.
     if (Array.isArray(data) && data.every((value) => /^[+-]?\d+$/.test(value)))
       return Float64Array.from(data, Number);
     if (Array.isArray(data) || !isOneDimensional(shape)) {
@@ -124,7 +132,10 @@ export class DataFiles {
     return data;
   }
 
-  /** Opens a one-dimensional numeric array to be read in pieces: by range where the file allows it, else from memory. */
+  /**
+   * Opens a one-dimensional numeric array to be read in pieces: by range where the file allows it,
+   * else from memory.
+   */
   vectorReader(key: string, text: string): VectorReader {
     const array = this.array(key, text);
     if (parseReference(text).index || array.shape.length !== 1 || array.type !== 'number') {
@@ -134,7 +145,9 @@ export class DataFiles {
     return { length: array.shape[0]!, read: (from, to) => array.read(from, to) as Numbers };
   }
 
-  /** Reads every array that a reference matches; undefined for a list item that has no such array. */
+  /**
+   * Reads every array that a reference matches; undefined for a list item that has no such array.
+   */
   arrays(key: string, text: string): (ArrayValues | undefined)[] {
     const { index } = parseReference(text);
     const nodes = this.#find(key, text);
@@ -206,7 +219,9 @@ export function openSource(folder: Folder, file: string, name: string): ByteSour
   }
 }
 
-/** Whether a node is an array without values, of which an index selects nothing, whatever its shape. */
+/**
+ * Whether a node is an array without values, of which an index selects nothing, whatever its shape.
+ */
 function isEmpty(node: DataNode): boolean {
   return node.kind === 'array' && node.shape.includes(0);
 }
@@ -216,7 +231,10 @@ export function isOneDimensional(shape: readonly number[]): boolean {
   return shape.filter((length) => length !== 1).length <= 1;
 }
 
-/** Follows a path as far as it exists: how many of its names that is, and what the node there contains. */
+/**
+ * Follows a path as far as it exists: how many of its names that is, and what the node there
+ * contains.
+ */
 function followPath(root: DataNode, path: readonly string[]): { depth: number; contents: string } {
   let depth = 0;
   while (depth < path.length && findNodes(root, path.slice(0, depth + 1)).some((node) => node))

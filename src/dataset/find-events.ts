@@ -6,12 +6,13 @@ import { RecordingError } from '../recording/errors.js';
 import type { SpikesSpec } from './description.js';
 
 /**
- * Finds the samples at which a trace has an event: where it crosses the threshold upward or, with `each`, every sample
- * above it. Samples that are not finite are never events.
+ * Finds the samples at which a trace has an event: where it crosses the threshold upward or, with
+ * `each`, every sample above it. Samples that are not finite are never events.
  *
  * @param neuron the index of the trace, for messages.
  * @returns sample indices, rising.
- * @throws RecordingError where the threshold is in deviations, but the trace's robust deviation is 0.
+ * @throws RecordingError where the threshold is in deviations, but the trace's robust deviation is
+ *   0.
  */
 export function findEvents(
   trace: Numbers,

@@ -1,6 +1,7 @@
 /**
- * Guesses what a file of plain arrays (MATLAB, NumPy, HDF5, CSV) contains from names, shapes and values, and writes it as
- * a description. A file whose spikes are not recognized is rejected with a list of its arrays.
+ * Guesses what a file of plain arrays (MATLAB, NumPy, HDF5, CSV) contains from names, shapes and
+ * values, and writes it as a description. A file whose spikes are not recognized is rejected with a
+ * list of its arrays.
  */
 
 import { type DataNode, elementCount, type Numbers } from '../formats/nodes.js';
@@ -32,8 +33,8 @@ import { parseReference } from './reference.js';
  * Guesses the description of a file of arrays.
  *
  * @param file the file's name, for references.
- * @throws RecordingError where the spikes are not recognized or are ambiguous, with the arrays of the file and what to
- *   write in a dataset.yaml.
+ * @throws RecordingError where the spikes are not recognized or are ambiguous, with the arrays of
+ *   the file and what to write in a dataset.yaml.
  */
 export function guessFromArrays(root: DataNode, file: string): GuessedDescription {
   const entries = listArrays(root);
@@ -57,7 +58,10 @@ function listEntries(entries: readonly ArrayEntry[], limit: number): string {
   return `${shown}${hidden > 0 ? ` and ${hidden} more` : ''}`;
 }
 
-/** A note on the arrays that the description does not use, some of which may be behavior; none if all are used. */
+/**
+ * A note on the arrays that the description does not use, some of which may be behavior; none if
+ * all are used.
+ */
 function unusedNotes(entries: readonly ArrayEntry[], description: object): string[] {
   const usedPaths = new Set(
     listReferences(description).map(({ text }) => parseReference(text).path.join('/')),
@@ -72,7 +76,10 @@ function unusedNotes(entries: readonly ArrayEntry[], description: object): strin
   ];
 }
 
-/** The end of a message: what to write for an array that looks like spikes but lacks a bin width or an event rule. */
+/**
+ * The end of a message: what to write for an array that looks like spikes but lacks a bin width or
+ * an event rule.
+ */
 function suggestSpikes(arrays: readonly NumericArray[], file: string): string {
   const candidate = arrays.find(
     ({ path, shape }) =>
@@ -95,7 +102,10 @@ function allIntegers(values: Numbers): boolean {
   return values.every((value) => Number.isInteger(value));
 }
 
-/** Reads an array of neuron names; its values number the names in the order in which they first occur. */
+/**
+ * Reads an array of neuron names; its values number the names in the order in which they first
+ * occur.
+ */
 function readNeuronNames(entries: readonly ArrayEntry[]): NumericArray | undefined {
   const entry = entries.find(
     ({ path, arrays }) =>
@@ -156,8 +166,8 @@ function guessPairs(
 }
 
 /**
- * Decides whether spike times count from the start of their trial, and notes it. They do where the file states how long
- * trials are, or where times do not increase from trial to trial.
+ * Decides whether spike times count from the start of their trial, and notes it. They do where the
+ * file states how long trials are, or where times do not increase from trial to trial.
  *
  * @param trials the trial of each spike, if there is such an array.
  * @returns `trials`; undefined where times are session times.
@@ -190,7 +200,10 @@ function areSessionTimes(times: Numbers, trials: Numbers): boolean {
   return ranges.length > 1 && ranges.every(({ min }, n) => n === 0 || min >= ranges[n - 1]!.max);
 }
 
-/** Whether every whole number from 0 to the largest value occurs, so that values are indices rather than labels. */
+/**
+ * Whether every whole number from 0 to the largest value occurs, so that values are indices rather
+ * than labels.
+ */
 function coversIndices(values: Numbers): boolean {
   const distinct = new Set(values);
   return distinct.has(0) && distinct.size === extreme(values, Math.max) + 1;
@@ -203,7 +216,8 @@ function statedTrialLength(arrays: readonly NumericArray[]): number | undefined 
 }
 
 /**
- * The `trials` and `variables` of a description with trial clocks: how long trials are, and what has one value for each.
+ * The `trials` and `variables` of a description with trial clocks: how long trials are, and what
+ * has one value for each.
  *
  * @param range seconds on the trials' clocks at which they begin, and of the last spike.
  */
@@ -216,8 +230,8 @@ function describeTrials(
 ): object {
   const length = statedTrialLength(arrays);
   const stated = length && length * SECONDS_PER_UNIT[unit];
-  // The file may state how long trials are, or the time on their clocks at which they end. It is the latter if spikes
-  // span more than the stated time.
+  // The file may state how long trials are, or the time on their clocks at which they end. It is
+  // the latter if spikes span more than the stated time.
   const duration = stated && end - begin > stated ? stated - begin : stated;
   const variables = perTrialVariables(arrays, file, trialCount);
   return {
@@ -233,8 +247,8 @@ const SECONDS_PER_UNIT: Readonly<Record<Unit, number>> = { s: 1, ms: 1e-3, us: 1
 const MIN_PLAUSIBLE_RATE = 0.02;
 
 /**
- * Guesses the unit of spike times: the largest of s, ms and us in which neurons fire at a plausible mean rate. Notes any
- * other than seconds.
+ * Guesses the unit of spike times: the largest of s, ms and us in which neurons fire at a plausible
+ * mean rate. Notes any other than seconds.
  */
 function guessTimeUnit(
   times: Numbers,
@@ -267,7 +281,10 @@ function guessStart(times: Numbers, unit: Unit, notes: string[]): object {
   return guessSessionStart(first, end, notes);
 }
 
-/** Recognizes spike times grouped by neuron in one array, with the size or the end of each group in another. */
+/**
+ * Recognizes spike times grouped by neuron in one array, with the size or the end of each group in
+ * another.
+ */
 function guessRagged(
   arrays: readonly NumericArray[],
   file: string,
@@ -336,7 +353,10 @@ function guessLists(
   };
 }
 
-/** Reads the lists of an entry where they could be spike times: rising, unless their name says what they are. */
+/**
+ * Reads the lists of an entry where they could be spike times: rising, unless their name says what
+ * they are.
+ */
 function readTimeLists({ path, arrays }: ArrayEntry, isNamed: boolean): Numbers[] | undefined {
   if (
     !path.includes('*') ||
@@ -351,7 +371,10 @@ function readTimeLists({ path, arrays }: ArrayEntry, isNamed: boolean): Numbers[
   return areFinite && (isNamed || lists.every(isRising)) ? lists : undefined;
 }
 
-/** Whether an array can be a list of times. An empty MATLAB cell has two axes, one of them of length 0. */
+/**
+ * Whether an array can be a list of times. An empty MATLAB cell has two axes, one of them of length
+ * 0.
+ */
 function couldBeList(shape: readonly number[]): boolean {
   return isOneDimensional(shape) || shape.includes(0);
 }

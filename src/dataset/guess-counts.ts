@@ -1,4 +1,7 @@
-/** Guesses at spike counts in a file of arrays, per bin of a session or of each trial, and at the clock of their bins. */
+/**
+ * Guesses at spike counts in a file of arrays, per bin of a session or of each trial, and at the
+ * clock of their bins.
+ */
 
 import { elementCount, type Numbers } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
@@ -15,12 +18,13 @@ import {
 } from './guess.js';
 
 /**
- * Finds the one table of spike counts among the arrays of a file, by its name and values, and the clock of its bins.
- * Arrays with one sample per bin become variables.
+ * Finds the one table of spike counts among the arrays of a file, by its name and values, and the
+ * clock of its bins. Arrays with one sample per bin become variables.
  *
  * @param notes receives what was assumed, in sentences.
  * @returns an unchecked description; undefined where there is no such table.
- * @throws RecordingError where there are several tables, or none of the arrays is the clock of the bins.
+ * @throws RecordingError where there are several tables, or none of the arrays is the clock of the
+ *   bins.
  */
 export function guessCounts(
   arrays: readonly NumericArray[],
@@ -79,7 +83,10 @@ function isRegularClock(values: Numbers): boolean {
 /** An array with more values per bin than this is not read as variables. */
 const MAX_COLUMNS = 4;
 
-/** Variables, as in dataset.yaml, for the arrays with one sample per bin, and for each column of those with a few. */
+/**
+ * Variables, as in dataset.yaml, for the arrays with one sample per bin, and for each column of
+ * those with a few.
+ */
 function perBinVariables(
   arrays: readonly NumericArray[],
   file: string,
@@ -103,7 +110,8 @@ function perBinVariables(
 }
 
 /**
- * Describes counts of [trials, neurons, bins], where the file has the times of every trial's bins, [trials, bins].
+ * Describes counts of [trials, neurons, bins], where the file has the times of every trial's bins,
+ * [trials, bins].
  *
  * @throws RecordingError where it does not.
  */

@@ -1,4 +1,7 @@
-/** Guesses what an NWB 2 file (https://nwb-schema.readthedocs.io) contains, and writes it as a description. */
+/**
+ * Guesses what an NWB 2 file (https://nwb-schema.readthedocs.io) contains, and writes it as a
+ * description.
+ */
 
 import type { GroupNode, Numbers } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
@@ -16,7 +19,9 @@ import {
   TRACE_TYPES,
 } from './nwb-groups.js';
 
-/** At least this many series whose names differ only in a number are read as the traces of neurons. */
+/**
+ * At least this many series whose names differ only in a number are read as the traces of neurons.
+ */
 const MIN_TRACES = 5;
 
 /** Whether the root of an HDF5 file says that it is NWB, of any version. */
@@ -25,8 +30,8 @@ export function isNwb(root: GroupNode): boolean {
 }
 
 /**
- * Guesses the description of an NWB file: its units, or else traces of neurons; its trials and other intervals; and
- * behavior wherever it is stored.
+ * Guesses the description of an NWB file: its units, or else traces of neurons; its trials and
+ * other intervals; and behavior wherever it is stored.
  *
  * @param file the file's name, for references.
  * @throws RecordingError where the file has neither units nor traces, or is not NWB 2.
@@ -74,7 +79,10 @@ export function guessFromNwb(root: GroupNode, file: string): GuessedDescription 
   };
 }
 
-/** @throws RecordingError where a file is not NWB 2. NWB 1 has its version in a dataset, NWB 2 in an attribute. */
+/**
+ * @throws RecordingError where a file is not NWB 2. NWB 1 has its version in a dataset, NWB 2 in an
+ *   attribute.
+ */
 function checkVersion(root: GroupNode, file: string): void {
   const attribute = root.attributes.nwb_version;
   const dataset = root.members.get('nwb_version');
@@ -97,7 +105,10 @@ function hasIntervals(group: GroupNode): boolean {
   return starts !== undefined && stops !== undefined && (starts.shape[0] ?? 0) > 0;
 }
 
-/** The columns of the table of trials as variables, except those with times, which are on the session clock. */
+/**
+ * The columns of the table of trials as variables, except those with times, which are on the
+ * session clock.
+ */
 function trialVariables({ path, group }: NamedGroup, file: string): Record<string, object> {
   const trialCount = arrayMember(group, 'start_time')!.shape[0];
   const entries = [...group.members].flatMap(([name, node]): [string, object][] => {
@@ -112,8 +123,8 @@ function trialVariables({ path, group }: NamedGroup, file: string): Record<strin
 const MAX_UNITS_READ = 200;
 
 /**
- * The times in seconds of whatever was recorded first, spikes or behavior, and of the last spike, judged by the first
- * MAX_UNITS_READ units. [0, 1] where nothing was recorded.
+ * The times in seconds of whatever was recorded first, spikes or behavior, and of the last spike,
+ * judged by the first MAX_UNITS_READ units. [0, 1] where nothing was recorded.
  */
 function recordedSpan(
   groups: readonly NamedGroup[],
@@ -136,7 +147,10 @@ function recordedSpan(
   return Number.isFinite(first) ? [first, last] : [0, 1];
 }
 
-/** Finds the table of units: the standard one at `units`, or else any table with spike times and their index. */
+/**
+ * Finds the table of units: the standard one at `units`, or else any table with spike times and
+ * their index.
+ */
 function findUnits(groups: readonly NamedGroup[], notes: string[]): NamedGroup | undefined {
   const tables = groups.filter(
     ({ group }) => arrayMember(group, 'spike_times') && arrayMember(group, 'spike_times_index'),
@@ -169,7 +183,10 @@ function describeUnits({ path, group }: NamedGroup, file: string): object {
   };
 }
 
-/** The column with the names of the units: `unit_name`, or `id` where ids differ from the indices of the units. */
+/**
+ * The column with the names of the units: `unit_name`, or `id` where ids differ from the indices of
+ * the units.
+ */
 function unitNameColumn(group: GroupNode): 'unit_name' | 'id' | undefined {
   const unitCount = arrayMember(group, 'spike_times_index')!.shape[0];
   const usableColumn = (name: string) => {
@@ -184,10 +201,11 @@ function unitNameColumn(group: GroupNode): 'unit_name' | 'id' | undefined {
 }
 
 /**
- * Finds traces of neurons: a matrix of fluorescence, by preference deconvolved, or a series for each neuron. Notes the
- * rule by which events are found in them.
+ * Finds traces of neurons: a matrix of fluorescence, by preference deconvolved, or a series for
+ * each neuron. Notes the rule by which events are found in them.
  *
- * @returns the `spikes` of a description, and the groups that are not behavior, because they contain traces.
+ * @returns the `spikes` of a description, and the groups that are not behavior, because they
+ *   contain traces.
  */
 function findTraces(
   groups: readonly NamedGroup[],
@@ -227,7 +245,10 @@ function findTraceMatrix(
   return { spikes, used: matrices };
 }
 
-/** Finds the largest family of one-dimensional series whose paths differ only in a number at the end. */
+/**
+ * Finds the largest family of one-dimensional series whose paths differ only in a number at the
+ * end.
+ */
 function findTraceFamily(
   series: readonly NamedGroup[],
   file: string,

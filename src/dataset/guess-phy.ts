@@ -1,4 +1,7 @@
-/** Describes a folder written by Kilosort or phy (https://phy.readthedocs.io): spike times with the cluster of each. */
+/**
+ * Describes a folder written by Kilosort or phy (https://phy.readthedocs.io): spike times with the
+ * cluster of each.
+ */
 
 import { readAllBytes } from '../ports/byte-source.js';
 import { SourceError } from '../ports/errors.js';
@@ -9,7 +12,10 @@ import type { GuessedDescription } from './guess.js';
 /** The files that every such folder has: spike times in samples, and the cluster of each spike. */
 export const PHY_SPIKE_FILES = ['spike_times.npy', 'spike_clusters.npy'] as const;
 
-/** Columns that label clusters as good, in order of preference: labels set by hand come before those of Kilosort. */
+/**
+ * Columns that label clusters as good, in order of preference: labels set by hand come before those
+ * of Kilosort.
+ */
 const QUALITY_COLUMNS = [
   { file: 'cluster_group.tsv', column: 'group' },
   // Kilosort 4 writes its labels to this file until phy saves groups there.
@@ -23,7 +29,8 @@ export function isPhyFolder(folder: Folder): boolean {
 }
 
 /**
- * Describes the spikes of the clusters that are labeled good, or of all clusters where none is labeled.
+ * Describes the spikes of the clusters that are labeled good, or of all clusters where none is
+ * labeled.
  *
  * @throws RecordingError where params.py does not give the sample rate.
  */
@@ -59,7 +66,9 @@ export function guessFromPhy(folder: Folder): GuessedDescription {
   };
 }
 
-/** The column names of a table of tab-separated values; one empty name where there is no such file. */
+/**
+ * The column names of a table of tab-separated values; one empty name where there is no such file.
+ */
 function columnNames(folder: Folder, file: string): string[] {
   const [header = ''] = readText(folder, file).split(/\r?\n/, 1);
   return header.split('\t').map((name) => name.trim());

@@ -16,12 +16,13 @@ export interface GuessedDescription {
 const MIN_LATE_START = 60;
 
 /**
- * Guesses where a session starts: at 0, or at the first event where the clock had run for long before it (at least a
- * minute, or a tenth of the time up to the end). Notes a start other than 0.
+ * Guesses where a session starts: at 0, or at the first event where the clock had run for long
+ * before it (at least a minute, or a tenth of the time up to the end). Notes a start other than 0.
  *
  * @param first seconds at which the first event was recorded.
  * @param end seconds at which the last event was recorded.
- * @returns the `start` key of a description, in whole seconds; nothing where the session starts at 0.
+ * @returns the `start` key of a description, in whole seconds; nothing where the session starts at
+ *   0.
  */
 export function guessSessionStart(first: number, end: number, notes: string[]): { start?: number } {
   if (first < MIN_LATE_START && first * 10 < end) return {};
@@ -30,7 +31,10 @@ export function guessSessionStart(first: number, end: number, notes: string[]): 
   return { start };
 }
 
-/** A variable's name in dataset.yaml for a name in a file: anything but letters, digits and _ becomes _. */
+/**
+ * A variable's name in dataset.yaml for a name in a file: anything but letters, digits and _
+ * becomes _.
+ */
 export function variableName(name: string): string {
   return name.replace(/[^\w]+/g, '_');
 }
@@ -76,7 +80,8 @@ export function formatNumericArray({ path, shape }: NumericArray): string {
 }
 
 /**
- * The error for a file in which several arrays could be the spikes. It lists them and shows what to write.
+ * The error for a file in which several arrays could be the spikes. It lists them and shows what to
+ * write.
  *
  * @param format turns a candidate into the words of a message.
  */

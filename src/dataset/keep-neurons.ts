@@ -8,7 +8,8 @@ import { checkKeptIndices } from './read-trials.js';
 import { countNeurons, type LoadedSpikes } from './spike-clocks.js';
 
 /**
- * Selects the neurons of `spikes.keep` and renumbers them from 0 in its order. Their names stay with them.
+ * Selects the neurons of `spikes.keep` and renumbers them from 0 in its order. Their names stay
+ * with them.
  *
  * @param note takes a sentence about how many neurons are kept.
  * @throws RecordingError where no neuron is selected, one is selected twice, or one does not exist.
@@ -54,7 +55,8 @@ type KeepByValue = Exclude<NonNullable<SpikesSpec['keep']>, number[]>;
 type NeuronValue = number | string | undefined;
 
 /**
- * Reads the values of `spikes.keep.by` and brings them into the order of the neurons, by name where `ids` are given.
+ * Reads the values of `spikes.keep.by` and brings them into the order of the neurons, by name where
+ * `ids` are given.
  *
  * @param names the name or label of each neuron.
  * @param relabel whether neurons are identified by labels, whose order is not that of a table.

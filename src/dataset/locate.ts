@@ -1,4 +1,6 @@
-/** Finds the description of a dataset: its dataset.yaml, or a guess at a data file that has none. */
+/**
+ * Finds the description of a dataset: its dataset.yaml, or a guess at a data file that has none.
+ */
 
 import { type OpenedFile, openFile } from '../formats/open.js';
 import { readAllBytes } from '../ports/byte-source.js';
@@ -35,9 +37,10 @@ const MAX_FILES_SHOWN = 8;
 /**
  * Finds or guesses the description of a dataset.
  *
- * @param file a dataset.yaml by any name, or a data file. Default: the folder's dataset.yaml, its phy files, or its only
- *   data file.
- * @throws RecordingError where the folder contains none of these or several data files, or a data file is not recognized.
+ * @param file a dataset.yaml by any name, or a data file. Default: the folder's dataset.yaml, its
+ *   phy files, or its only data file.
+ * @throws RecordingError where the folder contains none of these or several data files, or a data
+ *   file is not recognized.
  * @throws ConfigError where a dataset.yaml cannot be read or is not valid YAML.
  */
 export async function locateDescription(
@@ -60,7 +63,10 @@ export async function locateDescription(
   );
 }
 
-/** @throws RecordingError where the file is a model configuration; ConfigError where it cannot be read or parsed. */
+/**
+ * @throws RecordingError where the file is a model configuration; ConfigError where it cannot be
+ *   read or parsed.
+ */
 function readDescription(folder: Folder, file: string): LocatedDescription {
   const path = joinPath(folder, file);
   const raw = readYaml(folder, file, path);
@@ -86,7 +92,10 @@ function describePhy(folder: Folder): LocatedDescription {
   return { file: PHY_SPIKE_FILES[0], ...guessFromPhy(folder), guessed: true };
 }
 
-/** Reads the dataset.yaml beside a data file where it refers to the file; otherwise guesses what the file contains. */
+/**
+ * Reads the dataset.yaml beside a data file where it refers to the file; otherwise guesses what the
+ * file contains.
+ */
 async function describeDataFile(folder: Folder, file: string): Promise<LocatedDescription> {
   if (folder.has(DESCRIPTION_FILE)) {
     const description = readDescription(folder, DESCRIPTION_FILE);

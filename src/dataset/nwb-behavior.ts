@@ -1,4 +1,7 @@
-/** Finds behavior in an NWB file: series and tables that have a clock, anywhere below `processing` and `acquisition`. */
+/**
+ * Finds behavior in an NWB file: series and tables that have a clock, anywhere below `processing`
+ * and `acquisition`.
+ */
 
 import { type ArrayNode, elementCount, type GroupNode, type Numbers } from '../formats/nodes.js';
 import { isOneDimensional } from './files.js';
@@ -13,7 +16,10 @@ import {
   unwrapSingle,
 } from './nwb-groups.js';
 
-/** Neurodata types that are not behavior: raw signals, images, pointers, and events without a value of their own. */
+/**
+ * Neurodata types that are not behavior: raw signals, images, pointers, and events without a value
+ * of their own.
+ */
 const NOT_BEHAVIOR =
   /Electrical|Image|Optical|TwoPhoton|OnePhoton|Index|Decomposition|Interval|Annotation|Patch|Clamp/;
 /** Neurodata types of containers whose series are not behavior. */
@@ -23,8 +29,8 @@ const MAX_COLUMNS = 4;
 const AXES = ['x', 'y', 'z'];
 
 /**
- * Describes behavior as the `variables` of a dataset.yaml: one for each column of a series, and one for each numeric
- * column of a table with timestamps.
+ * Describes behavior as the `variables` of a dataset.yaml: one for each column of a series, and one
+ * for each numeric column of a table with timestamps.
  *
  * @param groups the groups to look at.
  * @param file the file's name, for references.
@@ -38,7 +44,8 @@ export function behaviorVariables(
   const variables: Record<string, object> = {};
   const add = (name: string, path: string, variable: object) => {
     let key = variableName(name);
-    // Series of the same name, such as those of both eyes, are told apart by the name of their parent group.
+    // Series of the same name, such as those of both eyes, are told apart by the name of their
+    // parent group.
     if (key in variables) key = variableName(`${path.split('/').at(-2) ?? ''}_${key}`);
     if (!(key in variables)) variables[key] = variable;
   };
@@ -73,7 +80,10 @@ export function behaviorVariables(
   return variables;
 }
 
-/** Whether a group is a series of behavior, by its neurodata type and those around it, with samples and a clock. */
+/**
+ * Whether a group is a series of behavior, by its neurodata type and those around it, with samples
+ * and a clock.
+ */
 export function isBehaviorSeries({ group, parentTypes }: NamedGroup): boolean {
   const type = neurodataType(group);
   if (!type.endsWith('Series') || NOT_BEHAVIOR.test(type) || TRACE_TYPES.includes(type))
@@ -104,7 +114,10 @@ function seriesColumns({ shape }: ArrayNode): { suffix: string; index: string }[
   }));
 }
 
-/** The keys that the variables of one series share: clock, unit, scale, offset and the handling of missing samples. */
+/**
+ * The keys that the variables of one series share: clock, unit, scale, offset and the handling of
+ * missing samples.
+ */
 function describeSeries({ path, group }: NamedGroup, file: string, notes: string[]): object {
   const data = arrayMember(group, 'data')!;
   const attribute = (name: string) => unwrapSingle(data.attributes[name]);
@@ -155,7 +168,9 @@ function describeTableColumn(
   };
 }
 
-/** The `missing` key of a variable: samples that are not finite are interpolated, which is noted. */
+/**
+ * The `missing` key of a variable: samples that are not finite are interpolated, which is noted.
+ */
 function handleMissing(path: string, array: ArrayNode, notes: string[]): object {
   const values = array.read() as Numbers;
   let missing = 0;

@@ -17,7 +17,10 @@ export interface NamedGroup {
 /** Neurodata types of series that contain the traces of neurons. */
 export const TRACE_TYPES = ['RoiResponseSeries'];
 
-/** Lists all groups below a group, parents before children, except the cached specifications of the format. */
+/**
+ * Lists all groups below a group, parents before children, except the cached specifications of the
+ * format.
+ */
 export function listGroups(
   group: GroupNode,
   path = '',
@@ -60,8 +63,8 @@ export function hasSamples(group: GroupNode): boolean {
 }
 
 /**
- * The clock of a series, in the keys of `spikes` in dataset.yaml: `clock` where it has timestamps, `dt` and `start` where
- * it has a rate.
+ * The clock of a series, in the keys of `spikes` in dataset.yaml: `clock` where it has timestamps,
+ * `dt` and `start` where it has a rate.
  *
  * @returns undefined where it has neither.
  */

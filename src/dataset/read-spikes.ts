@@ -1,4 +1,7 @@
-/** Reads the spikes of a dataset, in whichever way its description gives them, as times or counts of each neuron. */
+/**
+ * Reads the spikes of a dataset, in whichever way its description gives them, as times or counts of
+ * each neuron.
+ */
 
 import type { Numbers } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
@@ -181,7 +184,8 @@ function groupByNeuron(
 }
 
 /**
- * Reads the times of one neuron after the other from a single array, which `ends` or `sizes` divides.
+ * Reads the times of one neuron after the other from a single array, which `ends` or `sizes`
+ * divides.
  *
  * @throws RecordingError where they do not cover exactly the times there are.
  */

@@ -30,8 +30,8 @@ function readIntervals(
 }
 
 /**
- * Reads one entry of `intervals`. Intervals are cut to the recording; those without a start, an end or a duration in it
- * are left out.
+ * Reads one entry of `intervals`. Intervals are cut to the recording; those without a start, an end
+ * or a duration in it are left out.
  *
  * @param start seconds on the files' clock at which the session starts.
  * @param duration seconds of the recording.
@@ -88,12 +88,14 @@ export function readTrials(
 }
 
 /**
- * Selects the trials of `trials.keep`, or else all that have a start and a duration, and gives them the ids of the file.
+ * Selects the trials of `trials.keep`, or else all that have a start and a duration, and gives them
+ * the ids of the file.
  *
  * @param spans all trials of the file with their default ids.
  * @param count how many trials there should be.
  * @param note takes a sentence about how many were left out.
- * @throws RecordingError where there are more or fewer starts or ids than trials, or a trial to keep does not exist.
+ * @throws RecordingError where there are more or fewer starts or ids than trials, or a trial to
+ *   keep does not exist.
  */
 export function usableTrials(
   { ids, keep }: Partial<TrialsSpec> = {},
@@ -125,7 +127,8 @@ export function usableTrials(
  * Reads the starts and stops of trials.
  *
  * @param start seconds on the files' clock at which the session starts.
- * @returns intervals in seconds on the session clock; `stop` is NaN where the description has no stops.
+ * @returns intervals in seconds on the session clock; `stop` is NaN where the description has no
+ *   stops.
  * @throws RecordingError where the description has no starts, or another number of stops.
  */
 export function trialIntervals(spec: TrialsSpec, files: DataFiles, start: number): Interval[] {

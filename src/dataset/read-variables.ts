@@ -1,4 +1,7 @@
-/** Reads variables and brings them onto the session clock, or onto the clocks of trials, and into their unit. */
+/**
+ * Reads variables and brings them onto the session clock, or onto the clocks of trials, and into
+ * their unit.
+ */
 
 import { RecordingError } from '../recording/errors.js';
 import { sampleTime, type Trial, type Variable } from '../recording/recording.js';
@@ -7,7 +10,9 @@ import type { Description, VariableSpec } from './description.js';
 import { type DataFiles, isOneDimensional } from './files.js';
 import { type ArrayValues, formatShape } from './reference.js';
 
-/** Variables as they were read: on the session clock, or with an array or a value for each trial. */
+/**
+ * Variables as they were read: on the session clock, or with an array or a value for each trial.
+ */
 export interface LoadedVariables {
   /** Variables on the session clock, by name. */
   readonly session: Readonly<Record<string, Variable>>;
@@ -89,8 +94,8 @@ export function checkTrialCounts(
 }
 
 /**
- * Adds the variables that are given per trial to a trial, then smooths all variables that are to be smoothed. Nothing is
- * averaged across the borders of the trial.
+ * Adds the variables that are given per trial to a trial, then smooths all variables that are to be
+ * smoothed. Nothing is averaged across the borders of the trial.
  *
  * @param trialIndex the position of the trial in the file.
  */
@@ -110,14 +115,20 @@ export function addPerTrialVariables(
   return { ...trial, variables: Object.fromEntries(all) };
 }
 
-/** A variable with one value throughout a trial; undefined where the value is missing (NaN, or an empty text). */
+/**
+ * A variable with one value throughout a trial; undefined where the value is missing (NaN, or an
+ * empty text).
+ */
 function constant(value: number | string | undefined, duration: number): Variable | undefined {
   if (value === undefined || value === '' || Number.isNaN(value)) return undefined;
   const values = [value, value] as number[] | string[];
   return { values, times: Float64Array.of(0, duration) };
 }
 
-/** Samples of one trial on its clock; undefined where there are none, or all that may be left out are missing. */
+/**
+ * Samples of one trial on its clock; undefined where there are none, or all that may be left out
+ * are missing.
+ */
 function toTrialSeries(
   key: string,
   spec: VariableSpec,
@@ -147,7 +158,10 @@ function readSessionSeries(
   return present;
 }
 
-/** The clock of a variable on the session clock: the time of each sample, or the step and the time of the first. */
+/**
+ * The clock of a variable on the session clock: the time of each sample, or the step and the time
+ * of the first.
+ */
 function readClock(key: string, spec: VariableSpec, files: DataFiles, start: number) {
   if (spec.times !== undefined) {
     const times = files.numbers(`${key}.times`, spec.times);
@@ -182,8 +196,8 @@ function readSamples(
 }
 
 /**
- * Leaves out missing samples, so that each of the others has a time of its own. Numbers are then interpolated between
- * them, and labels hold until the next one.
+ * Leaves out missing samples, so that each of the others has a time of its own. Numbers are then
+ * interpolated between them, and labels hold until the next one.
  *
  * @returns undefined where all samples are missing.
  */
@@ -201,7 +215,10 @@ function withoutMissing(series: Variable): Variable | undefined {
   };
 }
 
-/** A moving average of `count` samples: half of them (rounded down) before each sample, the rest from it on. */
+/**
+ * A moving average of `count` samples: half of them (rounded down) before each sample, the rest
+ * from it on.
+ */
 function smoothed(series: Variable, count: number | undefined): Variable {
   if (count === undefined || typeof series.values[0] === 'string') return series;
   const samples = series.values as ArrayLike<number>;

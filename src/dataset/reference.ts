@@ -1,9 +1,11 @@
 /**
- * References to arrays, as a dataset.yaml writes them: `file`, `file#path`, and either with an `[index]`.
+ * References to arrays, as a dataset.yaml writes them: `file`, `file#path`, and either with an
+ * `[index]`.
  *
- * A path is names with slashes between them. In a list, a name is an index from 0, or row and column as in `3,0`. `*`
- * stands for any index of a list, or for any letters of a name, so that `acquisition/Activity_*` is one node per neuron.
- * An index follows NumPy: `[:,1]` is the second column, `[1:]` is all but the first row.
+ * A path is names with slashes between them. In a list, a name is an index from 0, or row and
+ * column as in `3,0`. `*` stands for any index of a list, or for any letters of a name, so that
+ * `acquisition/Activity_*` is one node per neuron. An index follows NumPy: `[:,1]` is the second
+ * column, `[1:]` is all but the first row.
  */
 
 import { type ArrayNode, type DataNode, elementCount, type Numbers } from '../formats/nodes.js';
@@ -26,10 +28,16 @@ export interface Reference {
   readonly index: readonly IndexItem[] | undefined;
 }
 
-/** One index of an axis, or a range of them: `from` up to but not including `to`, by default to the end. */
+/**
+ * One index of an axis, or a range of them: `from` up to but not including `to`, by default to the
+ * end.
+ */
 type IndexItem = number | { readonly from: number; readonly to: number | undefined };
 
-/** A file may be called `mouse#3.nwb`, so its name ends with the first extension of a supported format. */
+/**
+ * A file may be called `mouse#3.nwb`, so its name ends with the first extension of a supported
+ * format.
+ */
 const FILE_PATTERN = /^(.*?\.(?:nwb|hdf5|hdf|h5|mat|npz|npy|csv|tsv|txt))(?:#(.*))?$/is;
 
 /**
@@ -68,8 +76,9 @@ export function isPattern({ path }: Reference): boolean {
 /**
  * Finds the nodes that a path leads to.
  *
- * @returns nodes in the order of list items, or of names compared by the numbers in them; undefined for a list item that
- *   lacks the rest of the path, as an empty cell does, and for a plain path that leads nowhere.
+ * @returns nodes in the order of list items, or of names compared by the numbers in them; undefined
+ *   for a list item that lacks the rest of the path, as an empty cell does, and for a plain path
+ *   that leads nowhere.
  */
 export function findNodes(root: DataNode, path: readonly string[]): (DataNode | undefined)[] {
   const [name, ...rest] = path;
@@ -108,8 +117,8 @@ function matchingChildren(node: DataNode, name: string): (DataNode | undefined)[
 const MAX_VALUES_PER_READ = 2 ** 21;
 
 /**
- * Reads an array, or the part of it that an index selects. An axis indexed by a number is dropped from the shape. Axes of
- * length 1 need no item, and are dropped too.
+ * Reads an array, or the part of it that an index selects. An axis indexed by a number is dropped
+ * from the shape. Axes of length 1 need no item, and are dropped too.
  *
  * @param location the reference with its file and key; messages begin with it.
  * @throws RecordingError where the index does not fit the array.
@@ -142,7 +151,10 @@ export function readValues(
   return { shape, data: data ?? array.read(0, 0) };
 }
 
-/** Completes an index to one item per axis, with both ends of every range, and checks it against the shape. */
+/**
+ * Completes an index to one item per axis, with both ends of every range, and checks it against the
+ * shape.
+ */
 function indexItems(
   shape: readonly number[],
   index: readonly IndexItem[],

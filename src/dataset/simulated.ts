@@ -1,4 +1,7 @@
-/** Writes simulated recordings as dataset folders: what was recorded, and beside it the truth to compare results with. */
+/**
+ * Writes simulated recordings as dataset folders: what was recorded, and beside it the truth to
+ * compare results with.
+ */
 
 import { stringify } from 'yaml';
 import { encodeNpz } from '../formats/npz.js';
@@ -9,7 +12,10 @@ import { type DrivenNeurons, INPUT_STEP } from '../simulate/inputs.js';
 /** The contents of the files of a dataset folder, by name. */
 export type DatasetFiles = Readonly<Record<string, Uint8Array | string>>;
 
-/** The spikes of all neurons as two arrays, ordered by neuron: the time of each spike in seconds, and its neuron. */
+/**
+ * The spikes of all neurons as two arrays, ordered by neuron: the time of each spike in seconds,
+ * and its neuron.
+ */
 function spikeArrays(spikes: readonly Float64Array[]) {
   const total = countSpikes(spikes);
   const times = new Float64Array(total);
@@ -41,7 +47,10 @@ function sharedDescription(
   };
 }
 
-/** The dataset folder of a simulated hub network, with its weights, strong connections and hubs as the truth. */
+/**
+ * The dataset folder of a simulated hub network, with its weights, strong connections and hubs as
+ * the truth.
+ */
 export function hubDataset(network: HubNetwork): DatasetFiles {
   const { neurons, groups, seed, spikes, weights, hubs, strong } = network;
   const shape = [neurons, neurons];
@@ -66,8 +75,8 @@ export function hubDataset(network: HubNetwork): DatasetFiles {
 }
 
 /**
- * The dataset folder of simulated neurons that are each driven by one input. The inputs are frames of height 1 with one
- * pixel per input; `truth.npz` has the input of each neuron.
+ * The dataset folder of simulated neurons that are each driven by one input. The inputs are frames
+ * of height 1 with one pixel per input; `truth.npz` has the input of each neuron.
  */
 export function drivenDataset(driven: DrivenNeurons): DatasetFiles {
   const { neurons, seed, spikes, inputs, map } = driven;

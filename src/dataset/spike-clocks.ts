@@ -1,4 +1,6 @@
-/** Brings spikes onto the session clock or onto the clocks of their trials: in seconds and sorted. */
+/**
+ * Brings spikes onto the session clock or onto the clocks of their trials: in seconds and sorted.
+ */
 
 import { RecordingError } from '../recording/errors.js';
 import { lowerBound, neuronCount, type Spikes, type SpikeTimes } from '../recording/spikes.js';
@@ -33,10 +35,11 @@ export function countNeurons(loaded: LoadedSpikes): number {
 }
 
 /**
- * Brings spike times onto the session clock, in seconds and sorted. Spikes before the session start are left out.
+ * Brings spike times onto the session clock, in seconds and sorted. Spikes before the session start
+ * are left out.
  *
- * @param lists the times of each neuron in `unit`s, read one at a time so that only one is in memory twice. A
- *   Float64Array is changed in place.
+ * @param lists the times of each neuron in `unit`s, read one at a time so that only one is in
+ *   memory twice. A Float64Array is changed in place.
  * @param unit seconds per unit.
  * @param start seconds on the files' clock at which the session starts.
  * @param note takes sentences about what was sorted and left out.
@@ -67,7 +70,8 @@ export function toSessionClock(
 }
 
 /**
- * Converts the times of one neuron to seconds from `start`, sorted. A Float64Array is changed in place, which saves a copy.
+ * Converts the times of one neuron to seconds from `start`, sorted. A Float64Array is changed in
+ * place, which saves a copy.
  *
  * @param neuron its index, for messages.
  * @throws RecordingError where a time is not finite.
@@ -90,7 +94,8 @@ function toSeconds(list: ArrayLike<number>, unit: number, start: number, neuron:
 }
 
 /**
- * Converts spike times on the clocks of trials to seconds from the beginning of their trial. Earlier spikes are left out.
+ * Converts spike times on the clocks of trials to seconds from the beginning of their trial.
+ * Earlier spikes are left out.
  *
  * @param trials the times of each trial's neurons in `unit`s. A Float64Array is changed in place.
  * @param unit seconds per unit.

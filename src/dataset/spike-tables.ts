@@ -1,4 +1,6 @@
-/** Reads spikes from tables of neurons and bins: spike counts, and traces in which events are found. */
+/**
+ * Reads spikes from tables of neurons and bins: spike counts, and traces in which events are found.
+ */
 
 import type { Numbers } from '../formats/nodes.js';
 import { upperMedian } from '../math/statistics.js';
@@ -57,14 +59,20 @@ class Table {
   }
 }
 
-/** The clock of bins, in seconds: a bin width and the time of the first bin, and of every bin with `spikes.clock`. */
+/**
+ * The clock of bins, in seconds: a bin width and the time of the first bin, and of every bin with
+ * `spikes.clock`.
+ */
 interface BinClock {
   readonly dt: number;
   readonly start: number;
   readonly times?: Float64Array;
 }
 
-/** @throws RecordingError where neither `dt` nor `clock` is given, or `clock` has another number of bins. */
+/**
+ * @throws RecordingError where neither `dt` nor `clock` is given, or `clock` has another number of
+ *   bins.
+ */
 function readBinClock(
   { dt, start, clock, unit }: SpikesSpec,
   files: DataFiles,
@@ -87,18 +95,21 @@ function readBinClock(
   return { dt: dt ?? meanStep(times), start: times[0] ?? 0, times };
 }
 
-/** The mean step of a clock. Where times are rounded, each step is inexact, but their mean is not. */
+/**
+ * The mean step of a clock. Where times are rounded, each step is inexact, but their mean is not.
+ */
 function meanStep(times: Float64Array): number {
   return times.length > 1 ? (times.at(-1)! - times[0]!) / (times.length - 1) : 1;
 }
 
 /**
- * Reads spike counts of [neurons, bins] or [trials, neurons, bins], or of the axes that `spikes.axes` names.
+ * Reads spike counts of [neurons, bins] or [trials, neurons, bins], or of the axes that
+ * `spikes.axes` names.
  *
  * @param reference `spikes.counts`.
  * @param sessionStart seconds on the files' clock at which the session starts.
- * @throws RecordingError where a value is not a count, bins have no regular clock, or the first bin is not at the session
- *   start.
+ * @throws RecordingError where a value is not a count, bins have no regular clock, or the first bin
+ *   is not at the session start.
  */
 export function readCounts(
   spec: SpikesSpec,
@@ -126,7 +137,11 @@ export function readCounts(
   );
 }
 
-/** Counts are never rounded. @throws RecordingError at the first value that is not a whole number from 0. */
+/**
+ * Counts are never rounded.
+ *
+ * @throws RecordingError at the first value that is not a whole number from 0.
+ */
 function checkCounts(counts: ArrayLike<number>): void {
   for (let n = 0; n < counts.length; n++) {
     if (Number.isInteger(counts[n]) && counts[n]! >= 0) continue;
@@ -137,8 +152,8 @@ function checkCounts(counts: ArrayLike<number>): void {
 }
 
 /**
- * Checks that a clock runs at the bin width: that no step is far from the usual one, and that no time has drifted from its
- * bin by more than half a bin.
+ * Checks that a clock runs at the bin width: that no step is far from the usual one, and that no
+ * time has drifted from its bin by more than half a bin.
  *
  * @throws RecordingError where it does not.
  */
@@ -172,11 +187,12 @@ function rounded(value: number): number {
 /**
  * Reads traces and finds their events, which count as spikes at the times of their samples.
  *
- * @param references `spikes.traces`: arrays of [neurons, bins], or of the axes that `spikes.axes` names, or one
- *   one-dimensional array per neuron.
+ * @param references `spikes.traces`: arrays of [neurons, bins], or of the axes that `spikes.axes`
+ *   names, or one one-dimensional array per neuron.
  * @param sessionStart seconds on the files' clock at which the session starts.
  * @param note takes sentences about events that were left out.
- * @throws RecordingError where `spikes.event` is missing, traces differ in length, or bins have no clock.
+ * @throws RecordingError where `spikes.event` is missing, traces differ in length, or bins have no
+ *   clock.
  */
 export function readTraces(
   spec: SpikesSpec,

@@ -1,4 +1,7 @@
-/** Finds when trials with clocks of their own took place in the session, and cuts their spikes to their duration. */
+/**
+ * Finds when trials with clocks of their own took place in the session, and cuts their spikes to
+ * their duration.
+ */
 
 import { RecordingError } from '../recording/errors.js';
 import { checkNoOverlap, type Interval } from '../recording/recording.js';
@@ -15,12 +18,13 @@ export interface TrialSegment extends TrialSpan {
 }
 
 /**
- * Places trials with clocks of their own on the session clock. Without starts or stops they follow one another, each as
- * long as the longest. Ids are the labels of the trials where all labels are whole numbers, else indices.
+ * Places trials with clocks of their own on the session clock. Without starts or stops they follow
+ * one another, each as long as the longest. Ids are the labels of the trials where all labels are
+ * whole numbers, else indices.
  *
  * @param note takes sentences about trials and spikes that were left out.
- * @throws RecordingError where the number of starts differs from that of trials, a trial ends before it starts, or trials
- *   overlap.
+ * @throws RecordingError where the number of starts differs from that of trials, a trial ends
+ *   before it starts, or trials overlap.
  */
 export function readTrialSegments(
   description: Description,
@@ -58,8 +62,8 @@ function hasSessionTimes(spec: Description['trials']): spec is TrialsSpec {
 }
 
 /**
- * The interval of each trial on the session clock. A trial without a stop lasts as long as the longest, or until the next
- * one starts.
+ * The interval of each trial on the session clock. A trial without a stop lasts as long as the
+ * longest, or until the next one starts.
  */
 function sessionSpans(
   { trials: spec, spikes: { start: begin }, start }: Description,
@@ -69,7 +73,8 @@ function sessionSpans(
   const longest = spec?.duration ?? trials.map(spikesEnd).reduce((a, b) => Math.max(a, b), 0);
   if (!hasSessionTimes(spec))
     return trials.map((_, n) => ({ start: n * longest, stop: (n + 1) * longest }));
-  // The description gives as a start the time at which the trial's clock is at 0; the trial begins at `begin` on it.
+  // The description gives as a start the time at which the trial's clock is at 0; the trial begins
+  // at `begin` on it.
   const spans = trialIntervals(spec, files, start).map((span) => ({
     ...span,
     start: span.start + begin,

@@ -1,8 +1,9 @@
 /**
- * One GPUDevice for two: the page draws with it, the engine trains on it, and what is drawn never leaves the GPU.
+ * One GPUDevice for two: the page draws with it, the engine trains on it, and what is drawn never
+ * leaves the GPU.
  *
- * A small network learns a sine. In every frame it takes a few updates, and the page's own render pipeline draws the curve
- * straight from the buffer that the network wrote.
+ * A small network learns a sine. In every frame it takes a few updates, and the page's own render
+ * pipeline draws the curve straight from the buffer that the network wrote.
  */
 
 import {
@@ -67,7 +68,10 @@ const pipeline = device.createRenderPipeline({
   primitive: { topology: 'line-strip' },
 });
 
-/** A curve's bind group. A tensor is a range of a GPUBuffer, which any pipeline of the same device can bind. */
+/**
+ * A curve's bind group. A tensor is a range of a GPUBuffer, which any pipeline of the same device
+ * can bind.
+ */
 function curveGroup(curve: Tensor, rgb: readonly [number, number, number]): GPUBindGroup {
   const color = device.createBuffer({
     size: 16,

@@ -1,4 +1,7 @@
-/** A custom op: softplus, y = log(1 + exp(x)), its kernels and its gradient, and a rate fitted through it. */
+/**
+ * A custom op: softplus, y = log(1 + exp(x)), its kernels and its gradient, and a rate fitted
+ * through it.
+ */
 
 import {
   AdamW,
@@ -70,7 +73,8 @@ export function softplus(x: Tensor): Tensor {
     backward(gradients) {
       const dy = gradients.get(y);
       if (!dy || !gradients.wants(x)) return;
-      // Where x is used more than once, its gradient is a sum: `accumulate` says whether there is a term already.
+      // Where x is used more than once, its gradient is a sum: `accumulate` says whether there is a
+      // term already.
       const { tensor: dx, accumulate } = gradients.into(x);
       const params = { n: x.length, accumulate: Number(accumulate) };
       engine.dispatch(BACKWARD, { x, dy, dx }, params, workgroups);

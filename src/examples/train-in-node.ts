@@ -1,4 +1,7 @@
-/** Training in Node: 30 neurons that follow running speed, a model of them, and the speed decoded from their spikes. */
+/**
+ * Training in Node: 30 neurons that follow running speed, a model of them, and the speed decoded
+ * from their spikes.
+ */
 
 import * as nf from 'neuroformer-webgpu/node';
 

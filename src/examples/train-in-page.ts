@@ -1,8 +1,9 @@
 /**
- * Training in a page: files are chosen, a worker trains on them and decodes, and the page shows the report.
+ * Training in a page: files are chosen, a worker trains on them and decodes, and the page shows the
+ * report.
  *
- * Nothing leaves the computer. The run is kept in the browser's own file system: close the tab, choose the files again, and it
- * goes on from its last checkpoint.
+ * Nothing leaves the computer. The run is kept in the browser's own file system: close the tab,
+ * choose the files again, and it goes on from its last checkpoint.
  */
 
 import type { Message, Task } from './train-in-page-worker.js';

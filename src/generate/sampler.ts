@@ -12,7 +12,10 @@ import { type SampleOptions, sample } from '../tensor/sample.js';
 import { slice } from '../tensor/sequence.js';
 import { Tensor } from '../tensor/tensor.js';
 
-/** How one head draws its tokens. Default: temperature 1, all classes. Temperature 0 takes the most likely class. */
+/**
+ * How one head draws its tokens. Default: temperature 1, all classes. Temperature 0 takes the most
+ * likely class.
+ */
 export type DrawSettings = Pick<SampleOptions, 'temperature' | 'topK' | 'topP'>;
 
 /** How a sampler draws windows. */
@@ -24,17 +27,18 @@ export interface SamplerSettings {
   /** Seed of the random draws. Default 0. */
   readonly seed?: number;
   /**
-   * Keeps the spikes of a window in order: a spike drawn at an earlier time than the previous spike gets its time.
-   * Only neurons, EOS and times within the window can be drawn; the probability of all other tokens is redistributed.
-   * (If the probability of earlier times were redistributed too, windows would run out of time and have too few spikes.)
-   * Default: true, unless the model has `compat: original`.
+   * Keeps the spikes of a window in order: a spike drawn at an earlier time than the previous spike
+   * gets its time. Only neurons, EOS and times within the window can be drawn; the probability of
+   * all other tokens is redistributed. (If the probability of earlier times were redistributed too,
+   * windows would run out of time and have too few spikes.) Default: true, unless the model has
+   * `compat: original`.
    */
   readonly ordered?: boolean;
   /** Neurons that are never drawn. */
   readonly silent?: readonly number[];
   /**
-   * Keeps the keys and values of all tokens, so that each step computes one token instead of the whole window. Default:
-   * true, unless the model is a baseline, which has no keys and values.
+   * Keeps the keys and values of all tokens, so that each step computes one token instead of the
+   * whole window. Default: true, unless the model is a baseline, which has no keys and values.
    */
   readonly cached?: boolean;
 }
@@ -60,7 +64,9 @@ const CHUNK_POSITIONS = 8;
 /** Added to the logits of tokens that must not be drawn. It is below any logit, and finite. */
 const FORBIDDEN_LOGIT = -1e30;
 
-/** Draws the current windows of a batch, given their pasts and everything else that the model reads. */
+/**
+ * Draws the current windows of a batch, given their pasts and everything else that the model reads.
+ */
 export class Sampler {
   readonly #engine: Engine;
   readonly #model: Neuroformer;
@@ -69,7 +75,10 @@ export class Sampler {
   readonly #random: RandomState;
   readonly #batch: Batch;
   readonly #ordered: boolean;
-  /** Added to the logits: 0 for tokens that may be drawn, FORBIDDEN_LOGIT for others. [1, ids] and [1, times]. */
+  /**
+   * Added to the logits: 0 for tokens that may be drawn, FORBIDDEN_LOGIT for others. [1, ids] and
+   * [1, times].
+   */
   readonly #restrictions: { ids: Tensor; times: Tensor } | undefined;
   readonly #cached: CachedDrawing | undefined;
   /** How many batches were drawn. Each uses random numbers of its own. */
@@ -98,8 +107,8 @@ export class Sampler {
   }
 
   /**
-   * Draws one window for each of these, from SOS until EOS, PAD or a full block. The windows supply the past and the other
-   * inputs; their own spikes are not used.
+   * Draws one window for each of these, from SOS until EOS, PAD or a full block. The windows supply
+   * the past and the other inputs; their own spikes are not used.
    *
    * @throws Error where there are no windows, or more than are drawn at once
    */
@@ -167,7 +176,11 @@ export class Sampler {
     }
   }
 
-  /** Draws the tokens after position n. @param lastTimes the time tokens at position n, u32 [rows] */
+  /**
+   * Draws the tokens after position n.
+   *
+   * @param lastTimes the time tokens at position n, u32 [rows]
+   */
   #sample({ idLogits, timeLogits }: NextLogits, n: number, lastTimes: Tensor): DrawnTokens {
     const { id, time } = this.#settings;
     const random = this.#random;

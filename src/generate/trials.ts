@@ -14,11 +14,17 @@ export interface TrialSettings {
   readonly starts: readonly WindowRef[];
   /** Length of each generated trial. */
   readonly seconds: number;
-  /** Which spikes the past windows hold: those generated before ('own', free running) or recorded ones. Default 'own'. */
+  /**
+   * Which spikes the past windows hold: those generated before ('own', free running) or recorded
+   * ones. Default 'own'.
+   */
   readonly past?: 'own' | 'recorded';
   /** Whether simultaneous spikes in the past are shuffled, as in training. Default true. */
   readonly shuffle?: boolean;
-  /** Neurons to silence. They are also removed from the past. The sampler must be told not to draw them. */
+  /**
+   * Neurons to silence. They are also removed from the past. The sampler must be told not to draw
+   * them.
+   */
   readonly silent?: readonly number[];
   /** Neurons to drive: Hz that are added to their generated spikes, by neuron id. */
   readonly drive?: Readonly<Record<number, number>>;
@@ -101,7 +107,10 @@ function removeNeurons(
   return { ...past, ids: select(past.ids, ids.PAD), times: select(past.times, times.PAD) };
 }
 
-/** The spikes of a trial while it is generated: the recorded past of its first window, then the generated spikes. */
+/**
+ * The spikes of a trial while it is generated: the recorded past of its first window, then the
+ * generated spikes.
+ */
 class GrowingTrial {
   readonly #windows: Windows;
   readonly #start: WindowRef;

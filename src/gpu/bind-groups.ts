@@ -3,7 +3,10 @@
 import type { Kernel } from './kernels.js';
 import type { BufferView } from './memory.js';
 
-/** The cache is emptied when it reaches this size, so that it stays bounded where buffers never repeat. */
+/**
+ * The cache is emptied when it reaches this size, so that it stays bounded where buffers never
+ * repeat.
+ */
 const MAX_CACHED_GROUPS = 8192;
 
 /** Creates each combination of bind group layout and buffer views once. */

@@ -32,7 +32,9 @@ export interface Clear {
   readonly view: BufferView;
 }
 
-/** A command that an engine keeps until it is submitted, or for as long as a recorded step lives. */
+/**
+ * A command that an engine keeps until it is submitted, or for as long as a recorded step lives.
+ */
 export type Command = Dispatch | Copy | Clear;
 
 /** The source of kernel parameters on devices without immediates. */
@@ -43,7 +45,10 @@ export interface ParamRing {
   offset(dispatchIndex: number): number;
 }
 
-/** The queries that a dispatch's start and end times are written to, or undefined where it is not timed. */
+/**
+ * The queries that a dispatch's start and end times are written to, or undefined where it is not
+ * timed.
+ */
 export type TimestampsFor = (dispatch: Dispatch) => GPUComputePassTimestampWrites | undefined;
 
 /** `setImmediates` is newer than the published types. */
@@ -52,8 +57,8 @@ type ImmediatePass = GPUComputePassEncoder & {
 };
 
 /**
- * Encodes commands in order. Consecutive dispatches share a compute pass, unless dispatches are timed: timestamps are
- * written per pass, so each then gets its own.
+ * Encodes commands in order. Consecutive dispatches share a compute pass, unless dispatches are
+ * timed: timestamps are written per pass, so each then gets its own.
  *
  * @param ring source of the parameters; undefined where they are passed as immediates.
  */
@@ -107,7 +112,10 @@ const BOUND_BYTES = 64;
 // GPUBufferUsage.UNIFORM | COPY_DST by value: the global may be missing.
 const UNIFORM_USAGE = 0x40 | 0x08;
 
-/** A uniform buffer of parameter slots, one per dispatch, 256 bytes apart (the alignment of dynamic offsets). */
+/**
+ * A uniform buffer of parameter slots, one per dispatch, 256 bytes apart (the alignment of dynamic
+ * offsets).
+ */
 export class UniformRing implements ParamRing {
   readonly #device: GPUDevice;
   readonly #layout: GPUBindGroupLayout;
@@ -130,7 +138,9 @@ export class UniformRing implements ParamRing {
     return dispatchIndex * SLOT_BYTES;
   }
 
-  /** Writes the parameters of all dispatches, now: the queue runs the write before any later submit. */
+  /**
+   * Writes the parameters of all dispatches, now: the queue runs the write before any later submit.
+   */
   writeParams(commands: readonly Command[]): void {
     const dispatches = commands.filter((c) => c.kind === 'dispatch');
     if (dispatches.length === 0) return;

@@ -7,9 +7,9 @@ export interface CustomKernelDefinition<Buffer extends string, Param extends str
   /** The kernel's name in errors and profiles. */
   readonly name: string;
   /**
-   * WGSL source. The buffers are bindings 0, 1, 2, ... of group 0, in the order of `buffers`. The scalar parameters, if
-   * any, are the fields of `struct Params`, in the order of `params`, bound as
-   * `@group(1) @binding(0) var<uniform> params: Params;`, in exactly these words.
+   * WGSL source. The buffers are bindings 0, 1, 2, ... of group 0, in the order of `buffers`. The
+   * scalar parameters, if any, are the fields of `struct Params`, in the order of `params`, bound
+   * as `@group(1) @binding(0) var<uniform> params: Params;`, in exactly these words.
    *
    * A grid of more than 65,535 workgroups is folded over y: the index of a workgroup is
    * `group.x + group.y * groups.x`, with `workgroup_id` and `num_workgroups`.
@@ -17,7 +17,10 @@ export interface CustomKernelDefinition<Buffer extends string, Param extends str
   readonly source: string;
   /** The entry point. Default: `main`. */
   readonly entry?: string;
-  /** How each buffer is bound: `var<storage, read>` or `var<storage, read_write>`. At most 8 buffers. */
+  /**
+   * How each buffer is bound: `var<storage, read>` or `var<storage, read_write>`. At most 8
+   * buffers.
+   */
   readonly buffers: Readonly<Record<Buffer, 'read' | 'read_write'>>;
   /** The type of each parameter. At most 16 parameters. */
   readonly params?: Readonly<Record<Param, 'u32' | 'i32' | 'f32'>>;

@@ -1,4 +1,7 @@
-/** Failures of a device: rejected commands, a lost device, and an engine disposed while a promise is pending. */
+/**
+ * Failures of a device: rejected commands, a lost device, and an engine disposed while a promise is
+ * pending.
+ */
 
 import { DeviceLostError, GpuError } from './errors.js';
 
@@ -11,22 +14,27 @@ export class DeviceFailure {
   readonly #device: GPUDevice;
   readonly #idle: (() => Promise<void>) | undefined;
   /**
-   * Rejects the promises that `settle` is waiting for. `Promise.race` against `lost` would do the same, but `lost`
-   * lives as long as the engine and would keep a reference to every promise it was raced against.
+   * Rejects the promises that `settle` is waiting for. `Promise.race` against `lost` would do the
+   * same, but `lost` lives as long as the engine and would keep a reference to every promise it was
+   * raced against.
    */
   readonly #waiting = new Set<(error: Error) => void>();
   #error: Error | undefined;
   #disposed = false;
   #reject: (error: Error) => void = () => {};
 
-  /** @param idle called between polls while a promise is pending; undefined where the platform needs no polling. */
+  /**
+   * @param idle called between polls while a promise is pending; undefined where the platform needs
+   *   no polling.
+   */
   constructor(device: GPUDevice, idle: (() => Promise<void>) | undefined) {
     this.#device = device;
     this.#idle = idle;
     this.lost = new Promise((_, reject) => {
       this.#reject = reject;
     });
-    // Keeps the rejection from being reported as unhandled where the caller does not listen to `lost`.
+    // Keeps the rejection from being reported as unhandled where the caller does not listen to
+    // `lost`.
     this.lost.catch(() => {});
     device.lost.then(({ message, reason }) => {
       if (!this.#disposed) this.fail(new DeviceLostError(message || reason || 'unknown reason'));
@@ -38,7 +46,10 @@ export class DeviceFailure {
     return this.#disposed;
   }
 
-  /** Records `error` as the failure and rejects everything pending. Does nothing after the first failure. */
+  /**
+   * Records `error` as the failure and rejects everything pending. Does nothing after the first
+   * failure.
+   */
   fail(error: Error): void {
     if (this.#error) return;
     this.#error = error;
@@ -58,7 +69,10 @@ export class DeviceFailure {
     this.#rejectWaiting(new Error(DISPOSED));
   }
 
-  /** Runs device calls in an error scope. A validation error becomes the failure, with `context` before its message. */
+  /**
+   * Runs device calls in an error scope. A validation error becomes the failure, with `context`
+   * before its message.
+   */
   watch<T>(context: string, run: () => T): T {
     this.#device.pushErrorScope('validation');
     try {
@@ -71,7 +85,10 @@ export class DeviceFailure {
     }
   }
 
-  /** Waits for one turn of the event loop, in which the browser reports a device that is already lost. */
+  /**
+   * Waits for one turn of the event loop, in which the browser reports a device that is already
+   * lost.
+   */
   yieldToEventLoop(): Promise<void> {
     return this.#idle?.() ?? nextTask();
   }
@@ -86,8 +103,8 @@ export class DeviceFailure {
     let rejectSettled: (error: Error) => void = () => {};
     const settled = new Promise<T>((resolve, reject) => {
       rejectSettled = reject;
-      // A mapping is aborted only when its device is lost. Browsers abort it before they report the loss, whose error
-      // says more: wait for that.
+      // A mapping is aborted only when its device is lost. Browsers abort it before they report the
+      // loss, whose error says more: wait for that.
       promise.then(resolve, (error) => error?.name === 'AbortError' || reject(error));
     });
     const markDone = () => {

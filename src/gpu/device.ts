@@ -4,7 +4,10 @@ import { UnsupportedError } from './errors.js';
 
 /** Facts about the adapter and device in use. */
 export interface DeviceFacts {
-  /** 'cpu' for the CPU device, 'software' for drivers that run on the CPU, else the adapter's name ('nvidia', ...). */
+  /**
+   * 'cpu' for the CPU device, 'software' for drivers that run on the CPU, else the adapter's name
+   * ('nvidia', ...).
+   */
   readonly vendor: string;
   /** The adapter's description, architecture and device, as far as it names them. */
   readonly description: string;
@@ -48,7 +51,8 @@ export async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
 /**
  * The facts about a device.
  *
- * @param languageFeatures WGSL's language features, as `navigator.gpu.wgslLanguageFeatures` lists them.
+ * @param languageFeatures WGSL's language features, as `navigator.gpu.wgslLanguageFeatures` lists
+ *   them.
  * @param reason why the device was chosen.
  */
 export function deviceFacts(

@@ -1,6 +1,7 @@
 /**
- * Dry runs: a computation on a device that computes nothing and only creates empty objects. The counters of the memory
- * pool then show how much memory the same computation takes on the real device.
+ * Dry runs: a computation on a device that computes nothing and only creates empty objects. The
+ * counters of the memory pool then show how much memory the same computation takes on the real
+ * device.
  */
 
 import type { Engine } from './engine.js';
@@ -8,8 +9,8 @@ import type { MemoryUse } from './memory.js';
 import { openEngine } from './open-engine.js';
 
 /**
- * Runs `fn` on an engine that computes nothing, with the limits and tuning of `engine`, and returns the memory it used.
- * `fn` cannot read results: buffers of the dry device have no contents.
+ * Runs `fn` on an engine that computes nothing, with the limits and tuning of `engine`, and returns
+ * the memory it used. `fn` cannot read results: buffers of the dry device have no contents.
  */
 export async function dryRun(engine: Engine, fn: (dry: Engine) => void): Promise<MemoryUse> {
   const dry = await openEngine({

@@ -1,4 +1,7 @@
-/** The engine: one device with its memory, its kernels, and the list of commands that are submitted together. */
+/**
+ * The engine: one device with its memory, its kernels, and the list of commands that are submitted
+ * together.
+ */
 
 import { BindGroupCache } from './bind-groups.js';
 import { type Command, describeCommand, encodeCommands, UniformRing } from './commands.js';
@@ -25,8 +28,8 @@ const MAX_WORKGROUPS_PER_DIMENSION = 65535;
 const MAX_PENDING_COMMANDS = 1024;
 
 /**
- * Runs kernels on one device. Commands are collected and submitted together, in the order of the calls: before anything
- * is read, when there are many, or on `flush`.
+ * Runs kernels on one device. Commands are collected and submitted together, in the order of the
+ * calls: before anything is read, when there are many, or on `flush`.
  */
 export class Engine {
   /** The device that the engine runs on. */
@@ -119,8 +122,8 @@ export class Engine {
   }
 
   /**
-   * Runs `fn` and postpones the disposals in it until `settle` is called, because the backward pass reads what the tape
-   * recorded.
+   * Runs `fn` and postpones the disposals in it until `settle` is called, because the backward pass
+   * reads what the tape recorded.
    *
    * @throws Error where `fn` is async.
    */
@@ -143,7 +146,10 @@ export class Engine {
     return allocation;
   }
 
-  /** Buffers to bind where a kernel declares a buffer that it does not use with the current parameters. */
+  /**
+   * Buffers to bind where a kernel declares a buffer that it does not use with the current
+   * parameters.
+   */
   get placeholders(): {
     /** For read-only bindings. Contains zeros. */
     readonly read: BufferView;
@@ -158,7 +164,8 @@ export class Engine {
    *
    * @param buffers views by binding name.
    * @param params scalar parameters by name.
-   * @param workgroups number of workgroups; more than 65,535 are folded over two dimensions. With 0 nothing runs.
+   * @param workgroups number of workgroups; more than 65,535 are folded over two dimensions. With 0
+   *   nothing runs.
    * @throws Error where a buffer or a parameter is missing, or a buffer was released.
    */
   dispatch<K extends KernelName>(
@@ -227,9 +234,11 @@ export class Engine {
   }
 
   /**
-   * Writes host data. Commands appended before this call see the old contents, those appended after it the new ones.
+   * Writes host data. Commands appended before this call see the old contents, those appended after
+   * it the new ones.
    *
-   * @throws Error where the data do not fit, or where the step being recorded computes the contents of `to`.
+   * @throws Error where the data do not fit, or where the step being recorded computes the contents
+   *   of `to`.
    */
   upload(to: BufferView, data: ArrayBufferView): void {
     this.#checkAndTouch(to, 'upload');
@@ -242,7 +251,8 @@ export class Engine {
           'or with Tensor.from.',
       );
     }
-    // The queue runs a write before later submits, so commands that read the old contents must be submitted first.
+    // The queue runs a write before later submits, so commands that read the old contents must be
+    // submitted first.
     if (!this.#recording) this.flush();
     this.#failure.check();
     this.device.queue.writeBuffer(
@@ -285,7 +295,8 @@ export class Engine {
   /** Waits until all commands appended so far have run. */
   async finish(): Promise<void> {
     this.flush();
-    // A destroyed device reports its work as done before it reports the loss, so the loss needs one more turn.
+    // A destroyed device reports its work as done before it reports the loss, so the loss needs one
+    // more turn.
     await this.settle(
       this.device.queue.onSubmittedWorkDone().then(() => this.#failure.yieldToEventLoop()),
     );
@@ -301,8 +312,8 @@ export class Engine {
   /**
    * Records a step: runs `fn` once and keeps its commands instead of submitting them.
    *
-   * Every run of the step uses the same buffers. Write new inputs into the tensors that `fn` read, and read the results
-   * from the tensors that it returned.
+   * Every run of the step uses the same buffers. Write new inputs into the tensors that `fn` read,
+   * and read the results from the tensors that it returned.
    *
    * @throws Error where a step is already being recorded, or `fn` is async.
    */
@@ -332,7 +343,8 @@ export class Engine {
   }
 
   /**
-   * Encodes and submits commands, then copies of `reads`. Called by recorded steps; others call `flush`.
+   * Encodes and submits commands, then copies of `reads`. Called by recorded steps; others call
+   * `flush`.
    *
    * @returns where the copies are; undefined where `reads` is empty.
    * @internal
@@ -368,7 +380,9 @@ export class Engine {
     return this.#staging.read(slot, (promise) => this.settle(promise));
   }
 
-  /** Waits for one of the device's promises. Rejects with the device's failure where there is one. */
+  /**
+   * Waits for one of the device's promises. Rejects with the device's failure where there is one.
+   */
   settle<T>(promise: Promise<T>): Promise<T> {
     return this.#failure.settle(promise);
   }

@@ -17,7 +17,10 @@ export class UnsupportedError extends Error {
   override name = 'UnsupportedError';
 }
 
-/** The GPU device is gone: the driver was reset, the GPU unplugged, memory ran out, or its owner destroyed it. */
+/**
+ * The GPU device is gone: the driver was reset, the GPU unplugged, memory ran out, or its owner
+ * destroyed it.
+ */
 export class DeviceLostError extends Error {
   /** 'DeviceLostError'. */
   override name = 'DeviceLostError';
@@ -33,7 +36,10 @@ export class DeviceLostError extends Error {
   }
 }
 
-/** The GPU rejected a command: there is a mistake in the engine or in a user's kernel, or memory ran out. */
+/**
+ * The GPU rejected a command: there is a mistake in the engine or in a user's kernel, or memory ran
+ * out.
+ */
 export class GpuError extends Error {
   /** 'GpuError'. */
   override name = 'GpuError';

@@ -1,4 +1,6 @@
-/** Compiling kernels from shader sources, specialized by constants, and packing their parameters. */
+/**
+ * Compiling kernels from shader sources, specialized by constants, and packing their parameters.
+ */
 
 import type { CustomKernel } from './custom-kernel.js';
 import { KERNELS, type Kernels, SHADERS } from './shaders.gen.js';
@@ -56,7 +58,9 @@ export interface Kernel {
   readonly layoutKey: string;
 }
 
-/** How every shader declares its parameters, word for word: on some devices they become immediates. */
+/**
+ * How every shader declares its parameters, word for word: on some devices they become immediates.
+ */
 export const UNIFORM_PARAMS = '@group(1) @binding(0) var<uniform> params: Params;';
 const IMMEDIATE_PARAMS = 'var<immediate> params: Params;';
 
@@ -108,12 +112,16 @@ export class KernelCache {
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
   readonly #modules = new Map<string, GPUShaderModule>();
   readonly #customKernels = new WeakMap<CustomKernel, Kernel>();
-  /** The layout of the parameters' bind group, group 1; undefined where parameters are passed as immediates. */
+  /**
+   * The layout of the parameters' bind group, group 1; undefined where parameters are passed as
+   * immediates.
+   */
   readonly paramsLayout: GPUBindGroupLayout | undefined;
 
   /**
    * @param immediates whether parameters are passed as immediates.
-   * @param watch creates a pipeline inside an error scope and reports a validation error with its label.
+   * @param watch creates a pipeline inside an error scope and reports a validation error with its
+   *   label.
    * @param logSource receives each specialized source, for DEBUG=4.
    */
   constructor(

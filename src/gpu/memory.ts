@@ -1,4 +1,6 @@
-/** GPU memory: buffers pooled by size class, scopes that release what they allocated, and counters. */
+/**
+ * GPU memory: buffers pooled by size class, scopes that release what they allocated, and counters.
+ */
 
 import { GpuError } from './errors.js';
 
@@ -14,9 +16,14 @@ export interface BufferView {
   readonly released?: boolean;
 }
 
-/** Anything that owns pooled memory. A scope keeps the memory of owners that its function returns. */
+/**
+ * Anything that owns pooled memory. A scope keeps the memory of owners that its function returns.
+ */
 export interface Owner {
-  /** The memory; undefined where the pool does not own it separately, as for one parameter of a store. */
+  /**
+   * The memory; undefined where the pool does not own it separately, as for one parameter of a
+   * store.
+   */
   readonly allocation: Allocation | undefined;
 }
 
@@ -79,7 +86,10 @@ export class Allocation implements BufferView {
     this.pool.release(this);
   }
 
-  /** Returns the buffer to the pool; inside a differentiated function, only after the gradients are computed. */
+  /**
+   * Returns the buffer to the pool; inside a differentiated function, only after the gradients are
+   * computed.
+   */
   dispose(): void {
     this.pool.dispose(this);
   }
@@ -98,7 +108,10 @@ export class Allocation implements BufferView {
 /** A buffer and its size class. */
 type SizedBuffer = readonly [buffer: GPUBuffer, capacity: number];
 
-/** The memory of a recorded step. Buffers that the step's commands touch are reused by nothing else while it lives. */
+/**
+ * The memory of a recorded step. Buffers that the step's commands touch are reused by nothing else
+ * while it lives.
+ */
 export interface StepMemory {
   /** Buffers released during the recording, free for the rest of it, by capacity. */
   readonly free: Map<number, GPUBuffer[]>;
@@ -106,9 +119,14 @@ export interface StepMemory {
   readonly owned: Map<GPUBuffer, number>;
   /** Allocations made during the recording and not released. */
   readonly live: Set<Allocation>;
-  /** Every buffer that the commands read or write, whether owned or allocated before the recording. */
+  /**
+   * Every buffer that the commands read or write, whether owned or allocated before the recording.
+   */
   readonly touched: Set<GPUBuffer>;
-  /** Touched buffers that are not owned and were released since. They return to the pool when the step is disposed. */
+  /**
+   * Touched buffers that are not owned and were released since. They return to the pool when the
+   * step is disposed.
+   */
   readonly parked: SizedBuffer[];
   /** Buffers that the host wrote once during the recording. They are not reused within it. */
   readonly constants: Set<GPUBuffer>;
@@ -126,11 +144,15 @@ export function newStepMemory(): StepMemory {
   };
 }
 
-// STORAGE | UNIFORM | COPY_SRC | COPY_DST of GPUBufferUsage, as numbers: outside browsers the global may be missing.
+// STORAGE | UNIFORM | COPY_SRC | COPY_DST of GPUBufferUsage, as numbers: outside browsers the
+// global may be missing.
 const USAGE = 0x80 | 0x40 | 0x04 | 0x08;
 const MIN_BUFFER_BYTES = 256;
 
-/** The smallest size class of at least `bytes`: powers of two and quarters between them, so at most 25 % is added. */
+/**
+ * The smallest size class of at least `bytes`: powers of two and quarters between them, so at most
+ * 25 % is added.
+ */
 export function sizeClass(bytes: number): number {
   if (bytes <= MIN_BUFFER_BYTES) return MIN_BUFFER_BYTES;
   const power = 2 ** Math.floor(Math.log2(bytes));
@@ -165,7 +187,9 @@ export class BufferPool {
     this.#onError = onError;
   }
 
-  /** A buffer with undefined contents. `bytes` is rounded up to a multiple of 4, and to at least 16. */
+  /**
+   * A buffer with undefined contents. `bytes` is rounded up to a multiple of 4, and to at least 16.
+   */
   acquire(bytes: number, lifetime: Lifetime = 'scoped'): Allocation {
     const size = Math.max(16, Math.ceil(bytes / 4) * 4);
     const capacity = Math.min(sizeClass(size), this.#device.limits.maxBufferSize);
@@ -188,8 +212,8 @@ export class BufferPool {
   }
 
   /**
-   * Ends an allocation. Its buffer is free for reuse at once, within its recording if it belongs to one. Where that
-   * recording has ended, the buffer is free once the step is disposed.
+   * Ends an allocation. Its buffer is free for reuse at once, within its recording if it belongs to
+   * one. Where that recording has ended, the buffer is free once the step is disposed.
    */
   release(allocation: Allocation): void {
     if (allocation.released || this.#destroyed) return;
@@ -209,8 +233,8 @@ export class BufferPool {
   }
 
   /**
-   * Runs `fn` and postpones the disposals in it until `settle` is called. Scopes inside `fn` release nothing; their
-   * allocations belong to the scope around `fn`.
+   * Runs `fn` and postpones the disposals in it until `settle` is called. Scopes inside `fn`
+   * release nothing; their allocations belong to the scope around `fn`.
    */
   defer<T>(fn: () => T): { result: T; settle: () => void } {
     const deferred = new Set<Allocation>();
@@ -233,15 +257,18 @@ export class BufferPool {
     this.#step?.touched.add(buffer);
   }
 
-  /** Whether the host may write a buffer now: not one whose contents the step being recorded computes. */
+  /**
+   * Whether the host may write a buffer now: not one whose contents the step being recorded
+   * computes.
+   */
   isHostWritable(buffer: GPUBuffer): boolean {
     return !this.#step?.owned.has(buffer) || this.#step.constants.has(buffer);
   }
 
   /** Runs `fn` and releases what it allocated, except the memory of its result. */
   scope<T>(fn: () => T): T {
-    // Inside `defer` the backward pass needs what an inner scope would release, so the scope around `defer` releases
-    // it instead.
+    // Inside `defer` the backward pass needs what an inner scope would release, so the scope around
+    // `defer` releases it instead.
     if (this.#deferred) return assertSynchronous(fn());
     const scope = new Set<Allocation>();
     this.#scopes.push(scope);
@@ -264,7 +291,8 @@ export class BufferPool {
   }
 
   /**
-   * Records a step: runs `fn`, whose buffers all belong to `memory`. Scopes around the call are suspended.
+   * Records a step: runs `fn`, whose buffers all belong to `memory`. Scopes around the call are
+   * suspended.
    *
    * @throws Error where a step is already being recorded.
    */
@@ -392,7 +420,10 @@ function assertSynchronous<T>(result: T): T {
   return result;
 }
 
-/** The allocations in a scope's result: the result itself, or the members of an array or a plain object. */
+/**
+ * The allocations in a scope's result: the result itself, or the members of an array or a plain
+ * object.
+ */
 function allocationsIn(result: unknown): Allocation[] {
   if (result instanceof Allocation) return [result];
   if (typeof result !== 'object' || result === null) return [];

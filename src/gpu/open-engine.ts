@@ -6,9 +6,11 @@ import { UnsupportedError } from './errors.js';
 import type { EngineOptions, PlatformOptions } from './options.js';
 
 /**
- * An engine on a device that it requests and destroys itself, or on `options.device`, which the caller keeps.
+ * An engine on a device that it requests and destroys itself, or on `options.device`, which the
+ * caller keeps.
  *
- * @throws UnsupportedError where there is no adapter, or the device's limits are below what the kernels need.
+ * @throws UnsupportedError where there is no adapter, or the device's limits are below what the
+ *   kernels need.
  */
 export async function openEngine(options: EngineOptions & PlatformOptions): Promise<Engine> {
   const { device, gpu, ...rest } = options;

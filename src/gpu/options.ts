@@ -5,11 +5,19 @@ import type { Tuning } from './tuning.js';
 
 /** The options of an engine that every platform has. */
 export interface EngineOptions {
-  /** The caller's device, which the engine uses but never destroys. Default: the engine requests its own. */
+  /**
+   * The caller's device, which the engine uses but never destroys. Default: the engine requests its
+   * own.
+   */
   device?: GPUDevice;
-  /** The source of the adapter and of the list of WGSL language features. Default: the platform's. */
+  /**
+   * The source of the adapter and of the list of WGSL language features. Default: the platform's.
+   */
   gpu?: GPU;
-  /** What to log; levels add up. 0 nothing, 1 the adapter, 2 time per kernel, 3 each dispatch, 4 specialized WGSL. */
+  /**
+   * What to log; levels add up. 0 nothing, 1 the adapter, 2 time per kernel, 3 each dispatch, 4
+   * specialized WGSL.
+   */
   debug?: number;
   /** Receives the debug output. Default: `console.error`. */
   log?: (line: string) => void;

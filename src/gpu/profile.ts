@@ -1,4 +1,7 @@
-/** Time per kernel from timestamp queries, and the rates that follow from each dispatch's flops and bytes. */
+/**
+ * Time per kernel from timestamp queries, and the rates that follow from each dispatch's flops and
+ * bytes.
+ */
 
 import { alignedTable } from '../text/table.js';
 import type { Dispatch, TimestampsFor } from './commands.js';
@@ -11,7 +14,9 @@ export interface ProfileRow {
   readonly calls: number;
   /** GPU time of all dispatches together. */
   readonly milliseconds: number;
-  /** Billions of floating-point operations per second; 0 where the kernel's flops are not counted. */
+  /**
+   * Billions of floating-point operations per second; 0 where the kernel's flops are not counted.
+   */
   readonly gflops: number;
   /** Billions of bytes per second, counting each bound buffer once per dispatch. */
   readonly gbytes: number;
@@ -39,8 +44,8 @@ interface QueryBatch {
 }
 
 /**
- * Times dispatches by two timestamps each. Encode with `timestampsFor`, call `resolve` on the same encoder, and after
- * the submit call the function that `resolve` returned.
+ * Times dispatches by two timestamps each. Encode with `timestampsFor`, call `resolve` on the same
+ * encoder, and after the submit call the function that `resolve` returned.
  */
 export class Profiler {
   readonly #device: GPUDevice;
@@ -65,7 +70,8 @@ export class Profiler {
   };
 
   /**
-   * Encodes a copy of the encoder's timestamps. The returned function adds them to the totals; call it after submit.
+   * Encodes a copy of the encoder's timestamps. The returned function adds them to the totals; call
+   * it after submit.
    */
   resolve(encoder: GPUCommandEncoder): () => Promise<void> {
     const dispatches = this.#dispatches;
@@ -139,7 +145,10 @@ export class Profiler {
   }
 }
 
-/** A profile as text: an aligned table of calls, milliseconds, share of the total time, GFLOP/s and GB/s per kernel. */
+/**
+ * A profile as text: an aligned table of calls, milliseconds, share of the total time, GFLOP/s and
+ * GB/s per kernel.
+ */
 export function profileTable(rows: readonly ProfileRow[]): string {
   const total = rows.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
   const cells = rows.map(({ kernel, calls, milliseconds, gflops, gbytes }) => [

@@ -1,8 +1,12 @@
-/** Reading results back through pooled mappable buffers, so that a loss can be read without stalling the queue. */
+/**
+ * Reading results back through pooled mappable buffers, so that a loss can be read without stalling
+ * the queue.
+ */
 
 import { type BufferView, sizeClass } from './memory.js';
 
-// GPUBufferUsage.MAP_READ | COPY_DST and GPUMapMode.READ as numbers: outside browsers the globals may be missing.
+// GPUBufferUsage.MAP_READ | COPY_DST and GPUMapMode.READ as numbers: outside browsers the globals
+// may be missing.
 const STAGING_USAGE = 0x01 | 0x08;
 const MAP_MODE_READ = 0x01;
 

@@ -4,10 +4,13 @@ import type { Command, UniformRing } from './commands.js';
 import type { BufferView } from './memory.js';
 import type { StagingSlot } from './staging.js';
 
-/** Values that `Step.runAndFetch` copied at the end of a run. They can be read at any later time. */
+/**
+ * Values that `Step.runAndFetch` copied at the end of a run. They can be read at any later time.
+ */
 export interface Fetched {
   /**
-   * The values as bytes, one array buffer per view, in the order of the views. A second call gives the same buffers.
+   * The values as bytes, one array buffer per view, in the order of the views. A second call gives
+   * the same buffers.
    */
   read(): Promise<ArrayBuffer[]>;
 }
@@ -28,7 +31,10 @@ export interface StepHost {
   readSlot(slot: StagingSlot): Promise<ArrayBuffer[]>;
 }
 
-/** A recorded step, created by `Engine.record`. It owns the buffers that it allocated while it was recorded. */
+/**
+ * A recorded step, created by `Engine.record`. It owns the buffers that it allocated while it was
+ * recorded.
+ */
 export class Step<T> {
   readonly #host: StepHost;
   readonly #commands: readonly Command[];
@@ -39,7 +45,9 @@ export class Step<T> {
   /** @internal */
   constructor(
     host: StepHost,
-    /** What the recorded function returned. Each run overwrites the contents of the tensors in it. */
+    /**
+     * What the recorded function returned. Each run overwrites the contents of the tensors in it.
+     */
     readonly value: T,
     commands: readonly Command[],
     ring: UniformRing | undefined,

@@ -1,9 +1,12 @@
-/** How kernels are tuned to an adapter: tile and workgroup sizes by vendor, within the device's limits. */
+/**
+ * How kernels are tuned to an adapter: tile and workgroup sizes by vendor, within the device's
+ * limits.
+ */
 
 /**
- * The tile of a staged matmul: a workgroup computes m x n outputs, k terms of the sum at a time, and each invocation
- * `rows` x 4 of them. `n` is at least 4 * `rows`, so that there are at least m invocations: the bias gradient needs one
- * for each of the m columns that it sums.
+ * The tile of a staged matmul: a workgroup computes m x n outputs, k terms of the sum at a time,
+ * and each invocation `rows` x 4 of them. `n` is at least 4 * `rows`, so that there are at least m
+ * invocations: the bias gradient needs one for each of the m columns that it sums.
  */
 export interface MatmulTile {
   /** Output rows per workgroup. */
@@ -16,13 +19,22 @@ export interface MatmulTile {
   readonly rows: number;
 }
 
-/** The sizes that kernels are specialized with. They affect speed and the order in which sums are added. */
+/**
+ * The sizes that kernels are specialized with. They affect speed and the order in which sums are
+ * added.
+ */
 export interface Tuning {
-  /** Whether matmul and attention stage tiles in workgroup memory. False uses kernels without barriers, for the CPU. */
+  /**
+   * Whether matmul and attention stage tiles in workgroup memory. False uses kernels without
+   * barriers, for the CPU.
+   */
   readonly staged: boolean;
   /** Staged matmul tiles from the smallest to the largest. */
   readonly matmulTiles: readonly MatmulTile[];
-  /** The number of workgroups to reach, by a smaller tile or by splitting K or the keys over workgroups. */
+  /**
+   * The number of workgroups to reach, by a smaller tile or by splitting K or the keys over
+   * workgroups.
+   */
   readonly minWorkgroups: number;
   /** Invocations per workgroup of row reductions. */
   readonly rowGroup: number;
@@ -72,9 +84,9 @@ const VENDOR_TUNINGS: Readonly<Record<string, Partial<Tuning>>> = {
     reduceGroup: 16,
     sampleGroup: 1,
   },
-  // SwiftShader and similar drivers. Matmul and attention are staged as on a GPU, because these drivers take seconds to
-  // compile the kernels without barriers, which are written for the CPU device. Row reductions have no barriers, which
-  // are expensive there.
+  // SwiftShader and similar drivers. Matmul and attention are staged as on a GPU, because these
+  // drivers take seconds to compile the kernels without barriers, which are written for the CPU
+  // device. Row reductions have no barriers, which are expensive there.
   software: {
     minWorkgroups: 4,
     rowGroup: 16,
@@ -99,8 +111,8 @@ const POWER_OF_TWO_SETTINGS = [
  * The tuning for a vendor ('software' for software adapters), within the limits of the device.
  *
  * @param settings overrides single settings of the vendor's tuning.
- * @throws Error where a group size that reductions halve is not a power of two, where a row has more lanes than a
- *   workgroup has invocations, or where a tile has fewer invocations than rows.
+ * @throws Error where a group size that reductions halve is not a power of two, where a row has
+ *   more lanes than a workgroup has invocations, or where a tile has fewer invocations than rows.
  */
 export function tuningFor(
   vendor: string,

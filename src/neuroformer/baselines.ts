@@ -1,4 +1,6 @@
-/** The baselines that replace the transformer's trunk: GRUs or MLPs over the same encoded tokens. */
+/**
+ * The baselines that replace the transformer's trunk: GRUs or MLPs over the same encoded tokens.
+ */
 
 import { uniform } from '../nn/init.js';
 import { Gru, LayerNorm, Linear } from '../nn/layers.js';
@@ -38,7 +40,10 @@ interface GruLayer {
   readonly join: { linear: Linear; norm: LayerNorm } | undefined;
 }
 
-/** The outputs of a layer for the current window [B, T, width] and for the past window [B, P, width]. */
+/**
+ * The outputs of a layer for the current window [B, T, width] and for the past window
+ * [B, P, width].
+ */
 interface Streams {
   readonly current: Tensor;
   readonly past: Tensor;
@@ -94,7 +99,10 @@ export class GruBaseline implements Baseline {
   }
 }
 
-/** Runs one GRU over the past and then the current window, or in reverse over the current and then the past window. */
+/**
+ * Runs one GRU over the past and then the current window, or in reverse over the current and then
+ * the past window.
+ */
 function runOverBoth(
   gru: Gru,
   { current, past }: Streams,
@@ -124,7 +132,9 @@ function sideBySide(parts: readonly Tensor[]): Tensor {
   return joined.reshape([B, T, parts.length * width]);
 }
 
-/** x + W2 gelu(W1 LN(x)), five times. Without rules.mlp_used it is the identity, as in the original. */
+/**
+ * x + W2 gelu(W1 LN(x)), five times. Without rules.mlp_used it is the identity, as in the original.
+ */
 export class MlpBaseline implements Baseline {
   readonly #layers: readonly { norm: LayerNorm; expand: Linear; project: Linear }[];
   readonly #isUsed: boolean;

@@ -83,8 +83,8 @@ export function tokenizerFor(config: ModelConfig, recording: Recording): Tokeniz
 }
 
 /**
- * The tokenizer with a scale for every number that a configuration reads or predicts, computed from training windows.
- * Existing scales are kept. Under the original's rules there are no scales.
+ * The tokenizer with a scale for every number that a configuration reads or predicts, computed from
+ * training windows. Existing scales are kept. Under the original's rules there are no scales.
  */
 export function withScales(
   tokenizer: Tokenizer,
@@ -243,7 +243,9 @@ export class BatchLayout {
   }
 }
 
-/** @throws ConfigError where the video encoder's kernel or patch does not fit into a window's video. */
+/**
+ * @throws ConfigError where the video encoder's kernel or patch does not fit into a window's video.
+ */
 function checkFrames(frames: readonly number[], { frame_encoder, layers }: ModelConfig): void {
   const { conv_layer, features, kernel_size, n_embd_frames } = frame_encoder;
   if (layers.stimulus === 0) return;

@@ -89,7 +89,10 @@ function checkGroup(
   }
 }
 
-/** Names of variables must be unique over all groups: losses and predictions use them without the group. */
+/**
+ * Names of variables must be unique over all groups: losses and predictions use them without the
+ * group.
+ */
 function checkNames(config: ModelConfig): void {
   const groups = new Map<string, string>();
   for (const { group, name } of configuredVariables(config)) {

@@ -1,8 +1,10 @@
 /**
- * The model's configuration. It has the keys of the original's YAML files, so that these load unchanged.
+ * The model's configuration. It has the keys of the original's YAML files, so that these load
+ * unchanged.
  *
- * Every default stands in `FIELDS`, beside its check. Where no other source is given, a default is that of the
- * original's configurations for V1AL and Visnav (a-antoniades/Neuroformer, folder configs).
+ * Every default stands in `FIELDS`, beside its check. Where no other source is given, a default is
+ * that of the original's configurations for V1AL and Visnav (a-antoniades/Neuroformer, folder
+ * configs).
  */
 
 import {
@@ -99,7 +101,10 @@ const FIELDS = {
   gru_only: flag(false),
   /** The baseline with two GRUs per layer. */
   gru2_only: flag(false),
-  /** What predictions of variables read: the last layer's mean, or its EOS token, better for fast variables. */
+  /**
+   * What predictions of variables read: the last layer's mean, or its EOS token, better for fast
+   * variables.
+   */
   pool: withDefault(isOneOf(['mean', 'eos']), 'mean'),
 
   /** Dropout rates. */
@@ -199,7 +204,10 @@ const FIELDS = {
   }),
   /** Groups of behavior variables, by name. */
   modalities: optional(nullable(record(group))),
-  /** L = gamma L_contrastive + mu L_id + (1 - gamma - mu) L_dt, as in the paper, plus losses of predicted variables. */
+  /**
+   * L = gamma L_contrastive + mu L_id + (1 - gamma - mu) L_dt, as in the paper, plus losses of
+   * predicted variables.
+   */
   loss: object({
     /** The original's code has 1/4. */
     gamma: withDefault(number({ min: 0, max: 1 }), 1 / 4),
@@ -284,7 +292,8 @@ const WITHOUT_EFFECT = [
 /**
  * Reads a configuration from a plain object, as a YAML or JSON parser returns it.
  *
- * @throws ConfigError where a key is unknown or a value is not allowed, naming the key's path and what is allowed.
+ * @throws ConfigError where a key is unknown or a value is not allowed, naming the key's path and
+ *   what is allowed.
  */
 export function parseConfig(raw: unknown): ParsedConfig {
   if (!isRecord(raw))
@@ -328,7 +337,10 @@ function unsupportedNotes(modalities: ModelConfig['modalities']): string[] {
   );
 }
 
-/** An entry of contrastive.vars. The original's files also write { variable: name } for { group: variable }. */
+/**
+ * An entry of contrastive.vars. The original's files also write { variable: name } for
+ * { group: variable }.
+ */
 function parseContrastiveVariable(
   entry: string | Record<string, string>,
   modalities: ModelConfig['modalities'],

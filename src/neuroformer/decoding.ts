@@ -1,6 +1,6 @@
 /**
- * Token-by-token decoding with a cache of keys and values. What does not depend on the window's tokens is computed once
- * per window, and each new token is processed alone.
+ * Token-by-token decoding with a cache of keys and values. What does not depend on the window's
+ * tokens is computed once per window, and each new token is processed alone.
  */
 
 import type { Engine } from '../gpu/engine.js';
@@ -10,7 +10,10 @@ import { Tensor } from '../tensor/tensor.js';
 import type { ModelInputs, ModelSizes, Neuroformer } from './model.js';
 import { Pass, type Stack } from './stack.js';
 
-/** The keys and values of each block for what a window attends to: the past, the stimulus, each modality in order. */
+/**
+ * The keys and values of each block for what a window attends to: the past, the stimulus, each
+ * modality in order.
+ */
 interface Sources {
   readonly past: KeysValues[];
   readonly stimulus: KeysValues[];
@@ -26,8 +29,8 @@ export interface NextLogits {
 }
 
 /**
- * Decodes windows token by token. Call `begin` for a batch of windows, then `next` for each position in order, with the
- * position's tokens in `ids` and `times`.
+ * Decodes windows token by token. Call `begin` for a batch of windows, then `next` for each
+ * position in order, with the position's tokens in `ids` and `times`.
  */
 export class CachedDecoder {
   /** The neuron token at the current position of every row, [B, 1]. */
@@ -78,7 +81,10 @@ export class CachedDecoder {
     }
   }
 
-  /** Starts a batch of windows: computes what they attend to. `ids` and `times` must contain the first token, SOS. */
+  /**
+   * Starts a batch of windows: computes what they attend to. `ids` and `times` must contain the
+   * first token, SOS.
+   */
   begin(inputs: ModelInputs): Sources {
     const model = this.#model;
     const pass = new Pass(() => {}, undefined);

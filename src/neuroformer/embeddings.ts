@@ -29,14 +29,21 @@ export interface TokenSettings {
   readonly dropout: { readonly id: number; readonly time: number };
 }
 
-/** Embeds the tokens of the current or the past window: neuron + time + position. Both share the table of neurons. */
+/**
+ * Embeds the tokens of the current or the past window: neuron + time + position. Both share the
+ * table of neurons.
+ */
 export class TokenEmbedding {
   readonly #settings: TokenSettings;
   readonly #table: Embedding;
   readonly #positions: Parameter | undefined;
   readonly #network: { hidden: Linear; output: Linear } | undefined;
 
-  /** @param suffix appended to the parameters' names: '' or '_prev'. @param table the vectors of the neurons. */
+  /**
+   * @param suffix appended to the parameters' names: '' or '_prev'.
+   *
+   * @param table the vectors of the neurons.
+   */
   constructor(declare: Declare, suffix: string, table: Embedding, settings: TokenSettings) {
     const { width, block, positions, time } = settings;
     this.#settings = settings;
@@ -114,7 +121,10 @@ export class TokenEmbedding {
   }
 }
 
-/** Embeds the samples of one behavior variable: the value by a small network, plus an encoding of its time. */
+/**
+ * Embeds the samples of one behavior variable: the value by a small network, plus an encoding of
+ * its time.
+ */
 export class BehaviorEmbedding {
   readonly #width: number;
   readonly #usesValues: boolean;
@@ -123,8 +133,8 @@ export class BehaviorEmbedding {
   readonly #output: Linear;
 
   /**
-   * @param usesValues scales and shifts each value. Otherwise a layer norm is applied to the single number, as in the
-   *   original, which leaves only the shift.
+   * @param usesValues scales and shifts each value. Otherwise a layer norm is applied to the single
+   *   number, as in the original, which leaves only the shift.
    */
   constructor(declare: Declare, width: number, usesValues: boolean) {
     this.#width = width;
@@ -161,7 +171,10 @@ export class BehaviorEmbedding {
 
 /** Settings of a VideoEncoder. */
 export interface VideoSettings {
-  /** A convolution with layer norm, square patches of single frames, or each frame as a vector of features. */
+  /**
+   * A convolution with layer norm, square patches of single frames, or each frame as a vector of
+   * features.
+   */
   readonly kind: 'convolution' | 'patches' | 'features';
   /** The convolution's kernel: frames, height, width. */
   readonly kernel: Triple;
@@ -171,7 +184,10 @@ export interface VideoSettings {
   readonly inner: number;
 }
 
-/** Embeds video as tokens, one per output of the convolution or per patch, in the order time, height, width. */
+/**
+ * Embeds video as tokens, one per output of the convolution or per patch, in the order time,
+ * height, width.
+ */
 export class VideoEncoder {
   readonly #settings: VideoSettings;
   readonly #convolution: { weight: Parameter; bias: Parameter; norm: LayerNorm } | undefined;
@@ -214,7 +230,8 @@ export class VideoEncoder {
 }
 
 /**
- * The positional encodings of a sequence of modality tokens: 2-D encodings of (position, 0), as in the original.
+ * The positional encodings of a sequence of modality tokens: 2-D encodings of (position, 0), as in
+ * the original.
  *
  * @returns [length, width]
  */

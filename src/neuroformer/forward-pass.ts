@@ -5,7 +5,10 @@ import type { Step } from '../gpu/step.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { Batch, type BatchLayout, type HostBatch } from './batch.js';
 
-/** Computes named tensors of each batch and reads them back as floats. It owns the memory of the batch and the pass. */
+/**
+ * Computes named tensors of each batch and reads them back as floats. It owns the memory of the
+ * batch and the pass.
+ */
 export class ForwardPass<Name extends string> {
   readonly #batch: Batch;
   readonly #step: Step<Readonly<Record<Name, Tensor>>>;
@@ -35,7 +38,10 @@ export class ForwardPass<Name extends string> {
     return Object.keys(this.#step.value) as Name[];
   }
 
-  /** The elements of a batch's tensors, row-major. The next call need not wait for the result of this one. */
+  /**
+   * The elements of a batch's tensors, row-major. The next call need not wait for the result of
+   * this one.
+   */
   async run(host: HostBatch): Promise<Record<Name, Float32Array>> {
     this.#batch.write(host);
     const { names } = this;

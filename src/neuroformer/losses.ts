@@ -1,4 +1,6 @@
-/** The losses of the next neuron, its time, predicted variables, and the alignment of modalities. */
+/**
+ * The losses of the next neuron, its time, predicted variables, and the alignment of modalities.
+ */
 
 import { sumLosses } from '../tensor/elementwise.js';
 import { contrastiveLoss, crossEntropy, meanSquaredError, normalize } from '../tensor/losses.js';
@@ -13,7 +15,10 @@ export interface ModelTargets {
   readonly nextIds: Tensor;
   /** The time token after each token, u32 [B, T]. */
   readonly nextTimes: Tensor;
-  /** By variable: f32 [B, 1] of a regression, f32 [B, 2] for cosine and sine of an angle, u32 [B] of classes. */
+  /**
+   * By variable: f32 [B, 1] of a regression, f32 [B, 2] for cosine and sine of an angle, u32 [B] of
+   * classes.
+   */
   readonly variables?: Readonly<Record<string, Tensor>> | undefined;
   /** The padding token of neurons, which does not count. */
   readonly padId: number;
@@ -110,8 +115,8 @@ export function modelLosses(
 }
 
 /**
- * The mean contrastive loss over all pairs of aligned features, in both directions unless rules.clip_symmetric is
- * off.
+ * The mean contrastive loss over all pairs of aligned features, in both directions unless
+ * rules.clip_symmetric is off.
  */
 function alignmentLoss(model: Neuroformer, { features }: ModelOutputs, weight: number): Tensor {
   const { contrastive, rules } = model.config;

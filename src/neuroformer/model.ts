@@ -1,8 +1,9 @@
 /**
- * Neuroformer (Antoniades et al., ICLR 2024), figure 1 from left to right. Current state, past state, stimulus and
- * other modalities are embedded. Feature encoders process the current state and the stimulus. In the cross-modal fusion
- * the current state attends to the past, the stimulus and every modality in turn. The causal decoder attends to itself.
- * Heads predict the next neuron, its time, and variables. A contrastive loss aligns features of the modalities.
+ * Neuroformer (Antoniades et al., ICLR 2024), figure 1 from left to right. Current state, past
+ * state, stimulus and other modalities are embedded. Feature encoders process the current state and
+ * the stimulus. In the cross-modal fusion the current state attends to the past, the stimulus and
+ * every modality in turn. The causal decoder attends to itself. Heads predict the next neuron, its
+ * time, and variables. A contrastive loss aligns features of the modalities.
  */
 
 import { Embedding, LayerNorm, Linear } from '../nn/layers.js';
@@ -62,7 +63,10 @@ export interface ModelInputs {
   readonly mask?: Tensor | undefined;
   /** u32 [B, P], zero at padding of the past window. Used only if padding is masked. */
   readonly pastMask?: Tensor | undefined;
-  /** u32 [B, T], one at each window's EOS and zero elsewhere. Required where a prediction or a feature reads EOS. */
+  /**
+   * u32 [B, T], one at each window's EOS and zero elsewhere. Required where a prediction or a
+   * feature reads EOS.
+   */
   readonly eos?: Tensor | undefined;
 }
 
@@ -74,21 +78,32 @@ export interface ModelOutputs {
   readonly timeLogits: Tensor;
   /** The input of the heads, [B, T, width]. */
   readonly lastLayer: Tensor;
-  /** Predictions by variable: [B, 1] of a regression, [B, 2] cosine and sine of an angle, or [B, classes] logits. */
+  /**
+   * Predictions by variable: [B, 1] of a regression, [B, 2] cosine and sine of an angle, or
+   * [B, classes] logits.
+   */
   readonly predictions: Readonly<Record<string, Tensor>>;
   /** Features to align, [B, width] before projection: 'id', 'eos', 'frames', 'group.variable'. */
   readonly features: Readonly<Record<string, Tensor>>;
 }
 
-/** A group of behavior variables: the embeddings of its inputs, and the blocks that attend to them. */
+/**
+ * A group of behavior variables: the embeddings of its inputs, and the blocks that attend to them.
+ */
 interface Modality {
   readonly inputs: Readonly<Record<string, BehaviorEmbedding>>;
   readonly attend: Stack;
 }
 
-/** The model: declares its parameters in a store, and computes logits, predictions and attention of batches. */
+/**
+ * The model: declares its parameters in a store, and computes logits, predictions and attention of
+ * batches.
+ */
 export class Neuroformer {
-  /** Every stack of blocks by the name of its activations: 'encoder.id', 'history', 'state' and so on. */
+  /**
+   * Every stack of blocks by the name of its activations: 'encoder.id', 'history', 'state' and so
+   * on.
+   */
   readonly stacks: Readonly<Record<string, Stack>>;
   /** The configuration. */
   readonly config: ModelConfig;
@@ -186,7 +201,8 @@ export class Neuroformer {
     }
     this.modalities = modalities;
     this.decoder = stack('state', trunk.scope('neural_state_blocks'), layers.state);
-    // The original has this layer and never calls it. It is declared so that the original's weight files fit.
+    // The original has this layer and never calls it. It is declared so that the original's weight
+    // files fit.
     new LayerNorm(trunk.scope('ln_f'), width);
     this.baseline = createBaseline(store, config);
 
@@ -289,8 +305,8 @@ export class Neuroformer {
   }
 
   /**
-   * Self-attention over the window's first token followed by the video tokens, with their positions unless
-   * rules.video_positions is off.
+   * Self-attention over the window's first token followed by the video tokens, with their positions
+   * unless rules.video_positions is off.
    *
    * @param frames [B, 1, frames, height, width]
    * @param embedded the embedded current window, [B, T, width]
@@ -312,7 +328,10 @@ export class Neuroformer {
     return this.encodeFrames.call(sequence, {}, pass);
   }
 
-  /** The tokens of each group, all variables in sequence with their positions, and the features of the variables. */
+  /**
+   * The tokens of each group, all variables in sequence with their positions, and the features of
+   * the variables.
+   */
   embedBehavior(behavior: NonNullable<ModelInputs['behavior']>, pass: Pass) {
     const { n_embd: width, dropout: rates } = this.config;
     const features: Record<string, Tensor> = {};
@@ -377,7 +396,9 @@ function createBaseline(store: ParameterStore, config: ModelConfig): Baseline | 
   return undefined;
 }
 
-/** The heads of predicted variables: one output for a number, two for an angle, or one per class. */
+/**
+ * The heads of predicted variables: one output for a number, two for an angle, or one per class.
+ */
 function variableHeads(declare: Declare, config: ModelConfig, sizes: ModelSizes) {
   const heads: Record<string, Linear> = {};
   for (const { group, name, setting } of configuredVariables(config)) {
@@ -391,7 +412,8 @@ function variableHeads(declare: Declare, config: ModelConfig, sizes: ModelSizes)
 }
 
 /**
- * The number of classes of a variable: that of its vocabulary or, under the original's rules, of the configuration.
+ * The number of classes of a variable: that of its vocabulary or, under the original's rules, of
+ * the configuration.
  *
  * @throws Error where neither is given.
  */

@@ -1,9 +1,9 @@
 /** Switches for the differences between the paper and the original code. */
 
 /**
- * What each switch does when it is on, and what the original does. The original code contradicts its paper, or itself,
- * at each of them. On, the default, is what the paper means. `compat: original` turns all of them off, which reproduces
- * the original number for number.
+ * What each switch does when it is on, and what the original does. The original code contradicts
+ * its paper, or itself, at each of them. On, the default, is what the paper means.
+ * `compat: original` turns all of them off, which reproduces the original number for number.
  */
 export const RULES = {
   /** @see BehaviorEmbedding */

@@ -1,4 +1,7 @@
-/** Models as safetensors files: weights with the original's names, configuration and vocabularies in the metadata. */
+/**
+ * Models as safetensors files: weights with the original's names, configuration and vocabularies in
+ * the metadata.
+ */
 
 import type { LoadReport, ParameterStore } from '../nn/parameters.js';
 import {

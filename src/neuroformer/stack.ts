@@ -7,8 +7,8 @@ import { writePositions } from '../tensor/sequence.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 /**
- * Called with each activation's name, and a function that returns the activation. Call that at once or not at all: it
- * computes attention probabilities on demand.
+ * Called with each activation's name, and a function that returns the activation. Call that at once
+ * or not at all: it computes attention probabilities on demand.
  */
 export type Observe = (name: string, value: () => Tensor) => void;
 
@@ -25,7 +25,10 @@ export class Pass {
     this.#random = random;
   }
 
-  /** The next dropout of the pass. Its id counts the dropouts before it, so that every pass uses the same ids. */
+  /**
+   * The next dropout of the pass. Its id counts the dropouts before it, so that every pass uses the
+   * same ids.
+   */
   nextDropout(rate: number): Dropout | undefined {
     if (!this.#random || rate === 0) return undefined;
     this.#dropouts += 1;
@@ -47,7 +50,10 @@ export interface StackSettings {
 
 /** What a stack attends to. */
 export interface StackInputs {
-  /** The source of keys and values, [B, S, width]. Default: the input of each block, for self-attention. */
+  /**
+   * The source of keys and values, [B, S, width]. Default: the input of each block, for
+   * self-attention.
+   */
   readonly source?: Tensor;
   /** Query i sees only keys 0 .. i. Default: false. */
   readonly causal?: boolean;
@@ -112,8 +118,8 @@ export class Stack {
   }
 
   /**
-   * Runs the blocks with self-attention over one position, without dropout. Writes its keys and values into `cache`,
-   * which contains those of the positions before it.
+   * Runs the blocks with self-attention over one position, without dropout. Writes its keys and
+   * values into `cache`, which contains those of the positions before it.
    *
    * @param x [B, 1, width], the position's input
    * @param cache for each block, [B, T, width]

@@ -26,7 +26,10 @@ export interface StepSettings extends AdamWOptions {
 
 type LossTensors = { loss: Tensor } & Record<string, Tensor>;
 
-/** Updates a model's parameters from batches of one size. It owns the memory of a batch and of the recorded step. */
+/**
+ * Updates a model's parameters from batches of one size. It owns the memory of a batch and of the
+ * recorded step.
+ */
 export class TrainingStep {
   /** The optimizer. Its `steps` counts the updates. */
   readonly optimizer: AdamW;
@@ -34,7 +37,9 @@ export class TrainingStep {
   readonly #accumulate: number;
   readonly #dropout: RandomState | undefined;
   readonly #pass: Step<LossTensors>;
-  /** The update where gradients of several batches are accumulated. Otherwise `#pass` ends with it. */
+  /**
+   * The update where gradients of several batches are accumulated. Otherwise `#pass` ends with it.
+   */
   readonly #update: Step<void> | undefined;
 
   /**

@@ -36,12 +36,18 @@ export function isClassified({ predict, objective }: VariableConfig): boolean {
   return predict && objective === 'classification';
 }
 
-/** The full turn, in its own unit, of a variable that is predicted as an angle; undefined for other variables. */
+/**
+ * The full turn, in its own unit, of a variable that is predicted as an angle; undefined for other
+ * variables.
+ */
 export function decodedPeriod({ predict, objective, period }: VariableConfig): number | undefined {
   return predict && objective === 'circular' ? (period ?? 2 * Math.PI) : undefined;
 }
 
-/** How many numbers a regressed variable is predicted as: one, or two for the cosine and sine of an angle. */
+/**
+ * How many numbers a regressed variable is predicted as: one, or two for the cosine and sine of an
+ * angle.
+ */
 export function targetWidth(setting: VariableConfig): number {
   return decodedPeriod(setting) === undefined ? 1 : 2;
 }

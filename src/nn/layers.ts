@@ -11,7 +11,10 @@ import type { Tensor } from '../tensor/tensor.js';
 import { type Initializer, normal, ones, uniform, zeros } from './init.js';
 import type { Declare, Parameter } from './parameters.js';
 
-/** The standard deviation of initial weights in GPT (Radford et al. 2018), which Neuroformer uses too. */
+/**
+ * The standard deviation of initial weights in GPT (Radford et al. 2018), which Neuroformer uses
+ * too.
+ */
 const INITIAL_STD = 0.02;
 
 /** Options of a linear layer. */
@@ -180,7 +183,9 @@ export class MultiHeadAttention {
     return this.proj.call(out, { dropout: outputDropout, residual });
   }
 
-  /** The attention probabilities [B, heads, T, S] of `call` with these arguments, without dropout. */
+  /**
+   * The attention probabilities [B, heads, T, S] of `call` with these arguments, without dropout.
+   */
   probabilities(x: Tensor, source: Tensor, options: AttentionCallOptions = {}): Tensor {
     const { causal = false, mask, topK } = options;
     return x.engine.scope(() =>
@@ -229,9 +234,11 @@ export interface BlockCallOptions extends Omit<AttentionCallOptions, 'residual' 
 }
 
 /**
- * A transformer block of Neuroformer: x1 = x + attend(LN1(x), source); x2 = x1 + MLP(LN2(x1)); LN_f(x2).
+ * A transformer block of Neuroformer: x1 = x + attend(LN1(x), source); x2 = x1 + MLP(LN2(x1));
+ * LN_f(x2).
  *
- * Only the queries are normalized first. Keys and values are computed from the source without normalization.
+ * Only the queries are normalized first. Keys and values are computed from the source without
+ * normalization.
  */
 export class Block {
   /** LN1, before the queries. */
@@ -282,7 +289,9 @@ export class Block {
     return this.lnF.call(mlpOut);
   }
 
-  /** The attention probabilities [B, heads, T, S] of `call` with these arguments, without dropout. */
+  /**
+   * The attention probabilities [B, heads, T, S] of `call` with these arguments, without dropout.
+   */
   probabilities(x: Tensor, source: Tensor, options: BlockCallOptions = {}): Tensor {
     return x.engine.scope(() => this.attn.probabilities(this.ln1.call(x), source, options));
   }

@@ -25,8 +25,8 @@ const UPDATE_WORKGROUP_SIZE = 64;
 /**
  * AdamW (Loshchilov and Hutter 2019) with clipping by the global norm of the gradient.
  *
- * It updates the parameters that are not frozen and have had a gradient at least once. Parameters that the loss does
- * not depend on are not decayed either, as in PyTorch.
+ * It updates the parameters that are not frozen and have had a gradient at least once. Parameters
+ * that the loss does not depend on are not decayed either, as in PyTorch.
  */
 export class AdamW {
   /** The parameters that it updates. */
@@ -62,7 +62,8 @@ export class AdamW {
   }
 
   /**
-   * Counts an update and writes its settings. Call it before each run of a recorded step that contains `apply`.
+   * Counts an update and writes its settings. Call it before each run of a recorded step that
+   * contains `apply`.
    *
    * @param rate the learning rate.
    * @param gradScale multiplies the gradients: 1 / n after accumulating over n batches.
@@ -77,7 +78,10 @@ export class AdamW {
     this.#settings.write(settings);
   }
 
-  /** Runs the kernels of the update: norm, clipping, moments, values. In a recorded step they run on every replay. */
+  /**
+   * Runs the kernels of the update: norm, clipping, moments, values. In a recorded step they run on
+   * every replay.
+   */
   apply(): void {
     this.#writeBlockFlags();
     const {
@@ -88,7 +92,8 @@ export class AdamW {
       v: secondMoment,
     } = this.store.memory;
     const { reduceGroup: WG, staged } = engine.tuning;
-    // On a GPU, neighboring invocations should read neighboring words. On a CPU, each invocation should read a block.
+    // On a GPU, neighboring invocations should read neighboring words. On a CPU, each invocation
+    // should read a block.
     const VECTORS = staged ? 1 : BLOCK_ELEMENTS / 4;
     const params = { n: this.store.length, groups: NORM_WORKGROUPS };
     const settings = this.#settings;
@@ -130,7 +135,10 @@ export class AdamW {
     this.dispose();
   }
 
-  /** Writes which blocks of the store to update and to decay, if that has changed since the last time. */
+  /**
+   * Writes which blocks of the store to update and to decay, if that has changed since the last
+   * time.
+   */
   #writeBlockFlags(): void {
     const isUpdated = [...this.store].map(
       ({ tensor }) => tensor.requiresGrad && tensor.hasGradient,

@@ -1,6 +1,7 @@
 /**
- * Parameter stores. Values, gradients and both Adam moments are one flat buffer each, in which every parameter starts
- * at a multiple of 256 bytes. Clearing the gradients is one clear, and reading a checkpoint one copy.
+ * Parameter stores. Values, gradients and both Adam moments are one flat buffer each, in which
+ * every parameter starts at a multiple of 256 bytes. Clearing the gradients is one clear, and
+ * reading a checkpoint one copy.
  */
 
 import type { Engine } from '../gpu/engine.js';
@@ -61,7 +62,10 @@ export class Parameter {
   }
 }
 
-/** Declares parameters in a store, with a prefix before their names. Layers get one in their constructor. */
+/**
+ * Declares parameters in a store, with a prefix before their names. Layers get one in their
+ * constructor.
+ */
 export interface Declare {
   /** Declares a parameter. */
   parameter(name: string, shape: Shape, options: ParameterOptions): Parameter;
@@ -120,7 +124,8 @@ export class ParameterStore implements Declare {
   /**
    * Allocates the four buffers and computes the initial values, in the order of declaration.
    *
-   * @param seed seeds the initial values. Without a seed they are zero, for values that will be loaded.
+   * @param seed seeds the initial values. Without a seed they are zero, for values that will be
+   *   loaded.
    * @throws Error where the store is allocated already or has no parameters.
    */
   allocate(engine: Engine, seed?: number): void {
@@ -157,7 +162,11 @@ export class ParameterStore implements Declare {
     return this.memory.engine;
   }
 
-  /** The flat buffers, of `length` elements each. @throws Error where the store is not allocated yet. */
+  /**
+   * The flat buffers, of `length` elements each.
+   *
+   * @throws Error where the store is not allocated yet.
+   */
   get memory(): {
     /** The engine. */
     engine: Engine;
@@ -196,7 +205,10 @@ export class ParameterStore implements Declare {
     return parameter;
   }
 
-  /** Freezes the parameters whose name matches and unfreezes the others. Frozen ones get no gradient and no update. */
+  /**
+   * Freezes the parameters whose name matches and unfreezes the others. Frozen ones get no gradient
+   * and no update.
+   */
   freeze(matches: (name: string) => boolean): void {
     for (const parameter of this) parameter.tensor.requiresGrad = !matches(parameter.name);
   }
@@ -222,7 +234,8 @@ export class ParameterStore implements Declare {
   }
 
   /**
-   * Replaces moments by those that `moments` returned. Moments of parameters that are not in `tensors` become zero.
+   * Replaces moments by those that `moments` returned. Moments of parameters that are not in
+   * `tensors` become zero.
    *
    * @throws ShapeError where a tensor's length is not that of its parameter.
    */
@@ -258,7 +271,10 @@ export class ParameterStore implements Declare {
     return this.assign(decodeSafetensors(file).tensors);
   }
 
-  /** Loads the tensors whose name and shape fit a parameter and keeps the other parameters unchanged. */
+  /**
+   * Loads the tensors whose name and shape fit a parameter and keeps the other parameters
+   * unchanged.
+   */
   async assign(tensors: ReadonlyMap<string, HostTensor>): Promise<LoadReport> {
     const report: LoadReport = { loaded: [], missing: [], unknown: [], misshapen: [] };
     for (const parameter of this) {

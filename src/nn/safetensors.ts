@@ -1,6 +1,6 @@
 /**
- * The safetensors file format: the header's length in eight bytes (little endian), a JSON header, then raw data.
- * https://github.com/huggingface/safetensors#format
+ * The safetensors file format: the header's length in eight bytes (little endian), a JSON header,
+ * then raw data. https://github.com/huggingface/safetensors#format
  */
 
 import { elementCount, formatShape, type Shape } from '../tensor/tensor.js';
@@ -75,7 +75,8 @@ export function encodeSafetensors(
 /**
  * Reads a safetensors file with tensors of type F32, I32 and U32.
  *
- * @throws SafetensorsError where the file is cut short, or its header is invalid or does not describe the data.
+ * @throws SafetensorsError where the file is cut short, or its header is invalid or does not
+ *   describe the data.
  */
 export function decodeSafetensors(file: Uint8Array): Safetensors {
   if (file.length < 8)

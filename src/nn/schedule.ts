@@ -1,18 +1,24 @@
 /** Learning-rate schedules: linear warm-up and cosine decay over the amount of training. */
 
-/** Settings of a schedule. Amounts of training are in steps or in tokens, whichever the caller counts. */
+/**
+ * Settings of a schedule. Amounts of training are in steps or in tokens, whichever the caller
+ * counts.
+ */
 export interface RateSettings {
   /** The maximum rate. */
   readonly rate: number;
   /** The amount of training over which the rate rises linearly from 0 to `rate`. */
   readonly warmup: number;
-  /** The amount of training at which a half cosine has fallen to `floor` * `rate`. Default: the rate does not fall. */
+  /**
+   * The amount of training at which a half cosine has fallen to `floor` * `rate`. Default: the rate
+   * does not fall.
+   */
   readonly total?: number | undefined;
   /** The minimum rate as a share of `rate`. Default: 0.1. */
   readonly floor?: number;
   /**
-   * Reproduces the original. Its first update has the full rate, each other update the rate for the amount of training
-   * before it, and after `total` the cosine rises again. Default: false.
+   * Reproduces the original. Its first update has the full rate, each other update the rate for the
+   * amount of training before it, and after `total` the cosine rises again. Default: false.
    */
   readonly original?: boolean;
 }

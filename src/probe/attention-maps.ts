@@ -1,18 +1,20 @@
 /**
- * Directed connectivity according to a trained model: to which neurons' past spikes it attends when it predicts a neuron,
- * and how much worse it predicts without them.
+ * Directed connectivity according to a trained model: to which neurons' past spikes it attends when
+ * it predicts a neuron, and how much worse it predicts without them.
  *
- * For a query position n of the current window whose target is neuron i, and the keys k of the past window:
+ * For a query position n of the current window whose target is neuron i, and the keys k of the past
+ * window:
  *
- *   a_nj = sum over k with id_k = j of the attention probability, mean over heads and blocks
- *   c_nj = number of past spikes of j,   K_n = number of keys that are not padding,   u_nj = c_nj / K_n
+ *   a_nj = sum over k with id_k = j of the attention probability, mean over heads and blocks c_nj =
+ *   number of past spikes of j, K_n = number of keys that are not padding, u_nj = c_nj / K_n
  *
- *   attention  A(i<-j) = mean over n with target i of a_nj / mean over all n of c_nj    attention per spike of j
- *   uniform    U(i<-j) = the same with u: the attention of a model that has learned nothing
- *   learned    X(i<-j) = A - U
+ *   attention A(i<-j) = mean over n with target i of a_nj / mean over all n of c_nj attention per
+ *   spike of j uniform U(i<-j) = the same with u: the attention of a model that has learned nothing
+ *   learned X(i<-j) = A - U
  *
- * Ablation: the mean over n with target i of log p(i) - log p(i | the past spikes of j hidden), over windows in which j
- * fired, times the share of such windows. Both measure what the model depends on, not what causes what.
+ * Ablation: the mean over n with target i of log p(i) - log p(i | the past spikes of j hidden),
+ * over windows in which j fired, times the share of such windows. Both measure what the model
+ * depends on, not what causes what.
  *
  * Maps are [neurons x neurons]: row i, column j is from j to i.
  */
@@ -23,7 +25,10 @@ import { ForwardPass } from '../neuroformer/forward-pass.js';
 import type { Neuroformer } from '../neuroformer/model.js';
 import { crossEntropyOfRows } from '../tensor/losses.js';
 
-/** Attention of a model's predictions to past spikes. Maps are [neurons x neurons], with 0 on the diagonal. */
+/**
+ * Attention of a model's predictions to past spikes. Maps are [neurons x neurons], with 0 on the
+ * diagonal.
+ */
 export interface AttentionMaps {
   /** A: attention per past spike of the source. */
   readonly attention: Float64Array;
@@ -141,8 +146,8 @@ class AttentionSums {
 }
 
 /**
- * How much the log-probability of each target drops when the past spikes of one source are hidden: [neurons x neurons],
- * with 0 on the diagonal.
+ * How much the log-probability of each target drops when the past spikes of one source are hidden:
+ * [neurons x neurons], with 0 on the diagonal.
  *
  * @throws Error for a model that attends to padding, from which spikes cannot be hidden
  */
@@ -203,7 +208,10 @@ function* ablationQueries(
   }
 }
 
-/** Starts each computation before the previous result is used, so that the device and the host work at the same time. */
+/**
+ * Starts each computation before the previous result is used, so that the device and the host work
+ * at the same time.
+ */
 async function pipeline<Q, R>(
   queries: Iterable<Q>,
   compute: (query: Q) => Promise<R>,
@@ -212,7 +220,8 @@ async function pipeline<Q, R>(
   let pending: { query: Q; result: Promise<R> } | undefined;
   for (const query of queries) {
     const started = { query, result: compute(query) };
-    // If using the previous result throws, nobody awaits this one, and its rejection must not go unhandled.
+    // If using the previous result throws, nobody awaits this one, and its rejection must not go
+    // unhandled.
     started.result.catch(() => {});
     if (pending) use(pending.query, await pending.result);
     pending = started;
@@ -220,7 +229,10 @@ async function pipeline<Q, R>(
   if (pending) use(pending.query, await pending.result);
 }
 
-/** Masks that each hide one source per window, until every source of every window has been hidden once. */
+/**
+ * Masks that each hide one source per window, until every source of every window has been hidden
+ * once.
+ */
 function* hiddenSources(host: HostBatch, layout: BatchLayout, neurons: number) {
   const { prev_id: P } = layout.config.block_size;
   const B = host.pastMask.length / P;

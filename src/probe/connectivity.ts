@@ -1,6 +1,6 @@
 /**
- * Computes the connectivity of a trained model, with controls and correlations for comparison. Maps are scored if the true
- * connections are known.
+ * Computes the connectivity of a trained model, with controls and correlations for comparison. Maps
+ * are scored if the true connections are known.
  */
 
 import {
@@ -74,9 +74,10 @@ export interface ExplainInputs {
 const BATCH = 200;
 
 /**
- * Computes all maps: attention and ablation of the model, the same with simultaneous spikes in another order and of an
- * untrained model as controls, and correlations. There are no ablation maps for a model that attends to padding, and no
- * correlations finer than the bins of a recording of counts.
+ * Computes all maps: attention and ablation of the model, the same with simultaneous spikes in
+ * another order and of an untrained model as controls, and correlations. There are no ablation maps
+ * for a model that attends to padding, and no correlations finer than the bins of a recording of
+ * counts.
  */
 export async function explainModel(
   inputs: ExplainInputs,

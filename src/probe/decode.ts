@@ -17,14 +17,17 @@ export interface DecodingInputs {
   readonly windows: Windows;
 }
 
-/** The variables that the model decodes: those that the configuration predicts and the recording has. */
+/**
+ * The variables that the model decodes: those that the configuration predicts and the recording
+ * has.
+ */
 export function predictedVariables(layout: BatchLayout) {
   return layout.variables.filter(({ setting }) => setting.predict);
 }
 
 /**
- * The true value of each decoded variable at the end of each window. Angles are from 0 up to a full turn. The predictions
- * are empty.
+ * The true value of each decoded variable at the end of each window. Angles are from 0 up to a full
+ * turn. The predictions are empty.
  */
 export function recordedValues(
   layout: BatchLayout,
@@ -41,7 +44,8 @@ export function recordedValues(
     const predicted = new Float64Array(0);
     if (period === undefined)
       return { name, kind: 'number', truth: Float64Array.from(samples), predicted };
-    // Decoded angles are from 0 to a full turn. Recorded ones may be from minus to plus half a turn.
+    // Decoded angles are from 0 to a full turn. Recorded ones may be from minus to plus half a
+    // turn.
     const truth = Float64Array.from(samples, (sample) => wrapToTurn(sample, period));
     return { name, kind: 'angle', truth, predicted, period };
   });

@@ -32,17 +32,27 @@ export interface GeneratedScores {
   readonly seconds: number;
   /** How many spikes were generated. */
   readonly spikes: number;
-  /** Correlation over neurons of the generated rates with the recorded rates in the whole recording. */
+  /**
+   * Correlation over neurons of the generated rates with the recorded rates in the whole recording.
+   */
   readonly rateCorrelation: number;
-  /** Correlation over neurons of the generated rates with the recorded rates in the same segments. */
+  /**
+   * Correlation over neurons of the generated rates with the recorded rates in the same segments.
+   */
   readonly rateCorrelationSame: number;
-  /** The baseline: correlation over neurons of the recorded rates in these segments with those in the whole recording. */
+  /**
+   * The baseline: correlation over neurons of the recorded rates in these segments with those in
+   * the whole recording.
+   */
   readonly rateCorrelationRecorded: number;
   /** Mean rate of a neuron, in Hz; recorded is that of the whole recording. */
   readonly meanRate: GeneratedAndRecorded;
   /** Median interval between spikes of a neuron, in seconds. */
   readonly medianInterval: GeneratedAndRecorded;
-  /** Correlation over time of the generated and the recorded PSTH, aligned to the starts of the trials. */
+  /**
+   * Correlation over time of the generated and the recorded PSTH, aligned to the starts of the
+   * trials.
+   */
   readonly psthCorrelation: number;
   /** How many windows ended because their block was full. */
   readonly full: number;
@@ -92,7 +102,10 @@ export function scoreGenerated(
   };
 }
 
-/** Firing rates in windows side by side, each generated one window ahead of its recorded past, and as recorded. */
+/**
+ * Firing rates in windows side by side, each generated one window ahead of its recorded past, and
+ * as recorded.
+ */
 export interface AheadRates {
   /** How many windows were generated. */
   readonly windows: number;
@@ -109,14 +122,17 @@ export interface AheadRates {
 /** Rates are estimated from at most this many windows; more would hardly change them. */
 const MAX_RATE_WINDOWS = 10_000;
 
-/** Mean number of spikes per neuron to draw, so that chance hardly lowers a correlation of rates. */
+/**
+ * Mean number of spikes per neuron to draw, so that chance hardly lowers a correlation of rates.
+ */
 const TARGET_DRAWN_SPIKES = 300;
 /** The maximum number of draws per window to reach that. */
 const MAX_DRAWS = 100;
 
 /**
- * Draws windows that do not overlap, each from its recorded past. Of many windows it takes some that are spread evenly.
- * Each window is drawn several times, until the rates reflect the model rather than chance.
+ * Draws windows that do not overlap, each from its recorded past. Of many windows it takes some
+ * that are spread evenly. Each window is drawn several times, until the rates reflect the model
+ * rather than chance.
  *
  * @param size windows drawn at once
  * @param progress called after each batch with the draws so far and in all
@@ -166,7 +182,9 @@ export interface CountPerPart {
   readonly test: number;
 }
 
-/** Agreement of rates generated one window ahead with recorded rates, as correlations over neurons. */
+/**
+ * Agreement of rates generated one window ahead with recorded rates, as correlations over neurons.
+ */
 export interface AheadScores {
   /** How many windows of each part were generated. */
   readonly windows: CountPerPart;
@@ -176,7 +194,10 @@ export interface AheadScores {
   readonly train: number;
   /** Correlation of generated with recorded rates in the same windows of the test part. */
   readonly test: number;
-  /** The baseline: correlation of the recorded rates in the training part with those in the test windows. */
+  /**
+   * The baseline: correlation of the recorded rates in the training part with those in the test
+   * windows.
+   */
   readonly recorded: number;
   /** Mean rate of a neuron in the test windows, in Hz. */
   readonly meanRate: GeneratedAndRecorded;
@@ -194,7 +215,10 @@ export function scoreAhead(train: AheadRates, test: AheadRates): AheadScores {
   };
 }
 
-/** Recorded spikes of each neuron in the current windows, also those that the blocks do not hold: [neurons]. */
+/**
+ * Recorded spikes of each neuron in the current windows, also those that the blocks do not hold:
+ * [neurons].
+ */
 function countRecorded(windows: Windows, refs: readonly WindowRef[]): Float64Array {
   const counts = new Float64Array(windows.settings.ids.neurons);
   for (const ref of refs) {
@@ -224,7 +248,10 @@ export interface WindowScores {
   readonly windows: number;
   /** Mean F1 of the sets of neurons that fire. */
   readonly setF1: number;
-  /** The baseline: the same for windows generated at another moment, whose agreement comes from the rates alone. */
+  /**
+   * The baseline: the same for windows generated at another moment, whose agreement comes from the
+   * rates alone.
+   */
   readonly shuffledSetF1: number;
 }
 

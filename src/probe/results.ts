@@ -69,7 +69,10 @@ export interface GeneratedResults {
   };
   /** A sentence on the neurons that were silenced or driven; empty if none was. */
   readonly clamped: string;
-  /** Sets of neurons, one window ahead of the recorded past. Absent if neurons were clamped or the test part is empty. */
+  /**
+   * Sets of neurons, one window ahead of the recorded past. Absent if neurons were clamped or the
+   * test part is empty.
+   */
   readonly windows?: WindowScores;
   /** Predictions of the next token, in the same windows. */
   readonly tokens?: TokenScores;

@@ -1,4 +1,7 @@
-/** Scores how well a model predicts the next neuron, token by token, beside a unigram model of token frequencies. */
+/**
+ * Scores how well a model predicts the next neuron, token by token, beside a unigram model of token
+ * frequencies.
+ */
 
 import type { Engine } from '../gpu/engine.js';
 import type { BatchLayout, HostBatch } from '../neuroformer/batch.js';
@@ -22,8 +25,8 @@ export interface TokenScores {
 }
 
 /**
- * The share of each token among the next tokens of training windows: [ids]. Each neuron and EOS is counted once more than
- * it occurs, so that none is impossible.
+ * The share of each token among the next tokens of training windows: [ids]. Each neuron and EOS is
+ * counted once more than it occurs, so that none is impossible.
  */
 export function tokenFrequencies(batches: Iterable<HostBatch>, layout: BatchLayout): Float64Array {
   const { ids } = layout.tokenizer;

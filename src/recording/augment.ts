@@ -1,4 +1,7 @@
-/** Random changes to training windows: simultaneous spikes are shuffled, and spikes are hidden from attention. */
+/**
+ * Random changes to training windows: simultaneous spikes are shuffled, and spikes are hidden from
+ * attention.
+ */
 
 import type { HostRandom } from '../math/random.js';
 import type { TokenWindow, Window } from './windows.js';
@@ -6,7 +9,8 @@ import type { TokenWindow, Window } from './windows.js';
 /**
  * Shuffles the spikes of each time bin, in the current and in the past window.
  *
- * Within a bin, spikes are sorted by neuron id. That order carries no information and should not be learned.
+ * Within a bin, spikes are sorted by neuron id. That order carries no information and should not be
+ * learned.
  */
 export function shuffleTies(window: Window, random: HostRandom): Window {
   const { current, past } = window;
@@ -19,7 +23,8 @@ function shuffleBins(window: TokenWindow, random: HostRandom): TokenWindow {
   tokens[0] = ids[0]!;
   tokens.set(nextIds, 1);
   const timeAt = (position: number) => nextTimes[position - 1];
-  // After SOS come the spikes, then EOS. EOS has a time token of its own and is therefore never swapped.
+  // After SOS come the spikes, then EOS. EOS has a time token of its own and is therefore never
+  // swapped.
   const end = nextIds.length - Math.max(0, window.pad - 1);
   for (let binStart = 1; binStart < end; ) {
     let binEnd = binStart + 1;
@@ -36,8 +41,8 @@ function shuffleBins(window: TokenWindow, random: HostRandom): TokenWindow {
 }
 
 /**
- * Hides spikes at random by clearing their entries in a key mask. A hidden spike is not a key of any attention and does
- * not enter any mean. SOS and EOS are never hidden.
+ * Hides spikes at random by clearing their entries in a key mask. A hidden spike is not a key of
+ * any attention and does not enter any mean. SOS and EOS are never hidden.
  *
  * @param mask 1 for tokens that are keys, 0 for padding
  * @param tokens the token at each entry of the mask

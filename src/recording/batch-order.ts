@@ -1,13 +1,17 @@
-/** The order in which training visits its windows: determined by a seed, endless, and resumable at any step. */
+/**
+ * The order in which training visits its windows: determined by a seed, endless, and resumable at
+ * any step.
+ */
 
 import { HostRandom } from '../math/random.js';
 
 /**
  * Batches of window indices.
  *
- * Each epoch is a new permutation of all windows, and a batch may extend from one epoch into the next. With weights, a
- * window occurs in an epoch in proportion to its weight, rounded up or down at random. Batch `step` depends on the
- * arguments and on `step` alone, so a run can resume anywhere.
+ * Each epoch is a new permutation of all windows, and a batch may extend from one epoch into the
+ * next. With weights, a window occurs in an epoch in proportion to its weight, rounded up or down
+ * at random. Batch `step` depends on the arguments and on `step` alone, so a run can resume
+ * anywhere.
  */
 export class BatchOrder {
   #epoch = -1;
@@ -53,8 +57,8 @@ export class BatchOrder {
     const order = random.permutation(this.count);
     const { weights } = this;
     if (!weights) return order;
-    // Systematic sampling: equally spaced points on the cumulative weights, from a random offset on, select each window
-    // as often as its weight demands.
+    // Systematic sampling: equally spaced points on the cumulative weights, from a random offset
+    // on, select each window as often as its weight demands.
     const total = weights.reduce((sum, weight) => sum + weight, 0);
     const offset = random.uniform();
     let window = 0;

@@ -1,4 +1,7 @@
-/** The data dictionary of the original Neuroformer: arrays under well-known keys, as its scripts assemble them. */
+/**
+ * The data dictionary of the original Neuroformer: arrays under well-known keys, as its scripts
+ * assemble them.
+ */
 
 import { RecordingError } from './errors.js';
 import {
@@ -10,7 +13,10 @@ import {
 } from './recording.js';
 import type { WindowRef } from './windows.js';
 
-/** Frames as one array: [frames, height, width], or [videos, frames, height, width] if trials show different videos. */
+/**
+ * Frames as one array: [frames, height, width], or [videos, frames, height, width] if trials show
+ * different videos.
+ */
 export interface FrameArray {
   /** Pixels, row-major. */
   readonly data: Float32Array | Uint8Array;
@@ -39,7 +45,9 @@ export type CountMatrix = readonly ArrayLike<number>[];
 /** The end of a window in seconds, either alone or with the id of its trial. */
 export type DictionaryInterval = number | readonly [end: number, trial: number];
 
-/** The arrays of one recording under the original's keys. `DictionarySteps` gives their time steps. */
+/**
+ * The arrays of one recording under the original's keys. `DictionarySteps` gives their time steps.
+ */
 export interface DataDictionary {
   /** Spike counts [neurons][bins]: one matrix, or one per trial id. */
   readonly spikes: CountMatrix | Readonly<Record<number, CountMatrix>>;

@@ -3,7 +3,10 @@
 import { sha256 } from '../ports/sha256.js';
 import type { Recording } from './recording.js';
 
-/** SHA-256 of all data of a recording, in hexadecimal. Recordings with equal fingerprints hold the same data. */
+/**
+ * SHA-256 of all data of a recording, in hexadecimal. Recordings with equal fingerprints hold the
+ * same data.
+ */
 export function fingerprint(recording: Recording): string {
   const hash = sha256();
   const addText = (text: string) => hash.update(new TextEncoder().encode(text));

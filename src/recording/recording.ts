@@ -1,4 +1,7 @@
-/** Recordings in memory: trials, each with its spikes, its video and its variables on the trial's own clock. */
+/**
+ * Recordings in memory: trials, each with its spikes, its video and its variables on the trial's
+ * own clock.
+ */
 
 import { RecordingError } from './errors.js';
 import { cutSpikes, lowerBound, neuronCount, type Spikes, spikesEnd } from './spikes.js';
@@ -18,8 +21,8 @@ export interface Video {
   /** When the first frame begins, in seconds on the trial's clock. Default 0. */
   readonly start?: number;
   /**
-   * Selects the frames of a window; without it a window takes the frames that end with it. The original calls this
-   * function the callback.
+   * Selects the frames of a window; without it a window takes the frames that end with it. The
+   * original calls this function the callback.
    *
    * @param end index of the frame after the last one that the window may show
    * @param count how many frames to return
@@ -47,8 +50,8 @@ export interface TimedSeries {
   /** When each sample was taken, in seconds on the trial's clock, increasing. */
   readonly times: ArrayLike<number>;
   /**
-   * The last number before the trial, at a time below 0. For a variable that keeps each value until the next sample, it
-   * is the value at the trial's start.
+   * The last number before the trial, at a time below 0. For a variable that keeps each value until
+   * the next sample, it is the value at the trial's start.
    */
   readonly before?: {
     /** When it was taken, in seconds on the trial's clock. */
@@ -68,7 +71,9 @@ export function sampleTime(series: Variable, n: number): number {
   return 'times' in series ? series.times[n]! : (series.start ?? 0) + n * series.dt;
 }
 
-/** A span of time with a clock that starts at 0. Windows never cross from one trial into another. */
+/**
+ * A span of time with a clock that starts at 0. Windows never cross from one trial into another.
+ */
 export interface Trial {
   /** The number that identifies the trial to users, unique in its recording. */
   readonly id: number;
@@ -120,7 +125,9 @@ export interface Session {
   readonly frames?: Video;
   /** By name. */
   readonly variables?: Readonly<Record<string, Variable>>;
-  /** Trials with their ids; an id defaults to the index. Default: one trial that spans the session. */
+  /**
+   * Trials with their ids; an id defaults to the index. Default: one trial that spans the session.
+   */
   readonly trials?: readonly (Interval & {
     /** The number that identifies the trial to users. */
     id?: number;
@@ -192,7 +199,8 @@ export function variableNames({ trials }: Pick<Recording, 'trials'>): string[] {
 }
 
 /**
- * Makes a recording of trials that were recorded separately, each on its own clock. The data are checked.
+ * Makes a recording of trials that were recorded separately, each on its own clock. The data are
+ * checked.
  *
  * @throws RecordingError naming the data at fault and what is wrong with them
  */
@@ -222,8 +230,8 @@ export function assembleRecording(
 }
 
 /**
- * The recording with other variables in its trials, for example with values that were given per trial. Only variables
- * that the trial did not have before are checked.
+ * The recording with other variables in its trials, for example with values that were given per
+ * trial. Only variables that the trial did not have before are checked.
  *
  * @param variables of each trial, in the order of the trials
  * @throws RecordingError naming the variable at fault and what is wrong with it
@@ -249,7 +257,8 @@ function checkIds(trials: readonly Trial[]): void {
 }
 
 /**
- * Checks that no trials overlap in session time. Data shared by two trials would leak between the parts of a split.
+ * Checks that no trials overlap in session time. Data shared by two trials would leak between the
+ * parts of a split.
  *
  * @throws RecordingError naming two trials that overlap
  */
@@ -265,7 +274,10 @@ export function checkNoOverlap(trials: readonly Pick<Trial, 'id' | 'start' | 'du
   }
 }
 
-/** The samples of a regular clock within a time interval: index of the first one, and of the one after the last. */
+/**
+ * The samples of a regular clock within a time interval: index of the first one, and of the one
+ * after the last.
+ */
 function samplesWithin(
   clockStart: number,
   dt: number,
@@ -298,9 +310,9 @@ function cutVideo(video: Video | undefined, start: number, stop: number): { vide
 }
 
 /**
- * The samples of a variable within a trial, on the trial's clock; undefined if there are none. A label stays valid until
- * the next one, so unless the trial starts with a sample, the last label before it is included, at time 0. The last
- * number before it becomes `before`.
+ * The samples of a variable within a trial, on the trial's clock; undefined if there are none. A
+ * label stays valid until the next one, so unless the trial starts with a sample, the last label
+ * before it is included, at time 0. The last number before it becomes `before`.
  */
 function cutVariable(series: Variable, start: number, stop: number): Variable | undefined {
   const turn = series.period === undefined ? {} : { period: series.period };
@@ -446,7 +458,8 @@ function checkStep(owner: string, dt: number): void {
 }
 
 function checkInterval(label: string, { start, stop }: Interval, duration: number): void {
-  // Rounding a sample time may put the end of the last trial slightly past the end of the recording.
+  // Rounding a sample time may put the end of the last trial slightly past the end of the
+  // recording.
   if (start >= 0 && stop > start && stop <= duration + 1e-6) return;
   throw new RecordingError(
     `${label} runs from ${start} to ${stop} s; it should be within the recording, 0 to ${duration} s, and end after it starts.`,

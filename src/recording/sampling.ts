@@ -34,15 +34,16 @@ export interface Samples {
 }
 
 /**
- * Resamples a variable at a fixed time step. Finer samples are averaged over each step and coarser ones interpolated, on
- * the circle for angles. Held variables, such as labels, keep each value until the next sample or the end of the trial.
+ * Resamples a variable at a fixed time step. Finer samples are averaged over each step and coarser
+ * ones interpolated, on the circle for angles. Held variables, such as labels, keep each value
+ * until the next sample or the end of the trial.
  *
  * @param dt seconds per sample of the result
  * @param duration of the trial, seconds
  * @param how.period for angles: a full turn; default: that of the series
  * @param how.held whether the values are classes given as numbers, which must not be averaged
- * @param how.read whether the model reads the variable: coarse samples are then held until the next one, because a line
- *     toward the next sample would reveal the future
+ * @param how.read whether the model reads the variable: coarse samples are then held until the next
+ *   one, because a line toward the next sample would reveal the future
  */
 export function resample(
   series: Variable,
@@ -59,7 +60,8 @@ export function resample(
   const numbers = values as ArrayLike<number>;
   const step = 'times' in series ? (upperMedian(sampleIntervals(series)) ?? dt) : series.dt;
   const weightedMean = meanFunction(how.period ?? series.period);
-  // Averaging needs 1.5 samples per step: with fewer, some means would be of one sample and others of two.
+  // Averaging needs 1.5 samples per step: with fewer, some means would be of one sample and others
+  // of two.
   if (step * 1.5 <= dt) return average(numbers, timeAt, dt, lastTime + step, weightedMean);
   return how.read
     ? hold(series, dt, Math.max(lastTime, lastTime + step - dt))
@@ -77,7 +79,8 @@ function sampleIntervals({ times }: { readonly times: ArrayLike<number> }): Floa
 const GAP_FACTOR = 5;
 
 /**
- * Gaps of a variable: intervals without samples, longer than 5 of its usual steps and than 2 `dt`. Labels have none.
+ * Gaps of a variable: intervals without samples, longer than 5 of its usual steps and than 2 `dt`.
+ * Labels have none.
  *
  * @param dt seconds per sample in a window
  */
@@ -102,8 +105,8 @@ export type WeightedMean = (
 ) => number;
 
 /**
- * The function that averages samples of a variable: the arithmetic mean or, for angles, the mean on the circle. Angles
- * that cancel have no mean direction; the first of them stands in for it.
+ * The function that averages samples of a variable: the arithmetic mean or, for angles, the mean on
+ * the circle. Angles that cancel have no mean direction; the first of them stands in for it.
  *
  * @param period for angles: a full turn
  */
@@ -126,7 +129,9 @@ export function meanFunction(period: number | undefined): WeightedMean {
   };
 }
 
-/** Averages the samples in each step up to `end`. A step without samples repeats the mean before it. */
+/**
+ * Averages the samples in each step up to `end`. A step without samples repeats the mean before it.
+ */
 function average(
   samples: ArrayLike<number>,
   timeAt: (n: number) => number,
@@ -183,7 +188,9 @@ function hold(series: Variable, dt: number, lastStep: number): Series {
   return { values: values as number[] | string[], dt, start };
 }
 
-/** The samples of a held variable: the value that was current when the trial began gets the time 0. */
+/**
+ * The samples of a held variable: the value that was current when the trial began gets the time 0.
+ */
 function withBefore(series: Variable): { values: Variable['values']; timeAt(n: number): number } {
   if (!('times' in series)) return { values: series.values, timeAt: (n) => sampleTime(series, n) };
   const { before, times } = series;
@@ -201,8 +208,9 @@ export interface SampleRange {
 }
 
 /**
- * The samples of the seconds from `from` up to `to`: at least one, and only samples that are complete at `to`, so that
- * none is of the future. A sample covers the `dt` seconds from its time on. Indices may be outside the series.
+ * The samples of the seconds from `from` up to `to`: at least one, and only samples that are
+ * complete at `to`, so that none is of the future. A sample covers the `dt` seconds from its time
+ * on. Indices may be outside the series.
  *
  * @param exact false: both ends are rounded to the nearest sample, as in the original
  */
@@ -219,8 +227,8 @@ export function samplesBetween(
 }
 
 /**
- * The samples of a series in the seconds from `from` up to `to`. Before the series begins and after it ends, its nearest
- * sample is repeated.
+ * The samples of a series in the seconds from `from` up to `to`. Before the series begins and after
+ * it ends, its nearest sample is repeated.
  *
  * @param exact true: sample n has the time n dt; false: values and times are cut as in the original
  * @throws RecordingError where a value is not one of the classes, or labels come without classes
@@ -258,8 +266,8 @@ export function sampleSeries(
 }
 
 /**
- * Samples as in the original: cut, or padded with zeros, to int((to - from) / dt) of them. Rounding may make that one too
- * few.
+ * Samples as in the original: cut, or padded with zeros, to int((to - from) / dt) of them. Rounding
+ * may make that one too few.
  *
  * @param available how many samples the series has
  */
@@ -279,7 +287,9 @@ function originalSamples(
   return { values: fitToLength(values, length), times: fitToLength(times, length) };
 }
 
-/** The last `length` numbers, padded with zeros at the end; all of them if `length` came out as 0. */
+/**
+ * The last `length` numbers, padded with zeros at the end; all of them if `length` came out as 0.
+ */
 function fitToLength(numbers: readonly number[], length: number): Float64Array {
   if (length === 0) return Float64Array.from(numbers.length > 0 ? numbers : [0]);
   const fitted = new Float64Array(length);
@@ -301,8 +311,8 @@ export function framesBefore({ start = 0, dt }: Pick<Video, 'start' | 'dt'>, end
  * The frames of the `seconds` before `end`, [frames, height, width].
  *
  * @param trialId passed to a video that selects its frames itself
- * @param repeatsFirst true: until the video has run for `seconds`, its first frame fills the window; false: the window
- *     shows frames of the future instead, as in the original
+ * @param repeatsFirst true: until the video has run for `seconds`, its first frame fills the
+ *   window; false: the window shows frames of the future instead, as in the original
  */
 export function framesUpTo(
   video: Video,

@@ -1,9 +1,15 @@
-/** Scales of variables: numbers are standardized, and angles become a cosine and a sine, before a model reads them. */
+/**
+ * Scales of variables: numbers are standardized, and angles become a cosine and a sine, before a
+ * model reads them.
+ */
 
 import { angleFromCosineSine, cosineAndSine } from '../math/angles.js';
 import { mean } from '../math/statistics.js';
 
-/** A scale as it is stored with a model's weights. Both lists have one entry, or two (cosine, sine) for an angle. */
+/**
+ * A scale as it is stored with a model's weights. Both lists have one entry, or two (cosine, sine)
+ * for an angle.
+ */
 export interface ScaleJson {
   /** Means of the training samples. */
   readonly means: readonly number[];
@@ -23,8 +29,8 @@ export class Scale {
   }
 
   /**
-   * The scale that gives these samples mean 0 and standard deviation 1. Use training data only: with test samples among
-   * them, test scores would be optimistic.
+   * The scale that gives these samples mean 0 and standard deviation 1. Use training data only:
+   * with test samples among them, test scores would be optimistic.
    *
    * @param period for angles: a full turn, in the unit of the samples
    */

@@ -20,7 +20,10 @@ export interface SpikeCounts {
 /** The spikes of every neuron in one trial. */
 export type Spikes = SpikeTimes | SpikeCounts;
 
-/** Spikes in time bins, sorted by bin and within a bin by neuron. Several spikes of a neuron in a bin are several entries. */
+/**
+ * Spikes in time bins, sorted by bin and within a bin by neuron. Several spikes of a neuron in a
+ * bin are several entries.
+ */
 export interface BinnedSpikes {
   /** Seconds per bin. */
   readonly dt: number;
@@ -38,7 +41,8 @@ export function binSpikes(spikes: Spikes, dt: number): BinnedSpikes {
 }
 
 /**
- * The spikes of a count matrix. Counts are rounded, halves to the even number; negative counts are ignored.
+ * The spikes of a count matrix. Counts are rounded, halves to the even number; negative counts are
+ * ignored.
  *
  * @param counts one row of bins per neuron
  * @param dt seconds per bin
@@ -82,7 +86,8 @@ export function spikesFromCounts(counts: readonly ArrayLike<number>[], dt: numbe
  * @throws RecordingError naming the first spike whose time is negative or not finite
  */
 export function spikesFromTimes(times: readonly ArrayLike<number>[], dt: number): BinnedSpikes {
-  // A time that should be on a bin's edge, but is below it by a rounding error, belongs to the bin that starts there.
+  // A time that should be on a bin's edge, but is below it by a rounding error, belongs to the bin
+  // that starts there.
   const binAt = (time: number) => Math.floor(time / dt + 1e-9);
   let total = 0;
   let lastBin = -1;
@@ -98,7 +103,8 @@ export function spikesFromTimes(times: readonly ArrayLike<number>[], dt: number)
       lastBin = Math.max(lastBin, binAt(time));
     }
   }
-  // Counting sort by bin. It visits the neurons in order, so the spikes within a bin are sorted by neuron.
+  // Counting sort by bin. It visits the neurons in order, so the spikes within a bin are sorted by
+  // neuron.
   const starts = new Int32Array(lastBin + 2);
   for (const list of times) for (let n = 0; n < list.length; n++) starts[binAt(list[n]!) + 1]! += 1;
   for (let bin = 0; bin <= lastBin; bin++) starts[bin + 1]! += starts[bin]!;
@@ -115,7 +121,10 @@ export function spikesFromTimes(times: readonly ArrayLike<number>[], dt: number)
   return { dt, bins, neurons };
 }
 
-/** The entries of binned spikes from `start` up to `stop`, in seconds: [index of the first, index after the last]. */
+/**
+ * The entries of binned spikes from `start` up to `stop`, in seconds:
+ * [index of the first, index after the last].
+ */
 export function spikesWithin(
   { bins, dt }: BinnedSpikes,
   start: number,
@@ -124,14 +133,19 @@ export function spikesWithin(
   return [lowerBound(bins, completeBins(start, dt)), lowerBound(bins, completeBins(stop, dt))];
 }
 
-/** How many bins are complete at a time. A bin that is still being counted then would reveal the future. */
+/**
+ * How many bins are complete at a time. A bin that is still being counted then would reveal the
+ * future.
+ */
 function completeBins(time: number, dt: number): number {
-  // Windows end at rounded times, and a clock of rounded times has a rounded bin width. The tolerance of a twentieth of
-  // a bin keeps either rounding from costing a whole bin.
+  // Windows end at rounded times, and a clock of rounded times has a rounded bin width. The
+  // tolerance of a twentieth of a bin keeps either rounding from costing a whole bin.
   return Math.max(0, Math.floor(time / dt + 0.05));
 }
 
-/** Event times of each neuron, in seconds. The spikes of a count are placed at the start of its bin. */
+/**
+ * Event times of each neuron, in seconds. The spikes of a count are placed at the start of its bin.
+ */
 export function spikeTimes(spikes: Spikes): readonly ArrayLike<number>[] {
   if ('times' in spikes) return spikes.times;
   return spikes.counts.map((row) => {
@@ -166,7 +180,10 @@ export function cutSpikes(spikes: Spikes, start: number, stop: number): Spikes {
   return { times: spikes.times.map(cutTrain) };
 }
 
-/** Index of the first of ascending numbers that is not below `value`, by binary search; the length if there is none. */
+/**
+ * Index of the first of ascending numbers that is not below `value`, by binary search; the length
+ * if there is none.
+ */
 export function lowerBound(ascending: ArrayLike<number>, value: number): number {
   let low = 0;
   let high = ascending.length;

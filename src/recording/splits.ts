@@ -18,14 +18,16 @@ export type Fractions = Readonly<Record<Part, number>>;
 /**
  * How windows are assigned to parts.
  *
- * - blocks: time is divided into consecutive blocks, by default in the order train, validation, test, and `repeats`
- *   times over. Where a block begins inside a trial, windows that begin less than `gap` seconds after its start are left
- *   out, so that no window reads back into the block before. The default gap is as far as any window reads back: over
- *   its past, its video and its variables.
- * - trials: whole trials, drawn with `seed` or listed by id. Trials that are not listed are for training.
+ * - blocks: time is divided into consecutive blocks, by default in the order train, validation,
+ *   test, and `repeats` times over. Where a block begins inside a trial, windows that begin less
+ *   than `gap` seconds after its start are left out, so that no window reads back into the block
+ *   before. The default gap is as far as any window reads back: over its past, its video and its
+ *   variables.
+ * - trials: whole trials, drawn with `seed` or listed by id. Trials that are not listed are for
+ *   training.
  * - explicit: the windows are listed, as in a data dictionary.
- * - interleaved-legacy: individual windows at random, as in the original. Neighboring windows share most of their data,
- *   so the parts are not independent.
+ * - interleaved-legacy: individual windows at random, as in the original. Neighboring windows share
+ *   most of their data, so the parts are not independent.
  */
 export type SplitSettings =
   | {
@@ -43,7 +45,10 @@ export type SplitSettings =
 /** The windows of each part. */
 export type Split = Readonly<Record<Part, readonly WindowRef[]>> & {
   readonly settings: SplitSettings;
-  /** How many windows are in no part: they are in a gap between blocks, or `thinTraining` removed them. */
+  /**
+   * How many windows are in no part: they are in a gap between blocks, or `thinTraining` removed
+   * them.
+   */
   readonly leftOut: number;
   /** Sentences on how the windows were assigned. */
   readonly notes: readonly string[];
@@ -54,9 +59,10 @@ export type Split = Readonly<Record<Part, readonly WindowRef[]>> & {
 /**
  * Assigns every window of a recording to a part.
  *
- * @param every seconds from the end of one window to the end of the next; default: windows side by side
- * @throws RecordingError where the settings cannot be met: fractions that do not add up to 1, a gap that is too short,
- *     a trial that does not exist, or a part without windows
+ * @param every seconds from the end of one window to the end of the next; default: windows side by
+ *   side
+ * @throws RecordingError where the settings cannot be met: fractions that do not add up to 1, a gap
+ *   that is too short, a trial that does not exist, or a part without windows
  */
 export function splitWindows(windows: Windows, settings: SplitSettings, every?: number): Split {
   if (settings.kind === 'explicit') return explicitSplit(windows, settings);
@@ -101,7 +107,8 @@ function explainEmptyPart({ recording }: Windows, { kind }: SplitSettings, count
 /**
  * The split with fewer training windows: the most recent ones, and of those a random share.
  *
- * @param less.recent the share of training windows to keep, counted from the last one; above 0 and up to 1
+ * @param less.recent the share of training windows to keep, counted from the last one; above 0 and
+ *   up to 1
  * @param less.share the share of the recent windows to draw; above 0 and up to 1
  * @param less.seed of the draw
  */
@@ -125,8 +132,8 @@ export function thinTraining(
 }
 
 /**
- * Weights of windows in a recording that drifts: a window counts half as much as one that ends `halfLife` recorded
- * seconds later. The last window has weight 1.
+ * Weights of windows in a recording that drifts: a window counts half as much as one that ends
+ * `halfLife` recorded seconds later. The last window has weight 1.
  *
  * @param halfLife seconds
  * @returns [windows]
@@ -142,7 +149,10 @@ export function recencyWeights(
   return Float64Array.from(times, (time) => 2 ** ((time - lastTime) / halfLife));
 }
 
-/** Where each trial begins when all trials are joined into one timeline, whatever their clocks. Seconds. */
+/**
+ * Where each trial begins when all trials are joined into one timeline, whatever their clocks.
+ * Seconds.
+ */
 function trialOffsets(trials: readonly Trial[]): number[] {
   let total = 0;
   return trials.map(({ duration }) => {
@@ -161,7 +171,11 @@ function explicitSplit(windows: Windows, settings: SplitSettings & { kind: 'expl
   return { ...split, caveats };
 }
 
-/** The part of a window; undefined for windows that are left out. @param n index of the window among all windows */
+/**
+ * The part of a window; undefined for windows that are left out.
+ *
+ * @param n index of the window among all windows
+ */
 type PartAssigner = (ref: WindowRef, n: number) => Part | undefined;
 
 function partAssigner(
@@ -286,7 +300,9 @@ export interface Leak {
   readonly example: WindowRef;
 }
 
-/** Finds all overlaps between the data that different parts read. Empty for a split without leaks. */
+/**
+ * Finds all overlaps between the data that different parts read. Empty for a split without leaks.
+ */
 export function findLeaks(split: Split, windows: Windows): Leak[] {
   const leaks: Leak[] = [];
   for (const from of SPLIT_PARTS) {

@@ -1,4 +1,7 @@
-/** The vocabularies of a model (neurons, times, classes of variables) and the scales of its numeric variables. */
+/**
+ * The vocabularies of a model (neurons, times, classes of variables) and the scales of its numeric
+ * variables.
+ */
 
 import { RecordingError } from './errors.js';
 import type { Recording } from './recording.js';
@@ -20,7 +23,10 @@ export interface TokenizerJson {
   readonly current: number;
   /** Seconds of the past window. */
   readonly past: number;
-  /** The values of each classified variable, sorted; with the step between classes if they are numbers. */
+  /**
+   * The values of each classified variable, sorted; with the step between classes if they are
+   * numbers.
+   */
   readonly classes: Readonly<
     Record<string, { values: readonly ClassValue[]; resolution?: number }>
   >;
@@ -99,7 +105,10 @@ export class Tokenizer {
     });
   }
 
-  /** A tokenizer with the same vocabularies and these scales added. Scales that exist already are kept. */
+  /**
+   * A tokenizer with the same vocabularies and these scales added. Scales that exist already are
+   * kept.
+   */
   scaled(scales: Readonly<Record<string, Scale>>): Tokenizer {
     const json = Object.entries(scales).map(([name, scale]) => [name, scale.toJSON()] as const);
     return new Tokenizer({

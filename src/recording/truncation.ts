@@ -1,4 +1,7 @@
-/** Counts the spikes that are dropped because a window has more than its block can hold, so that users learn of it. */
+/**
+ * Counts the spikes that are dropped because a window has more than its block can hold, so that
+ * users learn of it.
+ */
 
 import { formatCount } from '../text/format.js';
 import type { WindowRef, Windows } from './windows.js';
@@ -27,7 +30,10 @@ export interface BlockTruncation {
   readonly needed: number;
 }
 
-/** Counts what the blocks drop from these windows. A block of n tokens holds n - 2 spikes, SOS and EOS. */
+/**
+ * Counts what the blocks drop from these windows. A block of n tokens holds n - 2 spikes, SOS and
+ * EOS.
+ */
 export function measureTruncation(windows: Windows, refs: readonly WindowRef[]): Truncation {
   const { block, pastBlock } = windows.settings;
   const counts = refs.map((ref) => windows.spikeCounts(ref));

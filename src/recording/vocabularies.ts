@@ -1,8 +1,14 @@
-/** Vocabularies: the tokens of neurons, of times within a window, and of the values of classified variables. */
+/**
+ * Vocabularies: the tokens of neurons, of times within a window, and of the values of classified
+ * variables.
+ */
 
 import { arangeLength, roundDecimals, roundHalfEven, roundToStep } from '../math/rounding.js';
 
-/** `count` tokens of one kind, then three special tokens: start of sequence, end of sequence, padding. */
+/**
+ * `count` tokens of one kind, then three special tokens: start of sequence, end of sequence,
+ * padding.
+ */
 abstract class Vocabulary {
   /** How many tokens come before the special ones. */
   protected abstract get count(): number;
@@ -56,9 +62,9 @@ export class TimeVocabulary extends Vocabulary {
   readonly steps: number;
 
   /**
-   * Times up to the longer of the two windows, counted as the original counts them: with two half-open ranges of floats,
-   * of which the second ends at the last value of the first. Rounding sometimes makes that one or two more than the
-   * window holds.
+   * Times up to the longer of the two windows, counted as the original counts them: with two
+   * half-open ranges of floats, of which the second ends at the last value of the first. Rounding
+   * sometimes makes that one or two more than the window holds.
    *
    * @param dt seconds
    * @param current length of the current window, seconds
@@ -83,8 +89,8 @@ export class TimeVocabulary extends Vocabulary {
   }
 
   /**
-   * The token of a time in seconds: the nearest step, halves rounded to the even one. Times outside the vocabulary get
-   * its first or last token.
+   * The token of a time in seconds: the nearest step, halves rounded to the even one. Times outside
+   * the vocabulary get its first or last token.
    */
   encode(seconds: number): number {
     const token = roundHalfEven(roundToStep(seconds, this.dt) / this.dt);
@@ -109,8 +115,9 @@ export class ClassVocabulary extends Vocabulary {
 
   /**
    * @param samples values of the variable, in any order and with repetitions
-   * @param resolution for numbers: every multiple of it from the smallest to the largest sample is a class, and a value
-   *     belongs to the nearest class. Without it, each distinct value is a class.
+   * @param resolution for numbers: every multiple of it from the smallest to the largest sample is
+   *   a class, and a value belongs to the nearest class. Without it, each distinct value is a
+   *   class.
    * @throws Error without samples, or for labels with a resolution
    */
   constructor(samples: readonly ClassValue[], resolution?: number) {

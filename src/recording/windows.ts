@@ -18,13 +18,22 @@ import type { NeuronVocabulary, TimeVocabulary } from './vocabularies.js';
 
 /** Where the original code contradicts its paper. `true` is what the paper describes. */
 export interface WindowRules {
-  /** A window with more spikes than fit keeps its start token and the times of the spikes it keeps (quirk 10). */
+  /**
+   * A window with more spikes than fit keeps its start token and the times of the spikes it keeps
+   * (quirk 10).
+   */
   readonly keepsStart: boolean;
-  /** Times in the past window count from its own start, also where that is before the trial (quirk 11). */
+  /**
+   * Times in the past window count from its own start, also where that is before the trial (quirk
+   * 11).
+   */
   readonly pastHasOwnClock: boolean;
   /** The video ends with the current window, not one window later (quirk 14). */
   readonly videoEndsWithWindow: boolean;
-  /** Sample n of a variable has the time n dt. In the original, rounding sometimes makes it a step more (quirk 3). */
+  /**
+   * Sample n of a variable has the time n dt. In the original, rounding sometimes makes it a step
+   * more (quirk 3).
+   */
   readonly exactSampleTimes: boolean;
 }
 
@@ -66,7 +75,10 @@ export interface WindowSettings {
   readonly rules: WindowRules;
 }
 
-/** The tokens of a current or past window: as the model reads them and, shifted by one, as it should predict them. */
+/**
+ * The tokens of a current or past window: as the model reads them and, shifted by one, as it should
+ * predict them.
+ */
 export interface TokenWindow {
   /** SOS, the neuron of each spike, EOS, then PAD: [block]. */
   readonly ids: Int32Array;
@@ -128,7 +140,9 @@ export interface WindowRef {
 export interface WindowList {
   /** Trial by trial, in order of time. */
   readonly refs: readonly WindowRef[];
-  /** How many windows do not exist because something was not recorded when they end, by its name. */
+  /**
+   * How many windows do not exist because something was not recorded when they end, by its name.
+   */
   readonly missing: Readonly<Record<string, number>>;
 }
 
@@ -139,14 +153,16 @@ export class Windows {
   /** What the windows hold. */
   readonly settings: WindowSettings;
   readonly #trials: readonly PreparedTrial[];
-  /** Names of the variables that occur in any trial. Only trials that have all of them have windows. */
+  /**
+   * Names of the variables that occur in any trial. Only trials that have all of them have windows.
+   */
   readonly #variables: readonly string[];
   /** Whether any trial has a video. If so, only trials with a video have windows. */
   readonly #hasVideo: boolean;
 
   /**
-   * @throws RecordingError where the recording has more neurons than the vocabulary, no trial has all variables, or an
-   *     angle has another period than in the settings
+   * @throws RecordingError where the recording has more neurons than the vocabulary, no trial has
+   *   all variables, or an angle has another period than in the settings
    */
   constructor(recording: Recording, settings: WindowSettings) {
     this.recording = recording;
@@ -210,8 +226,8 @@ export class Windows {
   }
 
   /**
-   * The time that a window reads, in seconds on the trial's clock: its current part, its past, and `all`, which also
-   * spans the video and the variables. Starts may be before the trial.
+   * The time that a window reads, in seconds on the trial's clock: its current part, its past, and
+   * `all`, which also spans the video and the variables. Starts may be before the trial.
    */
   span({ trialIndex, end }: WindowRef): { current: Interval; past: Interval; all: Interval } {
     const { current, past, video: videoSeconds, times } = this.settings;
@@ -249,7 +265,10 @@ export class Windows {
     return tokenWindow({ spikes }, past, pastBlock, this.settings, rules.pastHasOwnClock);
   }
 
-  /** How many spikes are in the current and in the past window, also those that the block does not hold. */
+  /**
+   * How many spikes are in the current and in the past window, also those that the block does not
+   * hold.
+   */
   spikeCounts(ref: WindowRef): { current: number; past: number } {
     const { spikes } = this.#trial(ref.trialIndex);
     const { current, past } = this.span(ref);
@@ -261,10 +280,11 @@ export class Windows {
   }
 
   /**
-   * The windows at whose end everything was recorded. The first window that is considered in a trial starts with it, and
-   * each next one ends `every` seconds later.
+   * The windows at whose end everything was recorded. The first window that is considered in a
+   * trial starts with it, and each next one ends `every` seconds later.
    *
-   * @param every seconds; default: the length of the current window, so that windows are side by side
+   * @param every seconds; default: the length of the current window, so that windows are side by
+   *   side
    */
   list(every = this.settings.current): WindowList {
     return this.#listTrials([...this.#trials.keys()], every);
@@ -297,7 +317,10 @@ export class Windows {
     );
   }
 
-  /** What was not recorded at the end of a window: a variable's name or 'video'; undefined if nothing is missing. */
+  /**
+   * What was not recorded at the end of a window: a variable's name or 'video'; undefined if
+   * nothing is missing.
+   */
   #missingAt(trialIndex: number, end: number): string | undefined {
     const { variables, video } = this.#trial(trialIndex);
     const { rules } = this.settings;
@@ -306,8 +329,8 @@ export class Windows {
         variables.every(({ setting }) => setting.name !== name),
       );
     if (this.#hasVideo && !video) return 'video';
-    // Under the original's rules windows read beyond the end of a video, as the original does. A video that selects its
-    // frames itself knows which ones exist.
+    // Under the original's rules windows read beyond the end of a video, as the original does. A
+    // video that selects its frames itself knows which ones exist.
     if (video && this.#hasVideo && rules.videoEndsWithWindow && !video.choose) {
       const videoEnd = this.#videoEnd(end);
       if (videoEnd <= (video.start ?? 0) || framesBefore(video, videoEnd) > video.count)
@@ -316,7 +339,8 @@ export class Windows {
     const missing = variables.find(({ setting, series, gaps }) => {
       const { values, dt } = series;
       const { end: sampleEnd } = samplesBetween(series, end - dt, end, rules.exactSampleTimes);
-      // A held value is outdated until a whole step after the gap. An interpolated one is near the next sample already.
+      // A held value is outdated until a whole step after the gap. An interpolated one is near the
+      // next sample already.
       const delay = setting.read ? dt : 0;
       const isInGap = gaps.some(
         (gap) => end - 2 * dt > gap.start - 1e-9 && end < gap.stop + delay + 1e-9,
@@ -375,10 +399,11 @@ function checkPeriod(
 }
 
 /**
- * The tokens of an interval: SOS, the last spikes that fit, EOS, and PAD up to the end of the block.
+ * The tokens of an interval: SOS, the last spikes that fit, EOS, and PAD up to the end of the
+ * block.
  *
- * @param ownClock whether times count from the interval's start even if that is before the trial; otherwise they count
- *     from the trial's start there
+ * @param ownClock whether times count from the interval's start even if that is before the trial;
+ *   otherwise they count from the trial's start there
  */
 function tokenWindow(
   { spikes }: Pick<PreparedTrial, 'spikes'>,
@@ -403,7 +428,8 @@ function tokenWindow(
   }
   allIds[position] = ids.EOS;
   allTimes[position] = times.EOS;
-  // The original truncates the times separately, to the last `block` of them, and so loses the 0 of SOS.
+  // The original truncates the times separately, to the last `block` of them, and so loses the 0 of
+  // SOS.
   if (!rules.keepsStart && firstKept > first) allTimes[0] = timeToken(firstKept - 1);
   return {
     ids: allIds.slice(0, block),

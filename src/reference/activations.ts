@@ -10,7 +10,10 @@ export function erfc(x: number): number {
   return Math.exp(-x * x) / (Math.sqrt(Math.PI) * (x + fraction));
 }
 
-/** The error function by Abramowitz and Stegun 7.1.6, whose terms are all positive, so that nothing cancels. */
+/**
+ * The error function by Abramowitz and Stegun 7.1.6, whose terms are all positive, so that nothing
+ * cancels.
+ */
 function erfSeries(x: number): number {
   let term = x;
   let sum = x;

@@ -12,8 +12,9 @@ function gridShape({ shape }: Ref, kernel: Triple, stride: Triple): Triple {
 }
 
 /**
- * Calls `visit` for every element of every patch, with the flat index of the video voxel that it is a copy of, and
- * its own flat index. Video is [B, C, frames, height, width], patches are [B, t * h * w, C * kt * kh * kw].
+ * Calls `visit` for every element of every patch, with the flat index of the video voxel that it is
+ * a copy of, and its own flat index. Video is [B, C, frames, height, width], patches are
+ * [B, t * h * w, C * kt * kh * kw].
  */
 function eachVoxel(
   video: Ref,
@@ -72,7 +73,10 @@ export interface Conv3dRefs {
   bias: Ref;
 }
 
-/** Calls `visit` with the three flat indices of every product out += video * weight of the convolution. */
+/**
+ * Calls `visit` with the three flat indices of every product out += video * weight of the
+ * convolution.
+ */
 function eachProduct(
   { video, weight }: Conv3dRefs,
   stride: Triple,

@@ -65,11 +65,12 @@ export function sortedRows(ids: readonly number[], vocabulary: number) {
 }
 
 /**
- * Sinusoidal positional encodings, sines and cosines interleaved, with separate channels for each axis.
+ * Sinusoidal positional encodings, sines and cosines interleaved, with separate channels for each
+ * axis.
  *
- * The angle is the f32 product of the f32 position and the f32 frequency. Its rounding, up to 6e-8 of the angle,
- * belongs to the kernel's inputs. At angles above 10 it would hide errors of the sine, which is what the tests are
- * about.
+ * The angle is the f32 product of the f32 position and the f32 frequency. Its rounding, up to 6e-8
+ * of the angle, belongs to the kernel's inputs. At angles above 10 it would hide errors of the
+ * sine, which is what the tests are about.
  */
 export function sinusoid(positions: Ref, width: number): Ref {
   const [rows, axes] = positions.shape as [number, number];

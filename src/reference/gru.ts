@@ -2,7 +2,10 @@
 
 import { type Ref, ref } from './array.js';
 
-/** The inputs of a GRU, or their gradients; rows of weights in the order reset gate, update gate, new state. */
+/**
+ * The inputs of a GRU, or their gradients; rows of weights in the order reset gate, update gate,
+ * new state.
+ */
 export interface GruRefs {
   /** [B, T, in] */
   x: Ref;
@@ -23,7 +26,10 @@ type Mask = ArrayLike<number>;
 
 const sigmoid = (v: number) => 1 / (1 + Math.exp(-v));
 
-/** What the backward pass needs of one step of one batch row: its position, the previous state, and r, z, n, U_n h. */
+/**
+ * What the backward pass needs of one step of one batch row: its position, the previous state, and
+ * r, z, n, U_n h.
+ */
 interface Step {
   t: number;
   previous: number[];

@@ -123,7 +123,10 @@ export interface ContrastiveSetup {
   factor?: number;
 }
 
-/** The similarities u v^T / temperature, and the setup of the cross-entropy whose targets are the diagonal. */
+/**
+ * The similarities u v^T / temperature, and the setup of the cross-entropy whose targets are the
+ * diagonal.
+ */
 function similarities(u: Ref, v: Ref, { temperature, factor = 1 }: ContrastiveSetup) {
   const logits = map(matmulNT(u, v), (value) => value / temperature);
   return { logits, setup: { targets: u.data.map((_, n) => n), factor } };

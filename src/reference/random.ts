@@ -1,4 +1,6 @@
-/** The kernels' random numbers, bit for bit, with the masks of dropout and the draws of sampling. */
+/**
+ * The kernels' random numbers, bit for bit, with the masks of dropout and the draws of sampling.
+ */
 
 type Words = readonly [number, number, number, number];
 
@@ -54,7 +56,10 @@ export function dropoutMask({ seed, step, site }: Stream, rate: number, length: 
   });
 }
 
-/** The factor of a probability in attention's dropout, at score row (b * heads + h) * T + i and key j. */
+/**
+ * The factor of a probability in attention's dropout, at score row (b * heads + h) * T + i and key
+ * j.
+ */
 export function attentionKeep(
   seed: number,
   step: number,

@@ -1,4 +1,6 @@
-/** Operations on sequences [B, T, width] in float64: concatenation, slices, means over positions. */
+/**
+ * Operations on sequences [B, T, width] in float64: concatenation, slices, means over positions.
+ */
 
 import { type Ref, ref, zerosLike } from './array.js';
 

@@ -53,7 +53,10 @@ export interface BlockTrace {
   y: Ref;
 }
 
-/** The forward pass of a block: x1 = x + proj(attend(LN1(x), source)); x2 = x1 + MLP(LN2(x1)); y = LN_f(x2). */
+/**
+ * The forward pass of a block: x1 = x + proj(attend(LN1(x), source)); x2 = x1 + MLP(LN2(x1)); y =
+ * LN_f(x2).
+ */
 export function block(
   parameters: NamedRefs,
   prefix: string,

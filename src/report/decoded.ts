@@ -1,4 +1,7 @@
-/** The report's section on decoded behavior: recorded and decoded values, and scores beside the baselines. */
+/**
+ * The report's section on decoded behavior: recorded and decoded values, and scores beside the
+ * baselines.
+ */
 
 import { type DecodedVariable, runLengths } from '../analyze/decoded-variable.js';
 import { SCORE_NAMES, type Score } from '../analyze/decoding-scores.js';
@@ -21,7 +24,10 @@ const SHOWN_SECONDS = 60;
 /** Points of a scatter plot that can be told apart. */
 const MAX_SCATTER_POINTS = 3000;
 
-/** Renders the section: a table of scores per variable, and figures of recorded against decoded values. */
+/**
+ * Renders the section: a table of scores per variable, and figures of recorded against decoded
+ * values.
+ */
 export async function decodedSection(decoded: DecodedResults): Promise<Section> {
   const { variables, refs, part, weights, trained, notes } = decoded;
   const figures = await Promise.all(
@@ -53,7 +59,10 @@ export function describeIntervals({ block, blocks }: DecodedResults): string {
   return `Parentheses give 95 % intervals of a bootstrap over blocks of ${block} s. They show how much a score depends on the stretch of time, not on the training seed.${blocks < MIN_BLOCKS ? warning : ''}`;
 }
 
-/** One table per variable, with the scores of every method; an empty cell is a score that does not exist. */
+/**
+ * One table per variable, with the scores of every method; an empty cell is a score that does not
+ * exist.
+ */
 export function decodingTables({ variables, units, methods }: DecodedResults): Table[] {
   return variables.map((variable) => {
     const { name, kind } = variable;
@@ -75,7 +84,10 @@ export function decodingTables({ variables, units, methods }: DecodedResults): T
   });
 }
 
-/** Decimals of a column of scores. An RMSE may have any unit, so its smallest value gets three significant digits. */
+/**
+ * Decimals of a column of scores. An RMSE may have any unit, so its smallest value gets three
+ * significant digits.
+ */
 function scoreDigits(
   key: string,
   kind: DecodedVariable['kind'],

@@ -48,7 +48,8 @@ export async function draw(
   rows: readonly object[],
   spec: object,
 ): Promise<Figure> {
-  // Loaded when first needed: loading them at startup would double the startup time of the command line.
+  // Loaded when first needed: loading them at startup would double the startup time of the command
+  // line.
   const [{ parse, View }, { compile }] = await Promise.all([import('vega'), import('vega-lite')]);
   const completeSpec = {
     ...spec,

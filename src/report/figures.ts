@@ -21,7 +21,10 @@ const color = {
   scale: { domain: SOURCES, range: SOURCES.map((source) => COLORS[source]) },
 };
 
-/** Makes rows of recorded and of generated data in the same way, and labels each row with its source. */
+/**
+ * Makes rows of recorded and of generated data in the same way, and labels each row with its
+ * source.
+ */
 function rowsBySource<T, R extends object>(
   recorded: T,
   generated: T,
@@ -140,7 +143,8 @@ export function rasterFigure(
             scale: { domain: [-1, neurons], nice: false },
             axis: { grid: false },
           },
-          // Ticks as tall as a neuron's row would be too small to see where there are few spikes of many neurons.
+          // Ticks as tall as a neuron's row would be too small to see where there are few spikes of
+          // many neurons.
           size: { value: Math.max(rows.length < 2000 ? 4 : 2, Math.min(6, 240 / neurons)) },
           color: { ...color, legend: null },
         },
@@ -149,7 +153,11 @@ export function rasterFigure(
   );
 }
 
-/** Firing rates in Hz, generated against recorded, one point per neuron. @param r their correlation. */
+/**
+ * Firing rates in Hz, generated against recorded, one point per neuron.
+ *
+ * @param r their correlation.
+ */
 export function rateFigure(
   recorded: Float64Array,
   generated: Float64Array,
@@ -196,7 +204,11 @@ export function rateFigure(
   );
 }
 
-/** Histograms of interspike intervals. @param dt time step of the model in seconds, of which bins are a multiple. */
+/**
+ * Histograms of interspike intervals.
+ *
+ * @param dt time step of the model in seconds, of which bins are a multiple.
+ */
 export function intervalFigure(
   recorded: readonly SpikeSegment[],
   generated: readonly SpikeSegment[],
@@ -319,7 +331,8 @@ async function mapFigure({ name, title, values }: NamedMap, neurons: number): Pr
     value,
   })).filter(({ target, source }) => target !== source);
   const isSigned = values.some((value) => value < 0);
-  // Colors are clipped at a percentile, so that a few extreme pairs do not leave all others in one color.
+  // Colors are clipped at a percentile, so that a few extreme pairs do not leave all others in one
+  // color.
   const magnitudes = rows.map(({ value }) => Math.abs(value)).sort((p, q) => p - q);
   const limit = magnitudes[Math.floor(0.995 * (magnitudes.length - 1))] || 1;
   const scale = isSigned

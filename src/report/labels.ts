@@ -1,4 +1,7 @@
-/** The report's section on labeled data: models pretrained on spikes against models trained from scratch. */
+/**
+ * The report's section on labeled data: models pretrained on spikes against models trained from
+ * scratch.
+ */
 
 import { SCORE_NAMES } from '../analyze/decoding-scores.js';
 import { mean } from '../math/statistics.js';

@@ -168,7 +168,9 @@ async function variableFigure(
   );
 }
 
-/** Samples of a variable up to a time. If there are too many to show, they are thinned out evenly. */
+/**
+ * Samples of a variable up to a time. If there are too many to show, they are thinned out evenly.
+ */
 function samplesUpTo(variable: Variable, seconds: number): { time: number; value: number }[] {
   const { values } = variable;
   const time = (n: number) => sampleTime(variable, n);

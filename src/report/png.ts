@@ -7,7 +7,8 @@ import { crc32 } from '../formats/checksums.js';
 export type Rgb = readonly [number, number, number];
 
 /**
- * Encodes a matrix of colored cells as a PNG (https://www.w3.org/TR/png/), and returns it as a data URL.
+ * Encodes a matrix of colored cells as a PNG (https://www.w3.org/TR/png/), and returns it as a data
+ * URL.
  *
  * @param width columns of the matrix.
  * @param height rows of the matrix.

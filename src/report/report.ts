@@ -1,4 +1,7 @@
-/** The report on a run: what ran, how it trained, and what it decoded, generated and showed of the wiring. */
+/**
+ * The report on a run: what ran, how it trained, and what it decoded, generated and showed of the
+ * wiring.
+ */
 
 import { correlation } from '../analyze/edges.js';
 import { firingRates, type SpikeSegment, spikeTriggeredRate } from '../analyze/spike-trains.js';
@@ -143,8 +146,9 @@ async function trainingSection(metrics: readonly MetricLine[]): Promise<Section>
 }
 
 /**
- * Spike-triggered rates, recorded and generated. If the wiring is known, these are rates of a hub's targets around
- * the hub's spikes, else of all other neurons around the spikes of the most active one.
+ * Spike-triggered rates, recorded and generated. If the wiring is known, these are rates of a hub's
+ * targets around the hub's spikes, else of all other neurons around the spikes of the most active
+ * one.
  */
 function spikeTriggeredRates(
   run: OpenedRun,
@@ -263,7 +267,10 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
   };
 }
 
-/** Firing rates of windows that are each drawn from the recorded past, in the training and the test part. */
+/**
+ * Firing rates of windows that are each drawn from the recorded past, in the training and the test
+ * part.
+ */
 function aheadRatesTable(ahead: AheadScores): Table {
   const { windows, draws, train, test, recorded, meanRate } = ahead;
   const describeDraws = (part: 'train' | 'test') =>
@@ -371,7 +378,10 @@ export function scoreTable(maps: readonly ConnectivityMap[]): Table | undefined 
   };
 }
 
-/** Whether attention beats Pearson correlation, in a sentence either way; empty if maps have no scores. */
+/**
+ * Whether attention beats Pearson correlation, in a sentence either way; empty if maps have no
+ * scores.
+ */
 export function attentionVerdict(maps: readonly ConnectivityMap[]): string {
   const scores = (name: string) => maps.find((map) => map.name === name)?.scores;
   const attention = scores('attention');

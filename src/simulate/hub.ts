@@ -1,17 +1,19 @@
 /**
- * Simulates a network of leaky integrate-and-fire neurons in groups. Each group has hub neurons that drive most of it.
+ * Simulates a network of leaky integrate-and-fire neurons in groups. Each group has hub neurons
+ * that drive most of it.
  *
- * The paper's figure has 300 neurons in three groups of 100 with hubs near 50, 150 and 250, but neither its equations nor
- * its constants were published. This is a reconstruction with our own constants. They are chosen to be hard for a plain
- * correlation: a slow common input makes the neurons of a group fire together whether they are connected or not.
+ * The paper's figure has 300 neurons in three groups of 100 with hubs near 50, 150 and 250, but
+ * neither its equations nor its constants were published. This is a reconstruction with our own
+ * constants. They are chosen to be hard for a plain correlation: a slow common input makes the
+ * neurons of a group fire together whether they are connected or not.
  *
  * Every millisecond, a neuron that is not refractory does
  *
  *   V <- V exp(-1 ms / TAU) + sum of W_ij over the sources j whose spikes arrive now + DRIVE k,
  *   and at V >= 1 it spikes and V <- 0,
  *
- * with k ~ Poisson(lambda_i max(0, 1 + g_i x_G)) and an Ornstein-Uhlenbeck process x_G of unit variance per group. V and
- * W are in units of the threshold, times in seconds.
+ * with k ~ Poisson(lambda_i max(0, 1 + g_i x_G)) and an Ornstein-Uhlenbeck process x_G of unit
+ * variance per group. V and W are in units of the threshold, times in seconds.
  */
 
 import { HostRandom } from '../math/random.js';
@@ -51,13 +53,18 @@ const BACKGROUND_SHARE = 0.1;
 /** Share of its group that a hub drives. */
 const HUB_SHARE = 0.85;
 
-/** Constants that depend on the size of a group: few strong hubs in a small group, many weaker ones in a large group. */
+/**
+ * Constants that depend on the size of a group: few strong hubs in a small group, many weaker ones
+ * in a large group.
+ */
 interface GroupConstants {
   /** Hubs per group. */
   readonly hubs: number;
   /** Largest weight of a hub's connections. Weights are drawn from 0.6 of it up. */
   readonly weight: number;
-  /** How far a hub's drive reaches: standard deviation of a Gaussian over the distance, in neurons. */
+  /**
+   * How far a hub's drive reaches: standard deviation of a Gaussian over the distance, in neurons.
+   */
   readonly reach: number;
   /** Range of the background weights. */
   readonly background: readonly [number, number];
@@ -96,7 +103,10 @@ export interface HubNetwork {
   readonly weights: Float64Array;
   /** Ids of the hub neurons. */
   readonly hubs: readonly number[];
-  /** 1 for each connection from a hub with at least half the largest weight, else 0; laid out like the weights. */
+  /**
+   * 1 for each connection from a hub with at least half the largest weight, else 0; laid out like
+   * the weights.
+   */
   readonly strong: Uint8Array;
 }
 
@@ -108,8 +118,10 @@ export function neuronGroup(neuron: number, neurons: number, groups: number): nu
 /**
  * Simulates a network. The same settings give the same network and spikes.
  *
- * @param progress called every 10 simulated seconds with the seconds so far, the seconds in all, and the unit
- * @throws RecordingError where the groups differ in size or are too small for their hubs, or the length is not above 0
+ * @param progress called every 10 simulated seconds with the seconds so far, the seconds in all,
+ *   and the unit
+ * @throws RecordingError where the groups differ in size or are too small for their hubs, or the
+ *   length is not above 0
  */
 export function simulateHub(
   settings: HubSettings = {},
@@ -193,7 +205,8 @@ function simulateSpikes(
     isHub(n) ? HUB_EVENTS : EVENTS * (1 - SPREAD + 2 * SPREAD * random.uniform()),
   );
   const group = perNeuron((n) => neuronGroup(n, neurons, groups));
-  // Input that is still on its way: a ring of one slot per millisecond, as long as the longest delay.
+  // Input that is still on its way: a ring of one slot per millisecond, as long as the longest
+  // delay.
   const slots = Math.max(...DELAYS) + 1;
   const delayedInput = Array.from({ length: slots }, () => new Float64Array(neurons));
   const potential = new Float64Array(neurons);

@@ -1,9 +1,11 @@
 /**
- * Simulates neurons that are each driven by one of as many periodic inputs, through a hidden one-to-one map. It follows
- * the second simulation of the paper, whose constants were not published either; these are our own.
+ * Simulates neurons that are each driven by one of as many periodic inputs, through a hidden
+ * one-to-one map. It follows the second simulation of the paper, whose constants were not published
+ * either; these are our own.
  *
- *   input k at time t:  s_k(t) = (1 + cos(2 pi t / P_k + phi_k)) / 2,   P_k from 0.5 to 2 s, phi_k from 0 to 2 pi
- *   neuron i spikes in a millisecond with probability  1 ms * (BASE_RATE + PEAK_RATE s_map(i)(t)^4)
+ *   input k at time t: s_k(t) = (1 + cos(2 pi t / P_k + phi_k)) / 2, P_k from 0.5 to 2 s, phi_k
+ *   from 0 to 2 pi neuron i spikes in a millisecond with probability 1 ms * (BASE_RATE + PEAK_RATE
+ *   s_map(i)(t)^4)
  */
 
 import { HostRandom } from '../math/random.js';
@@ -46,7 +48,8 @@ export interface DrivenNeurons {
 /**
  * Simulates driven neurons. The same settings give the same inputs and spikes.
  *
- * @param progress called after every neuron with the neurons so far, the neurons in all, and the unit
+ * @param progress called after every neuron with the neurons so far, the neurons in all, and the
+ *   unit
  * @throws RecordingError where there are fewer than 2 neurons or the length is not above 0
  */
 export function simulateInputs(

@@ -1,4 +1,7 @@
-/** The decode stage: decodes variables with a run's model and with baselines, and scores all on the same windows. */
+/**
+ * The decode stage: decodes variables with a run's model and with baselines, and scores all on the
+ * same windows.
+ */
 
 import { commonStep, type DecodedVariable, runLengths } from '../analyze/decoded-variable.js';
 import { blockCount, scoreWithIntervals } from '../analyze/decoding-scores.js';
@@ -30,9 +33,15 @@ export interface DecodeSettings {
   readonly part?: Part | 'all';
   /** Whether to fit and train the baselines as well. Default: false. */
   readonly baselines?: boolean;
-  /** Bin width of the spike counts that linear baselines read, in seconds. Default: the time step of decoding. */
+  /**
+   * Bin width of the spike counts that linear baselines read, in seconds. Default: the time step of
+   * decoding.
+   */
   readonly bin?: number;
-  /** Numbers of bins of history that linear baselines read. Default: 10, and as many as a window spans. */
+  /**
+   * Numbers of bins of history that linear baselines read. Default: 10, and as many as a window
+   * spans.
+   */
   readonly histories?: readonly number[];
   /** Length of a bootstrap block in seconds. Default: 10. */
   readonly block?: number;
@@ -44,7 +53,10 @@ const DEFAULTS = { part: 'test', baselines: false, block: 10, seed: 1 } as const
 
 type CompleteSettings = DecodeSettings & Required<Pick<DecodeSettings, keyof typeof DEFAULTS>>;
 
-/** Baselines trained on the engine, by the name of their folder; `key` is their switch in the configuration. */
+/**
+ * Baselines trained on the engine, by the name of their folder; `key` is their switch in the
+ * configuration.
+ */
 const NEURAL_BASELINES = {
   mlp: { name: 'MLP', key: 'mlp_only' },
   gru: { name: 'GRU, causal', key: 'gru_only' },
@@ -75,9 +87,11 @@ function spikesRead(config: ModelConfig): string {
 /**
  * Decodes a part of a run's recording, and writes the results into the run's store.
  *
- * Baselines that need training are trained into the run's store once, and read from there afterwards.
+ * Baselines that need training are trained into the run's store once, and read from there
+ * afterwards.
  *
- * @throws UsageError where the model decodes no variable, the part has no windows, or two columns would share a name;
+ * @throws UsageError where the model decodes no variable, the part has no windows, or two columns
+ *   would share a name;
  * StoppedError where the watcher stops the training of a baseline.
  */
 export async function decode(
@@ -174,7 +188,11 @@ function caveats(
   ];
 }
 
-/** Checks the columns of decoded.csv, two for each variable. @throws UsageError where two would share a name. */
+/**
+ * Checks the columns of decoded.csv, two for each variable.
+ *
+ * @throws UsageError where two would share a name.
+ */
 function checkColumns(names: readonly string[]): void {
   const columns = [...TIME_COLUMNS, ...names.flatMap((name) => variableColumns(name))];
   const duplicate = columns.find((column, n) => columns.indexOf(column) < n);
@@ -234,7 +252,8 @@ function linearInputs(
 }
 
 /**
- * Trains the baselines that are not trained yet, each in a folder of the run's store, and decodes with all of them.
+ * Trains the baselines that are not trained yet, each in a folder of the run's store, and decodes
+ * with all of them.
  */
 async function trainedBaselines(
   run: OpenedRun,
@@ -269,6 +288,7 @@ function baselineConfig(config: ModelConfig, kind: NeuralKind): ModelConfig {
   );
   const baseline = { ...config, ...flags };
   if (kind !== 'gru2') return baseline;
-  // The second GRU of each layer runs backward through the window. The window ends at the time that is decoded.
+  // The second GRU of each layer runs backward through the window. The window ends at the time that
+  // is decoded.
   return { ...baseline, rules: { ...baseline.rules, causal_gru: false } };
 }

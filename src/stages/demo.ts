@@ -1,4 +1,7 @@
-/** The demo stage: simulates a small hub network, trains on it, generates spikes, reads connectivity and reports. */
+/**
+ * The demo stage: simulates a small hub network, trains on it, generates spikes, reads connectivity
+ * and reports.
+ */
 
 import { describeNetwork } from '../analyze/hub-check.js';
 import type { Dataset } from '../dataset/dataset.js';
@@ -20,8 +23,9 @@ import { trainStage } from './train.js';
 /**
  * The model's configuration.
  *
- * Windows are short, so that delays of 2 to 5 ms reach from the past window into the current one. The only block
- * attends to the past and to nothing else, so that its attention is all there is to read.
+ * Windows are short, so that delays of 2 to 5 ms reach from the past window into the current one.
+ * The only block attends to the past and to nothing else, so that its attention is all there is to
+ * read.
  */
 export const HUB_MODEL = {
   n_embd: 32,

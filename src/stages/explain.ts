@@ -1,4 +1,6 @@
-/** The explain stage: directed connectivity from a model's attention and by ablation, with controls. */
+/**
+ * The explain stage: directed connectivity from a model's attention and by ablation, with controls.
+ */
 
 import { type ExplainSettings, explainModel } from '../probe/connectivity.js';
 import type { ExplainedResults } from '../probe/results.js';
@@ -8,7 +10,8 @@ import { type StageOptions, stageContext } from './context.js';
 import { writeExplained } from './result-files.js';
 
 /**
- * Reads connectivity maps, each [target x source], from a run's model, and writes them into the run's store.
+ * Reads connectivity maps, each [target x source], from a run's model, and writes them into the
+ * run's store.
  *
  * @throws FileError where the store cannot be written.
  */

@@ -1,4 +1,7 @@
-/** The generate stage: draws trials of spikes from a run's model and scores them against the recording. */
+/**
+ * The generate stage: draws trials of spikes from a run's model and scores them against the
+ * recording.
+ */
 
 import { type DrawSettings, Sampler } from '../generate/sampler.js';
 import { generateTrials } from '../generate/trials.js';
@@ -31,7 +34,10 @@ export interface GenerateSettings {
   readonly trials?: number;
   /** Length of each trial in seconds. Default: 8. */
   readonly seconds?: number;
-  /** Spikes in the past window: those drawn before (`own`, free running), or the recorded ones. Default: 'own'. */
+  /**
+   * Spikes in the past window: those drawn before (`own`, free running), or the recorded ones.
+   * Default: 'own'.
+   */
   readonly past?: 'own' | 'recorded';
   /** The part of the split that trials start in. Default: 'all'. */
   readonly part?: Part | 'all';
@@ -63,9 +69,11 @@ const MAX_COUNTED_WINDOWS = 5000;
 /**
  * Draws trials from a run's model, scores them, and writes both into the run's store.
  *
- * Trials with clamped neurons (silenced or driven) go to files of their own and do not replace freely drawn ones.
+ * Trials with clamped neurons (silenced or driven) go to files of their own and do not replace
+ * freely drawn ones.
  *
- * @throws UsageError where the recording is too short for such trials, or a neuron to clamp does not exist.
+ * @throws UsageError where the recording is too short for such trials, or a neuron to clamp does
+ *   not exist.
  */
 export async function generate(
   run: OpenedRun,
@@ -163,12 +171,14 @@ function describeClamps(
 }
 
 /**
- * The windows that trials start with: from one part of the split, each followed by enough recording.
+ * The windows that trials start with: from one part of the split, each followed by enough
+ * recording.
  *
- * If there are enough of them, only beginnings of recorded trials are used, so that averages over trials can be
- * compared. Otherwise windows are picked at even distances.
+ * If there are enough of them, only beginnings of recorded trials are used, so that averages over
+ * trials can be compared. Otherwise windows are picked at even distances.
  *
- * @throws UsageError where trials are shorter than a window, or no window is followed by enough recording.
+ * @throws UsageError where trials are shorter than a window, or no window is followed by enough
+ *   recording.
  */
 function chooseStarts(run: OpenedRun, { part, trials, seconds }: CompleteSettings): WindowRef[] {
   const { windows } = run;
@@ -192,8 +202,8 @@ function chooseStarts(run: OpenedRun, { part, trials, seconds }: CompleteSetting
 }
 
 /**
- * Scores windows that are each drawn from the recorded past: spikes and tokens of test windows, rates of training
- * and of test windows. Without test windows the result is empty.
+ * Scores windows that are each drawn from the recorded past: spikes and tokens of test windows,
+ * rates of training and of test windows. Without test windows the result is empty.
  */
 async function scoreAheadOfPast(
   engine: Engine,

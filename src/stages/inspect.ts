@@ -1,4 +1,7 @@
-/** The inspect stage: what a recording contains, what looks wrong, and which windows a configuration makes of it. */
+/**
+ * The inspect stage: what a recording contains, what looks wrong, and which windows a configuration
+ * makes of it.
+ */
 
 import { stringify } from 'yaml';
 import { type RecordingOverview, summarizeRecording } from '../analyze/overview.js';
@@ -23,14 +26,17 @@ export interface ConfigPreview {
   readonly data: TrainingData;
   /** Spikes of the training windows that do not fit their blocks. */
   readonly cut: Truncation;
-  /** Notes on how the configuration was read, and all notes on the data that training would give. */
+  /**
+   * Notes on how the configuration was read, and all notes on the data that training would give.
+   */
   readonly notes: ParsedConfig['notes'];
 }
 
 /**
  * Prepares a recording as training would.
  *
- * @throws ConfigError where the configuration is invalid; RecordingError where it does not fit the recording.
+ * @throws ConfigError where the configuration is invalid; RecordingError where it does not fit the
+ *   recording.
  */
 export function previewConfig(
   recording: Recording,

@@ -1,5 +1,6 @@
 /**
- * The labels stage: how much labeled data decoding needs, with models pretrained on spikes and models from scratch.
+ * The labels stage: how much labeled data decoding needs, with models pretrained on spikes and
+ * models from scratch.
  */
 
 import type { DecodedVariable } from '../analyze/decoded-variable.js';
@@ -31,14 +32,16 @@ export interface LabelsSettings {
 }
 
 /**
- * Trains models on shares of the labeled windows, and writes their test scores into the run's store after each
- * seed.
+ * Trains models on shares of the labeled windows, and writes their test scores into the run's store
+ * after each seed.
  *
  * Models that are already trained are not trained again.
  *
- * @param run opened with its last weights: models are compared by their last weights, because the best weights were
+ * @param run opened with its last weights: models are compared by their last weights, because the
+ *   best weights were
  * selected on validation windows.
- * @throws UsageError where the model decodes no variable, or there are no test windows; StoppedError where the
+ * @throws UsageError where the model decodes no variable, or there are no test windows;
+ *   StoppedError where the
  * watcher stops training.
  */
 export async function compareLabels(
@@ -82,7 +85,8 @@ export async function compareLabels(
         watcher.note(describeRun(runs.at(-1)!));
       }
     }
-    // Written after each seed, so that the first results can be seen while others are still in training.
+    // Written after each seed, so that the first results can be seen while others are still in
+    // training.
     await writeLabels(run.records.store, { updates, pretraining, variables, runs, whole });
   }
 }
@@ -123,7 +127,10 @@ async function trainIn(
   await trainOnce({ ...request, ...initial }, updates, context);
 }
 
-/** The run's settings with another seed but the same split. Nothing is frozen, because weights start at random. */
+/**
+ * The run's settings with another seed but the same split. Nothing is frozen, because weights start
+ * at random.
+ */
 function withSeed({ facts: { training } }: OpenedRun, seed: number): TrainSettings {
   return { ...training, seed, split: splitWithSeed(training), freeze: [] };
 }

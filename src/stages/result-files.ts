@@ -1,5 +1,6 @@
 /**
- * Files of results in a run's store: arrays as .npz, tables as .csv, spikes and series as .nwb, the rest as .json.
+ * Files of results in a run's store: arrays as .npz, tables as .csv, spikes and series as .nwb, the
+ * rest as .json.
  */
 
 import { parseCsv } from '../formats/csv.js';
@@ -24,9 +25,9 @@ export type GeneratedName = 'generated' | 'clamped';
 /**
  * Writes generated trials as .npz and .json.
  *
- * The .npz has one entry per spike in `trial`, `neuron` and `time`. Its `spans` [trials, 5] has the trial index and
- * the end of the first window, the seconds from and to which spikes were drawn, and the number of windows whose
- * block was full.
+ * The .npz has one entry per spike in `trial`, `neuron` and `time`. Its `spans` [trials, 5] has the
+ * trial index and the end of the first window, the seconds from and to which spikes were drawn, and
+ * the number of windows whose block was full.
  *
  * @throws FileError where they cannot be written.
  */
@@ -99,7 +100,9 @@ export async function writeGeneratedNwb(
   await store.write(`${name}.nwb`, bytes);
 }
 
-/** Base name of the files of a decoded part: `decoded` for the test part, else with the part's name. */
+/**
+ * Base name of the files of a decoded part: `decoded` for the test part, else with the part's name.
+ */
 export function decodedFileName(part: DecodedResults['part']): string {
   return part === 'test' ? 'decoded' : `decoded-${part}`;
 }
@@ -176,7 +179,11 @@ export function readGenerated(
   });
 }
 
-/** Writes connectivity maps, each [target x source], as .npz and .json. @throws FileError where the store fails. */
+/**
+ * Writes connectivity maps, each [target x source], as .npz and .json.
+ *
+ * @throws FileError where the store fails.
+ */
 export async function writeExplained(
   store: RunStore,
   { maps, ...facts }: ExplainedResults,
@@ -212,8 +219,8 @@ export function readExplained(
 }
 
 /**
- * Columns of decoded.csv that locate a row in time: index and id of its trial, seconds on the trial's and session's
- * clock.
+ * Columns of decoded.csv that locate a row in time: index and id of its trial, seconds on the
+ * trial's and session's clock.
  */
 export const TIME_COLUMNS = ['trial', 'trial_id', 'time', 'session_time'];
 
@@ -286,7 +293,11 @@ export async function readDecoded(store: RunStore): Promise<DecodedResults | und
   }
 }
 
-/** Writes the scores of the labels stage as labels.json. @throws FileError where it cannot be written. */
+/**
+ * Writes the scores of the labels stage as labels.json.
+ *
+ * @throws FileError where it cannot be written.
+ */
 export async function writeLabels(store: RunStore, results: LabelResults): Promise<void> {
   await store.write(LABELS_FILE, `${JSON.stringify(results, null, 2)}\n`);
 }

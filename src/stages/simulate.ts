@@ -19,9 +19,11 @@ export function simulationProgress(
 }
 
 /**
- * Simulates networks with one seed after the other until Pearson correlation shows the groups but not the hubs.
+ * Simulates networks with one seed after the other until Pearson correlation shows the groups but
+ * not the hubs.
  *
- * Every attempt is noted. After the last attempt its network is returned even if it was not accepted.
+ * Every attempt is noted. After the last attempt its network is returned even if it was not
+ * accepted.
  *
  * @throws RecordingError where the settings are invalid.
  */
@@ -39,7 +41,11 @@ export function simulateUntilAccepted(settings: HubSettings, watcher: Watcher): 
   }
 }
 
-/** Writes the files of a dataset into a store. @throws FileError where the store cannot be written. */
+/**
+ * Writes the files of a dataset into a store.
+ *
+ * @throws FileError where the store cannot be written.
+ */
 export async function writeDataset(store: RunStore, files: DatasetFiles): Promise<void> {
   for (const [name, data] of Object.entries(files)) await store.write(name, data);
 }

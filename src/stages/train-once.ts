@@ -1,4 +1,7 @@
-/** Training of runs inside another run's store: baselines, and models trained on a share of the labels. */
+/**
+ * Training of runs inside another run's store: baselines, and models trained on a share of the
+ * labels.
+ */
 
 import { readCheckpoint } from '../train/checkpoint.js';
 import { LAST_CHECKPOINT, RunRecords } from '../train/run-records.js';
@@ -7,7 +10,8 @@ import { StoppedError } from './errors.js';
 import { type TrainRequest, trainStage } from './train.js';
 
 /**
- * Trains a run to its end: starts it, resumes it if it was stopped, or does nothing if it is complete.
+ * Trains a run to its end: starts it, resumes it if it was stopped, or does nothing if it is
+ * complete.
  *
  * @param updates of the complete run.
  * @param onTraining called before training, and not at all if the run is complete.

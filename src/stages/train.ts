@@ -30,7 +30,10 @@ export interface TrainRequest {
   readonly force?: boolean;
   /** Resumes from the last checkpoint in the store. Default: starts a new run. */
   readonly resume?: boolean;
-  /** The model to start from, whose vocabularies are kept: another model to fine-tune, or the run's own to resume. */
+  /**
+   * The model to start from, whose vocabularies are kept: another model to fine-tune, or the run's
+   * own to resume.
+   */
   readonly initialModel?: SavedModel;
   /** Path of the model that a run is fine-tuned from, for the records. */
   readonly initialModelPath?: string;
@@ -41,9 +44,10 @@ export interface TrainRequest {
 /**
  * Starts a run in a store, or resumes the one in it.
  *
- * @throws FileError where the store is not empty and `force` is not set, holds no run to resume, or cannot be
- * written; ConfigError, RecordingError or TrainingError as `prepareTrainingData` and `trainModel` throw them; GpuError from the
- * device.
+ * @throws FileError where the store is not empty and `force` is not set, holds no run to resume, or
+ *   cannot be
+ * written; ConfigError, RecordingError or TrainingError as `prepareTrainingData` and `trainModel`
+ * throw them; GpuError from the device.
  */
 export async function trainStage(
   request: TrainRequest,
@@ -99,7 +103,10 @@ export async function trainStage(
 export interface TrainOptions extends StageOptions {
   /** Where the run's files go. Default: memory. */
   readonly store?: RunStore;
-  /** Resumes the run in the store, which has to be given its own configuration again. Default: starts a new run. */
+  /**
+   * Resumes the run in the store, which has to be given its own configuration again. Default:
+   * starts a new run.
+   */
   readonly resume?: boolean;
   /** Allows writing into a store that is not empty. Default: false. */
   readonly force?: boolean;
@@ -118,8 +125,10 @@ export interface TrainedRun extends OpenedRun {
  *
  * @param recording a recording in memory, or an opened dataset.
  * @param config the keys of a configuration file, with the training settings under `training`.
- * @throws ConfigError where the configuration is invalid; RecordingError where the recording does not fit it;
- * FileError where the store is not empty or fails; TrainingError where training diverges; GpuError from the device.
+ * @throws ConfigError where the configuration is invalid; RecordingError where the recording does
+ *   not fit it;
+ * FileError where the store is not empty or fails; TrainingError where training diverges; GpuError
+ * from the device.
  */
 export async function train(
   recording: Recording | Dataset,

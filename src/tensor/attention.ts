@@ -1,4 +1,6 @@
-/** Multi-head attention, causal or not, in memory that is linear in the number of queries and keys. */
+/**
+ * Multi-head attention, causal or not, in memory that is linear in the number of queries and keys.
+ */
 
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
@@ -41,13 +43,15 @@ const MAX_SPLITS = 64;
 const WORKGROUP_SIZE = 64;
 
 /**
- * softmax(q k^T * scale) v per head, over the keys that a query sees. The output of a query that sees no key is 0.
+ * softmax(q k^T * scale) v per head, over the keys that a query sees. The output of a query that
+ * sees no key is 0.
  *
  * @param query [B, T, H * D]
  * @param key [B, S, H * D]
  * @param value [B, S, H * D]
  * @returns [B, T, H * D]
- * @throws ShapeError where shapes disagree, the heads do not divide the width, D is above 128, or topK is not positive.
+ * @throws ShapeError where shapes disagree, the heads do not divide the width, D is above 128, or
+ *   topK is not positive.
  */
 export function attention(
   query: Tensor,
@@ -70,7 +74,8 @@ export function attention(
 }
 
 /**
- * The attention probabilities as a tensor, for analysis. They are without dropout and have no gradient.
+ * The attention probabilities as a tensor, for analysis. They are without dropout and have no
+ * gradient.
  *
  * @param query [B, T, H * D]
  * @param key [B, S, H * D]
@@ -84,7 +89,8 @@ export function attentionProbabilities(
 ): Tensor {
   const { engine } = query;
   return engine.scope(() => {
-    // The log-sum-exp of each row comes from a forward pass, whose output is not used: the keys serve as values.
+    // The log-sum-exp of each row comes from a forward pass, whose output is not used: the keys
+    // serve as values.
     const { rows, sizes } = attend(query, key, key, { ...options, dropout: undefined });
     const { B, T, S, H, D } = sizes;
     const probability = Tensor.empty(engine, [B, H, T, S]);
@@ -99,7 +105,10 @@ export function attentionProbabilities(
   });
 }
 
-/** The output, and in `rows` [B, H, T, 4] the log-sum-exp and threshold of each row of scores. Records no tape node. */
+/**
+ * The output, and in `rows` [B, H, T, 4] the log-sum-exp and threshold of each row of scores.
+ * Records no tape node.
+ */
 function attend(query: Tensor, key: Tensor, value: Tensor, options: AttentionOptions) {
   const { engine } = query;
   const sizes = checkSizes(query, key, value, options);
@@ -166,7 +175,10 @@ function scoreParams(sizes: Sizes, options: AttentionOptions) {
   };
 }
 
-/** Keys (or queries) staged at a time: as many as fit twice into 16 KiB of workgroup memory, at most 32. */
+/**
+ * Keys (or queries) staged at a time: as many as fit twice into 16 KiB of workgroup memory, at most
+ * 32.
+ */
 function stagedTile(D: number): number {
   const chunks = Math.ceil(D / 4);
   return Math.min(32, 4 * Math.floor(16384 / (2 * 16 * chunks * 4)));
@@ -175,7 +187,10 @@ function stagedTile(D: number): number {
 /** Queries (or keys) per workgroup of the direct kernels. */
 const DIRECT_ROWS = 32;
 
-/** Keys (or queries) in a panel of the direct kernels: a multiple of 8 that fits into 4 KiB, from 8 to 64. */
+/**
+ * Keys (or queries) in a panel of the direct kernels: a multiple of 8 that fits into 4 KiB, from 8
+ * to 64.
+ */
 function directTile(D: number): number {
   const words = 4 * Math.ceil(D / 4);
   return Math.min(64, 8 * Math.max(1, Math.floor(1024 / words / 8)));
@@ -200,7 +215,10 @@ function queryBlocks(engine: Engine, { B, T, H, D }: Sizes): number {
   return B * H * Math.ceil(T / rowsPerWorkgroup(engine, D));
 }
 
-/** With few queries and many keys, the keys are split over workgroups and the partial outputs merged. */
+/**
+ * With few queries and many keys, the keys are split over workgroups and the partial outputs
+ * merged.
+ */
 function splitsFor(engine: Engine, sizes: Sizes, options: AttentionOptions): number {
   if (options.causal) return 1;
   const desired = Math.floor(engine.tuning.minWorkgroups / queryBlocks(engine, sizes));

@@ -54,7 +54,8 @@ export function activateGradient(
 }
 
 /**
- * x with elements set to 0 at random and the others scaled by 1 / (1 - rate). With no options or a rate of 0 it is x.
+ * x with elements set to 0 at random and the others scaled by 1 / (1 - rate). With no options or a
+ * rate of 0 it is x.
  *
  * @throws ShapeError where the rate is not below 1.
  */

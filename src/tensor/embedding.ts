@@ -10,8 +10,8 @@ const WORKGROUP_SIZE = 64;
 const NO_INPUTS = { V: 0, T: 1, hasTable: 0, hasAddend: 0, hasPositions: 0 };
 
 /**
- * Token ids with their rows sorted by token. With these lists one invocation sums the gradients of all rows of a token,
- * in a fixed order.
+ * Token ids with their rows sorted by token. With these lists one invocation sums the gradients of
+ * all rows of a token, in a fixed order.
  */
 export interface TokenLists {
   /** The token of each row. */
@@ -82,7 +82,8 @@ export class Tokens {
    * Replaces the ids.
    *
    * @param tokenIds the ids, or their lists where they are computed already.
-   * @throws ShapeError where their number is wrong, or an id is not an integer below the vocabulary's size.
+   * @throws ShapeError where their number is wrong, or an id is not an integer below the
+   *   vocabulary's size.
    */
   write(tokenIds: ArrayLike<number> | TokenLists): void {
     const length = 'order' in tokenIds ? tokenIds.ids.length : tokenIds.length;
@@ -231,7 +232,10 @@ function gather(
   return out;
 }
 
-/** The frequencies 10000^(-2k / channels) for k = 0 .. channels / 2 - 1, computed in double precision. */
+/**
+ * The frequencies 10000^(-2k / channels) for k = 0 .. channels / 2 - 1, computed in double
+ * precision.
+ */
 function sinusoidFrequencies(channels: number): Float32Array {
   return Float32Array.from(
     { length: Math.ceil(channels / 2) },
@@ -242,8 +246,9 @@ function sinusoidFrequencies(channels: number): Float32Array {
 /**
  * Sinusoidal positional encodings, sines and cosines interleaved.
  *
- * With one axis this is the encoding of Vaswani et al. 2017. With two or three, each axis gets the same number of
- * channels, rounded up to an even one, and the result is cut to `width`. The positions get no gradient.
+ * With one axis this is the encoding of Vaswani et al. 2017. With two or three, each axis gets the
+ * same number of channels, rounded up to an even one, and the result is cut to `width`. The
+ * positions get no gradient.
  *
  * @param positions [rows, axes], positions or times, with 1 to 3 axes
  * @returns [rows, width]

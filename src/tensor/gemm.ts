@@ -1,4 +1,7 @@
-/** Matrix products with fused epilogues. Picks kernel, tile and split of K for the adapter and the shapes. */
+/**
+ * Matrix products with fused epilogues. Picks kernel, tile and split of K for the adapter and the
+ * shapes.
+ */
 
 import type { Engine } from '../gpu/engine.js';
 import type { BufferView } from '../gpu/memory.js';
@@ -7,12 +10,15 @@ import type { MatmulTile } from '../gpu/tuning.js';
 import { type Dropout, dropoutParams } from './random.js';
 
 /**
- * How A and B are stored: nt is A [M, K] and B [N, K] (x . W^T), nn is A [M, K] and B [K, N] (dy . W),
- * tn is A [K, M] and B [K, N] (dy^T . x).
+ * How A and B are stored: nt is A [M, K] and B [N, K] (x . W^T), nn is A [M, K] and B [K, N] (dy .
+ * W), tn is A [K, M] and B [K, N] (dy^T . x).
  */
 export type Layout = 'nt' | 'nn' | 'tn';
 
-/** out[i] (+)= residual + dropout(activation(alpha * A[i] . B[i] + bias)) for each i of a batch, out [batch, M, N]. */
+/**
+ * out[i] (+)= residual + dropout(activation(alpha * A[i] . B[i] + bias)) for each i of a batch, out
+ * [batch, M, N].
+ */
 export interface Product {
   layout: Layout;
   M: number;
@@ -121,14 +127,20 @@ function elementStrides({ layout, M, N, K }: Product) {
   }
 }
 
-/** Whether every stored row of A and B is a multiple of four elements long, so that kernels can read vec4. */
+/**
+ * Whether every stored row of A and B is a multiple of four elements long, so that kernels can read
+ * vec4.
+ */
 function hasVec4Rows({ layout, M, N, K }: Product): boolean {
   const rowA = layout === 'tn' ? M : K;
   const rowB = layout === 'nt' ? K : N;
   return rowA % 4 === 0 && rowB % 4 === 0;
 }
 
-/** Whether the epilogue has anything besides accumulation and column sums, which every kernel supports. */
+/**
+ * Whether the epilogue has anything besides accumulation and column sums, which every kernel
+ * supports.
+ */
 function hasEpilogue(p: Product): boolean {
   return (productFlags(p) & ~(EPILOGUE_FLAGS.ACCUMULATE! | EPILOGUE_FLAGS.COLUMN_SUMS!)) !== 0;
 }
@@ -162,10 +174,16 @@ function tileFor(engine: Engine, { M, N, batch = 1 }: Product): MatmulTile {
   return matmulTiles.findLast((tile) => workgroups(tile) >= minWorkgroups) ?? matmulTiles[0]!;
 }
 
-/** The minimum length of a range of K: shorter ones do not pay for the second pass that adds the partial sums. */
+/**
+ * The minimum length of a range of K: shorter ones do not pay for the second pass that adds the
+ * partial sums.
+ */
 const MIN_SPLIT_K = 256;
 
-/** Into how many ranges K is split: with few tiles and a long K, and without an epilogue, which needs complete sums. */
+/**
+ * Into how many ranges K is split: with few tiles and a long K, and without an epilogue, which
+ * needs complete sums.
+ */
 function splitsFor(engine: Engine, p: Product, workgroups: number): number {
   if (hasEpilogue(p) || (p.batch ?? 1) !== 1) return 1;
   const desired = Math.floor(engine.tuning.minWorkgroups / workgroups);

@@ -7,7 +7,10 @@ import { linear, productGradients } from './linear.js';
 import { newOutput, pushNode } from './tape.js';
 import { expectShape, Tensor } from './tensor.js';
 
-/** The parameters of a GRU. Rows are in the order of PyTorch's: the reset gate, the update gate, the new state. */
+/**
+ * The parameters of a GRU. Rows are in the order of PyTorch's: the reset gate, the update gate, the
+ * new state.
+ */
 export interface GruWeights {
   /** [3 * hidden, in], PyTorch's weight_ih_l0 */
   weightInput: Tensor;
@@ -32,9 +35,11 @@ export interface GruOptions {
 }
 
 /**
- * The states of a gated recurrent unit, as PyTorch's nn.GRU with one layer computes them (each product has a bias):
+ * The states of a gated recurrent unit, as PyTorch's nn.GRU with one layer computes them (each
+ * product has a bias):
  *
- *   r = sigmoid(W_r x + U_r h),  z = sigmoid(W_z x + U_z h),  n = tanh(W_n x + r * U_n h),  h' = (1 - z) n + z h
+ *   r = sigmoid(W_r x + U_r h), z = sigmoid(W_z x + U_z h), n = tanh(W_n x + r * U_n h), h' = (1 -
+ *   z) n + z h
  *
  * @param x [B, T, in]
  * @param initial [B, hidden], the state before the first step
@@ -71,7 +76,9 @@ export function gru(
 
 type Params = Kernels['gru.forward']['params'];
 
-/** The recurrence. `gates` [B, T, 3 * hidden] is the part of the gates that depends on the input. */
+/**
+ * The recurrence. `gates` [B, T, 3 * hidden] is the part of the gates that depends on the input.
+ */
 function recurrence(
   gates: Tensor,
   initial: Tensor,

@@ -11,7 +11,8 @@ export interface LayerNormOptions {
 }
 
 /**
- * (x - mean) / sqrt(var + eps) * gamma + beta, with mean and biased variance over the last axis (Ba et al. 2016).
+ * (x - mean) / sqrt(var + eps) * gamma + beta, with mean and biased variance over the last axis (Ba
+ * et al. 2016).
  *
  * @param x [..., width]
  * @param gamma [width]
@@ -51,7 +52,8 @@ export function layerNorm(
     backward(gradients) {
       const dy = gradients.get(y);
       if (dy && (gradients.wants(gamma) || gradients.wants(beta))) {
-        // The kernel computes both gradients. That of a frozen parameter goes into a buffer nobody reads.
+        // The kernel computes both gradients. That of a frozen parameter goes into a buffer nobody
+        // reads.
         const unwanted = Tensor.empty(engine, [width]);
         const target = (p: Tensor) => (gradients.wants(p) ? gradients.accumulator(p) : unwanted);
         const [dgamma, dbeta] = [target(gamma), target(beta)];

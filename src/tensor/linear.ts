@@ -162,8 +162,8 @@ export interface MlpWeights {
 }
 
 /**
- * residual + dropout(W2 gelu(W1 x + b1) + b2). It is one tape node, so that the backward pass multiplies by GELU' in
- * the epilogue of the product before it.
+ * residual + dropout(W2 gelu(W1 x + b1) + b2). It is one tape node, so that the backward pass
+ * multiplies by GELU' in the epilogue of the product before it.
  *
  * @param x [..., in]
  * @returns [..., out]

@@ -1,4 +1,7 @@
-/** Losses. Each computes its gradient together with its value, in one pass over the logits or predictions. */
+/**
+ * Losses. Each computes its gradient together with its value, in one pass over the logits or
+ * predictions.
+ */
 
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
@@ -12,9 +15,15 @@ export const NO_CLASS = 0xffffffff;
 
 /** Options of `crossEntropy`. */
 export interface CrossEntropyOptions {
-  /** Rows with this target do not count, nor do rows with a target past the last class. Default: NO_CLASS. */
+  /**
+   * Rows with this target do not count, nor do rows with a target past the last class. Default:
+   * NO_CLASS.
+   */
   ignore?: number;
-  /** The weight of each class, [classes]. The mean is weighted by the weights of the targets, as in PyTorch. */
+  /**
+   * The weight of each class, [classes]. The mean is weighted by the weights of the targets, as in
+   * PyTorch.
+   */
   weights?: Tensor | undefined;
   /** Multiplies the loss. Default: 1. */
   factor?: number;
@@ -107,7 +116,9 @@ function rowShape(op: string, logits: Tensor, targets: Tensor): { rows: number; 
   return { rows, classes };
 }
 
-/** The number of workgroups and the constants of a kernel in which LANES invocations share a row. */
+/**
+ * The number of workgroups and the constants of a kernel in which LANES invocations share a row.
+ */
 function rowGrid(engine: Engine, rows: number) {
   const { rowGroup: WG, rowLanes: LANES } = engine.tuning;
   return [rowWorkgroups(engine, rows), { constants: { WG, LANES } }] as const;
@@ -208,7 +219,8 @@ export function normalize(x: Tensor, eps = 1e-12): Tensor {
 }
 
 /**
- * The contrastive loss in one direction, which pulls row a of u towards row a of v and away from the other rows of v:
+ * The contrastive loss in one direction, which pulls row a of u towards row a of v and away from
+ * the other rows of v:
  *
  *   factor * mean_a [ logsumexp_b(u_a . v_b / temperature) - u_a . v_a / temperature ]
  *
@@ -236,7 +248,10 @@ export function contrastiveLoss(
   });
 }
 
-/** The tensors that a loss kernel writes: two totals, the first of which is the loss, and the gradient if required. */
+/**
+ * The tensors that a loss kernel writes: two totals, the first of which is the loss, and the
+ * gradient if required.
+ */
 function lossOutputs(
   engine: Engine,
   input: Tensor,
@@ -256,7 +271,10 @@ function lossOutputs(
   return { loss, totals, gradient: tracked ? Tensor.empty(engine, input.shape) : undefined };
 }
 
-/** Records a loss, whose gradient the forward pass computed. Backward scales it by the loss's factor in the total. */
+/**
+ * Records a loss, whose gradient the forward pass computed. Backward scales it by the loss's factor
+ * in the total.
+ */
 function pushLoss(op: string, loss: Tensor, input: Tensor, gradient: Tensor | undefined): void {
   const { engine } = loss;
   markLoss(loss);

@@ -1,4 +1,7 @@
-/** Kernel calls that the tape and the operations share. They write into existing tensors and record no tape node. */
+/**
+ * Kernel calls that the tape and the operations share. They write into existing tensors and record
+ * no tape node.
+ */
 
 import type { Engine } from '../gpu/engine.js';
 import type { BufferView } from '../gpu/memory.js';
@@ -6,7 +9,10 @@ import type { Tensor } from './tensor.js';
 
 const WORKGROUP_SIZE = 64;
 
-/** Whether to use kernels that process a vec4 at a time: on the CPU device, where rows are a multiple of four long. */
+/**
+ * Whether to use kernels that process a vec4 at a time: on the CPU device, where rows are a
+ * multiple of four long.
+ */
 export function canVectorize(engine: Engine, width: number): boolean {
   return !engine.tuning.staged && width % 4 === 0;
 }

@@ -1,4 +1,7 @@
-/** Random numbers on the GPU: a hash of (seed, step, site, element), so that masks need not be stored. */
+/**
+ * Random numbers on the GPU: a hash of (seed, step, site, element), so that masks need not be
+ * stored.
+ */
 
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
@@ -26,7 +29,10 @@ export class RandomState {
     this.#upload();
   }
 
-  /** The step. Different steps draw different masks and samples; the same step draws the same ones again. */
+  /**
+   * The step. Different steps draw different masks and samples; the same step draws the same ones
+   * again.
+   */
   get step(): number {
     return this.#step;
   }
@@ -52,7 +58,9 @@ export class RandomState {
   }
 }
 
-/** Two rounds of the hash that the kernels use (pcg4d, Jarzynski and Olano 2020) over three words. */
+/**
+ * Two rounds of the hash that the kernels use (pcg4d, Jarzynski and Olano 2020) over three words.
+ */
 function mix(a: number, b: number, c: number): Uint32Array {
   const v = Uint32Array.of(a, b, c, 0);
   for (let round = 0; round < 2; round++) {
@@ -75,7 +83,10 @@ function mixWords(v: Uint32Array): void {
   }
 }
 
-/** One dropout of a model. It keeps an element with probability 1 - rate and multiplies it by 1 / (1 - rate). */
+/**
+ * One dropout of a model. It keeps an element with probability 1 - rate and multiplies it by 1 / (1
+ * - rate).
+ */
 export interface Dropout {
   /** The probability of setting an element to 0: from 0 up to but not including 1. */
   readonly rate: number;

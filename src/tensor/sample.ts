@@ -10,9 +10,15 @@ export interface SampleOptions {
   temperature?: number;
   /** Keeps the k largest logits, and those equal to the k-th. Default: all. */
   topK?: number;
-  /** Keeps a logit if the larger ones have together at most this probability. Default: 1, which keeps all. */
+  /**
+   * Keeps a logit if the larger ones have together at most this probability. Default: 1, which
+   * keeps all.
+   */
   topP?: number;
-  /** u32, one per row: the smallest class to return, at most the last one. A smaller draw is raised to it. */
+  /**
+   * u32, one per row: the smallest class to return, at most the last one. A smaller draw is raised
+   * to it.
+   */
   lowest?: Tensor;
   /** The random stream. */
   random: RandomState;
@@ -24,12 +30,15 @@ export interface SampleOptions {
 export interface Sampled {
   /** u32 [rows], the classes */
   drawn: Tensor;
-  /** [rows], the logarithm of each class's probability under the unfiltered softmax at temperature 1 */
+  /**
+   * [rows], the logarithm of each class's probability under the unfiltered softmax at temperature 1
+   */
   logProbability: Tensor;
 }
 
 /**
- * Draws one class per row. The steps are top-k, top-p, temperature, the draw, and raising it to `lowest`.
+ * Draws one class per row. The steps are top-k, top-p, temperature, the draw, and raising it to
+ * `lowest`.
  *
  * @param logits [..., classes]
  * @throws ShapeError where an option is out of range.

@@ -1,4 +1,7 @@
-/** Operations along the sequence axis: concatenation, slices, means, and video patches as a sequence. */
+/**
+ * Operations along the sequence axis: concatenation, slices, means, and video patches as a
+ * sequence.
+ */
 
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
@@ -8,7 +11,9 @@ import { expectShape, formatShape, Tensor } from './tensor.js';
 
 const WORKGROUP_SIZE = 64;
 
-/** A range of `length` positions, copied from position `inStart` of x to position `outStart` of out. */
+/**
+ * A range of `length` positions, copied from position `inStart` of x to position `outStart` of out.
+ */
 interface PositionRange {
   length: number;
   inStart: number;
@@ -157,7 +162,8 @@ export function slice(x: Tensor, start: number, length: number): Tensor {
 }
 
 /**
- * The mean over positions, or with a mask over those where it is not 0. The mean over no positions is 0.
+ * The mean over positions, or with a mask over those where it is not 0. The mean over no positions
+ * is 0.
  *
  * @param x [B, T, width]
  * @param mask u32 [B, T]
@@ -218,13 +224,16 @@ const VIDEO_AXES = ['B', 'channels', 'frames', 'height', 'width'] as const;
 export type Triple = readonly [number, number, number];
 
 /**
- * The patches of a video as rows. The voxels of a patch are in the order of PyTorch's Conv3d weights.
+ * The patches of a video as rows. The voxels of a patch are in the order of PyTorch's Conv3d
+ * weights.
  *
  * @param video [B, channels, frames, height, width]
  * @param kernel [kt, kh, kw], the size of a patch
  * @param stride the distance between patches
- * @returns patches [B, t * h * w, channels * kt * kh * kw], and grid [t, h, w], the number of patches along each axis
- * @throws ShapeError where the kernel does not fit into the video, or the kernel or stride is not positive.
+ * @returns patches [B, t * h * w, channels * kt * kh * kw], and grid [t, h, w], the number of
+ *   patches along each axis
+ * @throws ShapeError where the kernel does not fit into the video, or the kernel or stride is not
+ *   positive.
  */
 export function unfold3d(
   video: Tensor,
@@ -313,7 +322,8 @@ export function unfold3d(
  * @param video [B, channels, frames, height, width]
  * @param weight [out, channels, kt, kh, kw]
  * @param bias [out]
- * @returns out [B, t * h * w, out], channels last, and grid [t, h, w], the number of outputs along each axis
+ * @returns out [B, t * h * w, out], channels last, and grid [t, h, w], the number of outputs along
+ *   each axis
  * @throws ShapeError where shapes disagree, or the kernel does not fit into the video.
  */
 export function conv3d(

@@ -1,4 +1,7 @@
-/** Reverse-mode differentiation: operations append nodes to a tape, which the backward pass visits in reverse order. */
+/**
+ * Reverse-mode differentiation: operations append nodes to a tape, which the backward pass visits
+ * in reverse order.
+ */
 
 import type { Engine } from '../gpu/engine.js';
 import { addInto, scaleInto } from './primitives.js';
@@ -19,12 +22,18 @@ export interface TapeNode {
 /** The tape of each engine that is inside `differentiate`. */
 const tapes = new WeakMap<Engine, TapeNode[]>();
 
-/** Whether a gradient flows to one of these inputs: `differentiate` is running, and one of them requires a gradient. */
+/**
+ * Whether a gradient flows to one of these inputs: `differentiate` is running, and one of them
+ * requires a gradient.
+ */
 export function tracks(engine: Engine, inputs: readonly (Tensor | undefined)[]): boolean {
   return tapes.has(engine) && inputs.some((input) => input?.root.requiresGrad);
 }
 
-/** A tensor for an operation's result, with undefined contents. It requires a gradient if one of the inputs does. */
+/**
+ * A tensor for an operation's result, with undefined contents. It requires a gradient if one of the
+ * inputs does.
+ */
 export function newOutput(
   engine: Engine,
   shape: Shape,
@@ -33,7 +42,10 @@ export function newOutput(
   return Tensor.empty(engine, shape, 'f32', { requiresGrad: tracks(engine, inputs) });
 }
 
-/** Appends a node to the tape if one of its outputs requires a gradient. Otherwise releases its saved tensors. */
+/**
+ * Appends a node to the tape if one of its outputs requires a gradient. Otherwise releases its
+ * saved tensors.
+ */
 export function pushNode(engine: Engine, node: TapeNode): void {
   const tape = tapes.get(engine);
   if (tape && node.outputs.some((output) => output.requiresGrad)) tape.push(node);
@@ -43,13 +55,19 @@ export function pushNode(engine: Engine, node: TapeNode): void {
 /** The tensors that `differentiate` may start from, of one element each. */
 const losses = new WeakSet<Tensor>();
 
-/** Marks the output of an operation as a loss, which `differentiate` may start from. Returns the loss. */
+/**
+ * Marks the output of an operation as a loss, which `differentiate` may start from. Returns the
+ * loss.
+ */
 export function markLoss(loss: Tensor): Tensor {
   losses.add(loss.root);
   return loss;
 }
 
-/** The result of a differentiated function: the loss, alone or in an object with other tensors that are kept. */
+/**
+ * The result of a differentiated function: the loss, alone or in an object with other tensors that
+ * are kept.
+ */
 export type Differentiated =
   | Tensor
   | {
@@ -61,10 +79,12 @@ export type Differentiated =
 /**
  * Runs `fn` and adds d loss / d leaf to the gradient of every leaf that requires one.
  *
- * The backward pass releases each activation after it has used it. The tensors that `fn` returns are kept.
+ * The backward pass releases each activation after it has used it. The tensors that `fn` returns
+ * are kept.
  *
  * @param fn computes the loss with crossEntropy, meanSquaredError, contrastiveLoss or sumLosses.
- * @throws Error where `fn` is async or itself calls `differentiate`, or where the loss comes from another operation.
+ * @throws Error where `fn` is async or itself calls `differentiate`, or where the loss comes from
+ *   another operation.
  */
 export function differentiate<R extends Differentiated>(engine: Engine, fn: () => R): R {
   if (tapes.has(engine)) {
@@ -133,13 +153,17 @@ export class Gradients {
   }
 
   /**
-   * d loss / d output, or undefined where the loss does not depend on it. Complete once the output's node is visited.
+   * d loss / d output, or undefined where the loss does not depend on it. Complete once the
+   * output's node is visited.
    */
   get(tensor: Tensor): Tensor | undefined {
     return this.#gradients.get(tensor.root)?.reshape(tensor.shape);
   }
 
-  /** d total / d loss for a loss in the total that is differentiated, or undefined where it is not part of it. */
+  /**
+   * d total / d loss for a loss in the total that is differentiated, or undefined where it is not
+   * part of it.
+   */
   factor(loss: Tensor): number | undefined {
     return this.#factors.get(loss.root);
   }
@@ -176,7 +200,10 @@ export class Gradients {
     }
   }
 
-  /** Adds the output's gradient to the input's and takes it away from the output, without a copy if possible. */
+  /**
+   * Adds the output's gradient to the input's and takes it away from the output, without a copy if
+   * possible.
+   */
   pass(output: Tensor, input: Tensor): void {
     const gradient = this.#gradients.get(output.root);
     if (!gradient || !this.wants(input)) return;
@@ -198,7 +225,10 @@ export class Gradients {
     this.#gradients.delete(tensor.root);
   }
 
-  /** The gradient to add to: of a tensor on the tape, that of this pass; of a leaf, its own, created if necessary. */
+  /**
+   * The gradient to add to: of a tensor on the tape, that of this pass; of a leaf, its own, created
+   * if necessary.
+   */
   #existingGradient(root: Tensor): Tensor | undefined {
     if (this.#outputs.has(root)) return this.#gradients.get(root);
     root.hasGradient = true;

@@ -23,7 +23,8 @@ const BUFFER_USAGE = 0x80 | 0x04 | 0x08;
 /**
  * A dense row-major tensor in GPU memory.
  *
- * A view made by `reshape` shares its memory and its gradient with the tensor it was made from, its `root`.
+ * A view made by `reshape` shares its memory and its gradient with the tensor it was made from, its
+ * `root`.
  */
 export class Tensor implements BufferView, Owner {
   /** The engine that it was created on; operations run there. */
@@ -38,18 +39,25 @@ export class Tensor implements BufferView, Owner {
   readonly offset: number;
   /** Bytes. */
   readonly size: number;
-  /** The pooled memory that it owns; undefined where it is a range of a parameter store's or the caller's buffer. */
+  /**
+   * The pooled memory that it owns; undefined where it is a range of a parameter store's or the
+   * caller's buffer.
+   */
   readonly allocation: Allocation | undefined;
   /** The tensor that this one is a view of, or itself. */
   readonly root: Tensor;
-  /** The accumulated gradient of a leaf. A store sets it for its parameters; other leaves get one on demand. */
+  /**
+   * The accumulated gradient of a leaf. A store sets it for its parameters; other leaves get one on
+   * demand.
+   */
   gradient: Tensor | undefined;
   /** Whether a gradient was ever written for it. */
   hasGradient = false;
   #requiresGrad: boolean;
 
   /**
-   * A tensor over existing memory. `Tensor.empty`, `zeros`, `from` and `fromBuffer` create one for most purposes.
+   * A tensor over existing memory. `Tensor.empty`, `zeros`, `from` and `fromBuffer` create one for
+   * most purposes.
    *
    * @param view the memory.
    * @param options `allocation` is the pooled memory to own, `root` the tensor to be a view of.
@@ -102,8 +110,8 @@ export class Tensor implements BufferView, Owner {
    * A tensor in the caller's buffer, which `dispose` does not destroy.
    *
    * @param options `offset` is in bytes from the buffer's start, a multiple of 256.
-   * @throws ShapeError where the buffer is too short, the offset is not a multiple of 256, or the usage lacks STORAGE,
-   *   COPY_SRC or COPY_DST.
+   * @throws ShapeError where the buffer is too short, the offset is not a multiple of 256, or the
+   *   usage lacks STORAGE, COPY_SRC or COPY_DST.
    */
   static fromBuffer(
     engine: Engine,
@@ -205,7 +213,8 @@ export class Tensor implements BufferView, Owner {
   }
 
   /**
-   * Replaces the contents. Operations called before see the old contents, those called after it the new ones.
+   * Replaces the contents. Operations called before see the old contents, those called after it the
+   * new ones.
    *
    * @throws ShapeError where the data have another length or type.
    * @throws Error where the tensor was disposed, or is computed by the step being recorded.
@@ -249,9 +258,9 @@ export class Tensor implements BufferView, Owner {
   }
 
   /**
-   * Returns the tensor's memory and its gradient's to the pool; inside `differentiate`, after the gradients are
-   * computed. Does nothing for parameters, whose memory belongs to their store, and for tensors in the caller's
-   * buffer.
+   * Returns the tensor's memory and its gradient's to the pool; inside `differentiate`, after the
+   * gradients are computed. Does nothing for parameters, whose memory belongs to their store, and
+   * for tensors in the caller's buffer.
    */
   dispose(): void {
     this.root.allocation?.dispose();
@@ -282,8 +291,8 @@ export function formatShape(shape: Shape): string {
 /**
  * Checks the shape and the type of an operation's argument.
  *
- * @param pattern such as ['B', 'T', 64]: a number must be matched, a name stands for any length, but the same length
- *   each time.
+ * @param pattern such as ['B', 'T', 64]: a number must be matched, a name stands for any length,
+ *   but the same length each time.
  * @param bound the lengths of names from earlier arguments; those of new names are added to it.
  * @returns `bound`
  * @throws ShapeError naming the operation and the argument, with the expected and the actual shape.

@@ -1,4 +1,7 @@
-/** Checkpoints: one safetensors file with everything a run needs to continue as if it had never stopped. */
+/**
+ * Checkpoints: one safetensors file with everything a run needs to continue as if it had never
+ * stopped.
+ */
 
 import type { ModelConfig } from '../neuroformer/config.js';
 import { openModel, type SavedModel, saveModel } from '../neuroformer/saved.js';
@@ -138,7 +141,8 @@ async function readFileAs<T>(
  * Loads the weights and the optimizer's state from a checkpoint.
  *
  * @param name the checkpoint's name in error messages.
- * @throws FileError where a parameter of the model is missing or has another shape in the checkpoint.
+ * @throws FileError where a parameter of the model is missing or has another shape in the
+ *   checkpoint.
  */
 export async function restoreCheckpoint(
   { tensors, moments, progress }: Checkpoint,

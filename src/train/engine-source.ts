@@ -5,8 +5,8 @@ import type { Engine } from '../gpu/engine.js';
 /**
  * An engine, or a function that creates one.
  *
- * An engine passed in stays the caller's. An engine that the function created is disposed of after use. After a
- * device loss only the function can provide a new engine.
+ * An engine passed in stays the caller's. An engine that the function created is disposed of after
+ * use. After a device loss only the function can provide a new engine.
  */
 export type EngineSource = Engine | (() => Promise<Engine>);
 

@@ -11,7 +11,8 @@ import { shuffleTies } from '../recording/augment.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
 
 /**
- * How many windows to use so that they fill their batches: at most `wanted`, rounded down to a multiple of `batch`.
+ * How many windows to use so that they fill their batches: at most `wanted`, rounded down to a
+ * multiple of `batch`.
  *
  * If there are fewer windows than one batch, all of them are used.
  */
@@ -25,7 +26,10 @@ export function pickEvenly<T>(items: readonly T[], count: number): T[] {
   return Array.from({ length: count }, (_, n) => items[Math.floor((n * items.length) / count)]!);
 }
 
-/** Picks windows at even distances: at most `maxCount`, and as many as fill their batches (see `countInFullBatches`). */
+/**
+ * Picks windows at even distances: at most `maxCount`, and as many as fill their batches (see
+ * `countInFullBatches`).
+ */
 export function spreadWindows(
   refs: readonly WindowRef[],
   maxCount: number,
@@ -53,7 +57,10 @@ export function* windowBatches(
   }
 }
 
-/** Computes mean losses on batches of one size. Owns the GPU memory of one batch; dispose of it after use. */
+/**
+ * Computes mean losses on batches of one size. Owns the GPU memory of one batch; dispose of it
+ * after use.
+ */
 export class Evaluator {
   readonly #layout: BatchLayout;
   readonly #pass: ForwardPass<string>;
@@ -108,7 +115,10 @@ export class Evaluator {
     this.#pass[Symbol.dispose]();
   }
 
-  /** Weight of a batch's mean: the number of target tokens for the token losses, and 1 for all other losses. */
+  /**
+   * Weight of a batch's mean: the number of target tokens for the token losses, and 1 for all other
+   * losses.
+   */
   #lossWeight(name: string, host: HostBatch): number {
     if (name !== 'id' && name !== 'time') return 1;
     const { PAD } = this.#layout.tokenizer.ids;

@@ -9,9 +9,9 @@ import { Tokenizer } from '../recording/tokenizer.js';
 /**
  * The vocabularies of a model that is fine-tuned from another.
  *
- * Neurons are those of the earlier model. Times follow the new configuration. Classes are kept if they cover all
- * classes of the new recording, and are otherwise the recording's. Scales are kept, because the weights were
- * trained with them.
+ * Neurons are those of the earlier model. Times follow the new configuration. Classes are kept if
+ * they cover all classes of the new recording, and are otherwise the recording's. Scales are kept,
+ * because the weights were trained with them.
  */
 export function finetunedTokenizer(
   before: Tokenizer,

@@ -31,8 +31,10 @@ export interface OpenedRun extends TrainingData {
 /**
  * Opens a run and its data.
  *
- * @param data the dataset, or a function that opens it; the function receives the location that the run recorded.
- * @param which the weights to read: 'best' by total validation loss (the last if there was no validation), or 'last'.
+ * @param data the dataset, or a function that opens it; the function receives the location that the
+ *   run recorded.
+ * @param which the weights to read: 'best' by total validation loss (the last if there was no
+ *   validation), or 'last'.
  * @throws FileError where the store holds no run, or the data are not those it was trained on.
  */
 export async function openRun(

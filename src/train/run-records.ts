@@ -1,6 +1,6 @@
 /**
- * The records of a run: what it was started with, its metrics and its checkpoints. A run's folder can be moved as a
- * whole.
+ * The records of a run: what it was started with, its metrics and its checkpoints. A run's folder
+ * can be moved as a whole.
  */
 
 import { FileError } from '../ports/errors.js';
@@ -30,7 +30,9 @@ export interface RunFacts {
   readonly notes: readonly string[];
 }
 
-/** One line of metrics.jsonl: mean losses since the previous training line, or of one validation. */
+/**
+ * One line of metrics.jsonl: mean losses since the previous training line, or of one validation.
+ */
 export interface MetricLine {
   /** Updates so far. */
   readonly step: number;
@@ -50,7 +52,11 @@ const METRICS_FILE = 'metrics.jsonl';
 /** File of the checkpoint that a run resumes from. */
 export const LAST_CHECKPOINT = 'last.safetensors';
 
-/** File of the weights with the lowest validation loss. @param objective a loss's name, or 'loss' for the total. */
+/**
+ * File of the weights with the lowest validation loss.
+ *
+ * @param objective a loss's name, or 'loss' for the total.
+ */
 export function bestWeightsPath(objective = 'loss'): string {
   return objective === 'loss' ? 'best.safetensors' : `best-${objective}.safetensors`;
 }
@@ -70,8 +76,8 @@ export class RunRecords {
   }
 
   /**
-   * File of the weights with the lowest total validation loss, or of the last checkpoint if there was no
-   * validation.
+   * File of the weights with the lowest total validation loss, or of the last checkpoint if there
+   * was no validation.
    */
   async weightsPath(): Promise<string> {
     const names = await this.store.list();
@@ -79,7 +85,8 @@ export class RunRecords {
   }
 
   /**
-   * Removes the files of an earlier run, including the runs of its baselines and labels. Other files stay.
+   * Removes the files of an earlier run, including the runs of its baselines and labels. Other
+   * files stay.
    *
    * @throws FileError where a file cannot be removed.
    */
@@ -122,7 +129,10 @@ export class RunRecords {
     await this.store.append(METRICS_FILE, JSON.stringify(line));
   }
 
-  /** All lines of metrics, in the order they were written. A line that a crash cut short is left out. */
+  /**
+   * All lines of metrics, in the order they were written. A line that a crash cut short is left
+   * out.
+   */
   async readMetrics(): Promise<MetricLine[]> {
     const text = (await readText(this.store, METRICS_FILE)) ?? '';
     return text.split('\n').flatMap((line) => {

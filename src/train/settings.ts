@@ -47,9 +47,13 @@ const FIELDS = {
   decay: withDefault(number({ min: 0 }), 0.1),
   /** Global norm that gradients are clipped to; 0 turns clipping off. */
   clip: withDefault(number({ min: 0 }), 1),
-  /** Seed of the initial weights, the order of windows, dropout and everything else drawn at random. */
+  /**
+   * Seed of the initial weights, the order of windows, dropout and everything else drawn at random.
+   */
   seed: withDefault(number({ min: 0, max: 2 ** 32 - 1, integer: true }), 1),
-  /** Share of neuron tokens masked from attention keys and from means, drawn anew for every batch. */
+  /**
+   * Share of neuron tokens masked from attention keys and from means, drawn anew for every batch.
+   */
   token_dropout: withDefault(number({ min: 0, max: 0.999 }), 0),
   /** Whether spikes of one time bin are put into random order. */
   shuffle_ties: withDefault(boolean, true),
@@ -59,18 +63,27 @@ const FIELDS = {
   freeze: withDefault(list(text), []),
   /** Seconds from one window's end to the next one's. Default: windows side by side. */
   every: optional(number({ above: 0 })),
-  /** Share of the training part, its latest windows, to train on; less than 1 helps with recordings that drift. */
+  /**
+   * Share of the training part, its latest windows, to train on; less than 1 helps with recordings
+   * that drift.
+   */
   recent: withDefault(number({ above: 0, max: 1 }), 1),
   /**
-   * Seconds over which the weight of a training window halves: later windows are drawn more often. Default: equal
-   * weights.
+   * Seconds over which the weight of a training window halves: later windows are drawn more often.
+   * Default: equal weights.
    */
   half_life: optional(number({ above: 0 })),
-  /** Share of the training windows (after `recent`) to train on, drawn by the seed: the amount of labeled data. */
+  /**
+   * Share of the training windows (after `recent`) to train on, drawn by the seed: the amount of
+   * labeled data.
+   */
   share: withDefault(number({ above: 0, max: 1 }), 1),
   /** How windows are split into training, validation and test parts. */
   split: object({
-    /** `blocks` of time with gaps between them, whole `trials`, or, as in the original, single windows. */
+    /**
+     * `blocks` of time with gaps between them, whole `trials`, or, as in the original, single
+     * windows.
+     */
     kind: withDefault(isOneOf(['blocks', 'trials', 'interleaved-legacy']), 'blocks'),
     /** Share of each part; they add up to 1. */
     fractions,
@@ -87,7 +100,9 @@ const FIELDS = {
   validate_every: withDefault(integer(0), 100),
   /** Maximum number of windows in a validation. */
   validation_windows: withDefault(integer(1), 2000),
-  /** Validations without a lower total loss after which training stops early; 0 never stops early. */
+  /**
+   * Validations without a lower total loss after which training stops early; 0 never stops early.
+   */
   patience: withDefault(integer(0), 0),
   /** Updates between checkpoints. */
   checkpoint_every: withDefault(integer(1), 200),
@@ -100,7 +115,10 @@ const checkFields = object(FIELDS);
 /** Checked training settings with every default filled in. */
 export type TrainSettings = Checked<typeof checkFields>;
 
-/** A run's split with its seed written out, so that another run with another seed can use the same split. */
+/**
+ * A run's split with its seed written out, so that another run with another seed can use the same
+ * split.
+ */
 export function splitWithSeed({ split, seed }: TrainSettings): TrainSettings['split'] {
   return { ...split, seed: split.seed ?? seed };
 }

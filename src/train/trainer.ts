@@ -1,5 +1,6 @@
 /**
- * The training loop: updates, validation and checkpoints. A resumed run ends exactly as one that was never stopped.
+ * The training loop: updates, validation and checkpoints. A resumed run ends exactly as one that
+ * was never stopped.
  */
 
 import type { Engine } from '../gpu/engine.js';
@@ -47,13 +48,19 @@ export interface TrainerOptions {
   readonly initialModel?: SavedModel;
   /** Receives notes and progress, and may stop training between updates. */
   readonly watcher: Watcher;
-  /** Called when a new run starts, after all checks and after the files of an earlier run were removed. */
+  /**
+   * Called when a new run starts, after all checks and after the files of an earlier run were
+   * removed.
+   */
   readonly onStart?: () => Promise<void> | void;
 }
 
 /** How training ended. */
 export interface TrainResult {
-  /** `done` after all updates, `patience` if validation stopped improving, `interrupted` if the watcher asked to stop. */
+  /**
+   * `done` after all updates, `patience` if validation stopped improving, `interrupted` if the
+   * watcher asked to stop.
+   */
   readonly stopped: 'done' | 'patience' | 'interrupted';
   /** Progress at the last update. */
   readonly progress: TrainingProgress;
@@ -70,11 +77,13 @@ const MAX_IN_FLIGHT = 2;
 const MAX_LOST_DEVICES = 3;
 
 /**
- * Trains a model until all updates are done, validation stops improving, or the watcher asks to stop.
+ * Trains a model until all updates are done, validation stops improving, or the watcher asks to
+ * stop.
  *
  * A lost device is replaced, and training resumes from the last checkpoint.
  *
- * @throws ConfigError where settings do not fit the model or the run; TrainingError where the loss is not finite;
+ * @throws ConfigError where settings do not fit the model or the run; TrainingError where the loss
+ *   is not finite;
  * FileError where the store fails; GpuError from the device. The last checkpoint stays usable.
  */
 export async function trainModel(options: TrainerOptions): Promise<TrainResult> {
@@ -106,7 +115,10 @@ export function totalUpdates(settings: TrainSettings, windows: number): number {
   return steps ?? Math.max(1, Math.round((epochs * windows) / (batch * accumulate)));
 }
 
-/** Losses of submitted updates that were not read back yet, and sums of those read since the previous means. */
+/**
+ * Losses of submitted updates that were not read back yet, and sums of those read since the
+ * previous means.
+ */
 class LossesInFlight {
   readonly #unread: { step: number; losses: () => Promise<StepLosses> }[] = [];
   #sums: Record<string, number> = {};

@@ -33,11 +33,12 @@ export interface TrainingData {
 }
 
 /**
- * Prepares a recording for a model: cuts it into windows, splits them, and fits the scales of its variables to the
- * training part.
+ * Prepares a recording for a model: cuts it into windows, splits them, and fits the scales of its
+ * variables to the training part.
  *
  * @param tokenizer of a model that is already trained. Default: one created for the recording.
- * @throws RecordingError where the recording does not fit the model: it has other neurons, lacks a variable to
+ * @throws RecordingError where the recording does not fit the model: it has other neurons, lacks a
+ *   variable to
  * decode, or has no windows for a part of the split.
  */
 export function prepareTrainingData(
@@ -54,7 +55,8 @@ export function prepareTrainingData(
   const windows = new Windows(recording, windowSettings(config, tokenizer));
   const fullSplit = splitWindows(windows, splitSettings(settings), settings.every);
   const split = thinTraining(fullSplit, settings);
-  // Scales come from the whole training part, so that they do not depend on the share that is trained on.
+  // Scales come from the whole training part, so that they do not depend on the share that is
+  // trained on.
   const scaled = withScales(tokenizer, config, windows, fullSplit.train);
   const layout = new BatchLayout(config, scaled, recording);
   checkDecoded(layout, settings, recording);
@@ -89,7 +91,8 @@ function missingVariables({ config, variables }: BatchLayout): ConfiguredVariabl
 /**
  * What a user should know about the data of a run, in sentences.
  *
- * @param cut spikes of the training windows that do not fit their blocks; counted here if it is not passed in.
+ * @param cut spikes of the training windows that do not fit their blocks; counted here if it is not
+ *   passed in.
  */
 export function dataNotes(
   { windows, split, layout, config }: TrainingData,
@@ -115,7 +118,10 @@ function splitSettings({ split, seed }: TrainSettings): SplitSettings {
   return { kind, fractions, seed: split.seed ?? seed };
 }
 
-/** Notes on angles that span more than a full turn: perhaps they are in degrees but were taken for radians. */
+/**
+ * Notes on angles that span more than a full turn: perhaps they are in degrees but were taken for
+ * radians.
+ */
 function notesOnAngles(layout: BatchLayout, recording: Recording): string[] {
   return layout.variables.flatMap(({ name, setting }) => {
     const period = decodedPeriod(setting);

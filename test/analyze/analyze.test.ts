@@ -24,7 +24,9 @@ import { createRecording } from '../../src/recording/recording.js';
 const spikeBins = (row: ArrayLike<number>) =>
   Array.from(row).flatMap((count, bin) => Array<number>(count).fill(bin));
 
-/** Counts of three neurons: neuron 1 repeats neuron 0 one bin later, and neuron 2 is independent. */
+/**
+ * Counts of three neurons: neuron 1 repeats neuron 0 one bin later, and neuron 2 is independent.
+ */
 function followerCounts(bins: number) {
   const random = new HostRandom(5);
   const rows = [0, 1, 2].map(() => new Float64Array(bins));

@@ -36,7 +36,10 @@ function poisson(random: HostRandom, mean: number): number {
   return count;
 }
 
-/** A random walk of an angle in degrees, and 12 neurons that fire at up to 20 Hz, each at its own angle; rows of 0.1 s. */
+/**
+ * A random walk of an angle in degrees, and 12 neurons that fire at up to 20 Hz, each at its own
+ * angle; rows of 0.1 s.
+ */
 function headDirection(rows: number, seed: number) {
   const random = new HostRandom(seed);
   let angle = 0;
@@ -232,7 +235,8 @@ describe('the choice of a Bayes decoder', () => {
   });
 
   it('accounts for the delay of spikes if rates are of the decoded window', () => {
-    // The angle turns by 5 degrees a row, so the mean spike in a window of 8 rows is 17.5 degrees behind.
+    // The angle turns by 5 degrees a row, so the mean spike in a window of 8 rows is 17.5 degrees
+    // behind.
     const turning = Float64Array.from({ length: 720 }, (_, row) => (5 * row) % 360);
     const spikes = Array.from(turning, (angle) =>
       Array.from({ length: 36 }, (_, n) => Number(Math.floor(angle / 10) === n)),

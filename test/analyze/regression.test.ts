@@ -28,7 +28,9 @@ function sparse(table: readonly (readonly number[])[], columns = table[0]!.lengt
   };
 }
 
-/** Counts that resemble spikes: mostly 0. Column 3 mostly equals column 0, and column 4 is constant. */
+/**
+ * Counts that resemble spikes: mostly 0. Column 3 mostly equals column 0, and column 4 is constant.
+ */
 function counts(rows: number, columns: number, seed = 1): number[][] {
   const random = new HostRandom(seed);
   return Array.from({ length: rows }, () => {

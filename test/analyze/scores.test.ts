@@ -59,7 +59,8 @@ describe('scores of an angle', () => {
       truth.map((v, n) => v + noise[n]!),
       360,
     );
-    // Errors around 170 degrees are on both sides of 180, where an ordinary median would be far off.
+    // Errors around 170 degrees are on both sides of 180, where an ordinary median would be far
+    // off.
     expect(rotated.signed).toBeCloseTo(170 + unrotated.signed, 8);
     expect(rotated.aligned).toBeCloseTo(unrotated.aligned, 8);
     expect(rotated.median).toBeGreaterThan(160);

@@ -15,7 +15,10 @@ export const ISOLATED = {
   'cross-origin-embedder-policy': 'require-corp',
 };
 
-/** What a server answers to every other path. The headless browser has no fonts, without which it cannot draw a file input. */
+/**
+ * What a server answers to every other path. The headless browser has no fonts, without which it
+ * cannot draw a file input.
+ */
 const PAGE = `<!doctype html>
 <meta charset="utf-8">
 <link rel="icon" href="data:,">
@@ -35,8 +38,8 @@ const LIBRARY_WORKERS = {
 /**
  * Bundles modules for the web, with the library's workers.
  *
- * @param entries paths of sources, absolute or relative to this folder, by the name of their bundle; a page loads the
- *   bundle named `page`.
+ * @param entries paths of sources, absolute or relative to this folder, by the name of their
+ *   bundle; a page loads the bundle named `page`.
  * @returns the text of each bundle by its path on the server.
  */
 export async function bundlePages(

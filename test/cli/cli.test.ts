@@ -368,7 +368,10 @@ describe('the command line, from training to the report', () => {
   });
 });
 
-/** Longest wait for an update: less than the time limit of a test, so that the error says what did not happen. */
+/**
+ * Longest wait for an update: less than the time limit of a test, so that the error says what did
+ * not happen.
+ */
 const MAX_WAIT_MS = 100_000;
 
 /**

@@ -100,7 +100,8 @@ describe('decoded behavior', () => {
       'side',
       'side_decoded',
     ]);
-    // The last fifth of 60 s has 120 windows, of which the first would read 0.1 s of the part before.
+    // The last fifth of 60 s has 120 windows, of which the first would read 0.1 s of the part
+    // before.
     expect(columns.time!.length).toBe(119);
     expect(columns.time!.at(-1)).toBe(60);
     const { root, close } = await openFile(diskSource(inFolder('run', 'decoded.nwb')));

@@ -94,7 +94,8 @@ describe('a file without a dataset.yaml', () => {
     const cells = matlabFile({ spikes: [[0.1, 0.2], [0.3], [0.1], [0.4]] });
     expect(cells.indexOf(1, 160)).toBeGreaterThan(0);
     const view = new DataView(cells.buffer);
-    // Changes the shape of the cell array, which is near the start of the file, from 1 x 4 to 2 x 2.
+    // Changes the shape of the cell array, which is near the start of the file, from 1 x 4 to 2 x
+    // 2.
     for (let offset = 128; offset < 200; offset += 4)
       if (view.getUint32(offset, true) === 1 && view.getUint32(offset + 4, true) === 4) {
         view.setUint32(offset, 2, true);

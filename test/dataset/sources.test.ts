@@ -315,7 +315,8 @@ describe('a variable', () => {
     await expect(v(holes)).rejects.toThrow(
       'Sample 0 of variable v is NaN, but every sample should be a number: fill in or remove',
     );
-    // The samples that are present keep their times; interpolation happens where windows are sampled.
+    // The samples that are present keep their times; interpolation happens where windows are
+    // sampled.
     expect(await v({ ...holes, missing: 'interpolate' })).toEqual([1, 4]);
   });
 });

@@ -14,7 +14,11 @@ import {
 const engine = useEngine();
 const ENDS = [1, 2.35, 3.6, 4.8];
 
-/** Draws the windows that end at ENDS, several times over. @param size windows that the sampler draws at once */
+/**
+ * Draws the windows that end at ENDS, several times over.
+ *
+ * @param size windows that the sampler draws at once
+ */
 async function drawWindows(
   tiny: TinyNeuroformer,
   settings: SamplerSettings,

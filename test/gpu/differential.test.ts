@@ -196,7 +196,9 @@ function chooseDispatches(kernel: KernelName): number[] {
   return indices.filter((_, i) => (indices.length - 1 - i) % step === 0);
 }
 
-/** Mistakes that kernels might have: the shader, some of its text, and the text with the mistake. */
+/**
+ * Mistakes that kernels might have: the shader, some of its text, and the text with the mistake.
+ */
 const MISTAKES: readonly (readonly [
   mistake: string,
   shader: string,

@@ -15,7 +15,10 @@ export const neuronLabel = (neuron: number) => 10 * neuron + 3;
 /** Seconds between samples of the variables. */
 const STEP = 0.05;
 
-/** A simulated recording: place goes from 0 to 10, heading is in radians, side is the half that place is in. */
+/**
+ * A simulated recording: place goes from 0 to 10, heading is in radians, side is the half that
+ * place is in.
+ */
 export interface Behavior {
   /** Spike times of each neuron, in seconds. */
   readonly times: Float64Array[];
@@ -25,7 +28,10 @@ export interface Behavior {
   readonly seconds: number;
 }
 
-/** Simulates behavior and spikes: the first half of the neurons is tuned to place, the second half to heading. */
+/**
+ * Simulates behavior and spikes: the first half of the neurons is tuned to place, the second half
+ * to heading.
+ */
 export function simulateBehavior(seconds: number, seed = 1): Behavior {
   const random = new HostRandom(seed);
   const samples = Math.round(seconds / STEP);
@@ -88,7 +94,10 @@ Object.assign(EVERY_KIND.modalities.behavior.variables, {
   side: { dt: 0.1, predict: true, objective: 'classification' },
 });
 
-/** Creates a folder with the dataset data/, simulated for a minute, and the configuration config.yaml. */
+/**
+ * Creates a folder with the dataset data/, simulated for a minute, and the configuration
+ * config.yaml.
+ */
 export function behaviorWorkspace(training: object): string {
   const folder = mkdtempSync(join(tmpdir(), 'neuroformer-'));
   mkdirSync(join(folder, 'data'));

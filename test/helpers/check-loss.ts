@@ -1,5 +1,6 @@
 /**
- * The counterpart of `checkOp` for losses: ops with one output element whose forward pass also computes gradients.
+ * The counterpart of `checkOp` for losses: ops with one output element whose forward pass also
+ * computes gradients.
  */
 
 import { expect } from 'vitest';
@@ -18,7 +19,10 @@ export interface LossCase<K extends string> extends Case<K> {
   gradients(inputs: Refs<K>): Partial<Refs<K>>;
 }
 
-/** Runs a loss with and without gradients, and compares its value and every gradient with the reference. */
+/**
+ * Runs a loss with and without gradients, and compares its value and every gradient with the
+ * reference.
+ */
 export async function checkLoss<K extends string>(
   engine: Engine,
   loss: LossCase<K>,

@@ -1,4 +1,6 @@
-/** Tests of ops: the output and every gradient against the float64 reference, over tables of shapes. */
+/**
+ * Tests of ops: the output and every gradient against the float64 reference, over tables of shapes.
+ */
 
 import { afterAll, expect } from 'vitest';
 import type { Engine } from '../../src/engine.js';
@@ -32,7 +34,9 @@ export interface Case<K extends string> {
 export interface OpCase<K extends string> extends Case<K> {
   /** The output by the reference. */
   forward(inputs: Refs<K>): Ref;
-  /** The gradient of sum(cotangent * forward(inputs)) with respect to each input, by the reference. */
+  /**
+   * The gradient of sum(cotangent * forward(inputs)) with respect to each input, by the reference.
+   */
   backward(inputs: Refs<K>, cotangent: Ref): Partial<Refs<K>>;
 }
 
@@ -56,7 +60,10 @@ export function printWorstErrors(): void {
   });
 }
 
-/** Largest difference, relative to the largest element of the reference (at least 1e-3). NaN counts as infinite. */
+/**
+ * Largest difference, relative to the largest element of the reference (at least 1e-3). NaN counts
+ * as infinite.
+ */
 export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   expect(actual.length).toBe(expected.length);
   let scale = 1e-3;
@@ -69,7 +76,9 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
   return difference / scale;
 }
 
-/** Fails if the relative error exceeds the tolerance, and records the error for `printWorstErrors`. */
+/**
+ * Fails if the relative error exceeds the tolerance, and records the error for `printWorstErrors`.
+ */
 export function expectClose(
   name: string,
   kind: ToleranceKind,
@@ -106,7 +115,10 @@ export function toTensor(engine: Engine, values: Ref, requiresGrad = false): Ten
   return Tensor.from(engine, Float32Array.from(values.data), values.shape, { requiresGrad });
 }
 
-/** A loss whose gradient with respect to `out` is the cotangent, as of sum(cotangent * out). Its own value is 0. */
+/**
+ * A loss whose gradient with respect to `out` is the cotangent, as of sum(cotangent * out). Its own
+ * value is 0.
+ */
 export function withCotangent(out: Tensor, cotangent: Ref): Tensor {
   const { engine } = out;
   const loss = markLoss(newOutput(engine, [1], [out]));
@@ -120,7 +132,10 @@ export function withCotangent(out: Tensor, cotangent: Ref): Tensor {
   return loss;
 }
 
-/** Computes an op with the engine and with the reference, and compares the output and every gradient. */
+/**
+ * Computes an op with the engine and with the reference, and compares the output and every
+ * gradient.
+ */
 export async function checkOp<K extends string>(
   engine: Engine,
   op: OpCase<K>,

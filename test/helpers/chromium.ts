@@ -1,8 +1,8 @@
 /**
  * A headless Chromium from npm alone, whose WebGPU runs on SwiftShader.
  *
- * The package `@sparticuz/chromium` holds the browser and the libraries that a bare system lacks (NSS, NSPR,
- * expat). It is unpacked once, into the user's cache folder.
+ * The package `@sparticuz/chromium` holds the browser and the libraries that a bare system lacks
+ * (NSS, NSPR, expat). It is unpacked once, into the user's cache folder.
  */
 
 import { existsSync } from 'node:fs';
@@ -15,11 +15,15 @@ import { type Browser, chromium } from 'playwright-core';
 
 const PACKAGE = '@sparticuz/chromium';
 /**
- * The package is built for a service that sandboxes it; elsewhere, root can start it only without its own sandbox.
+ * The package is built for a service that sandboxes it; elsewhere, root can start it only without
+ * its own sandbox.
  */
 const FLAGS = ['--no-sandbox'];
 const WITH_WEBGPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
-/** Presents what WebGPU draws on a canvas without a GPU: all of the browser's drawing goes through SwiftShader's Vulkan. */
+/**
+ * Presents what WebGPU draws on a canvas without a GPU: all of the browser's drawing goes through
+ * SwiftShader's Vulkan.
+ */
 const WITH_CANVAS = [
   '--enable-features=Vulkan',
   '--use-vulkan=swiftshader',
@@ -49,7 +53,8 @@ export async function launchChromium({ webgpu = true, canvas = false } = {}): Pr
 
 /** The folder of the unpacked browser; unpacks it on first use. */
 async function unpackedFolder(): Promise<string> {
-  // The package does not export its package.json, so it is found from the entry, <package>/build/cjs/index.cjs.
+  // The package does not export its package.json, so it is found from the entry,
+  // <package>/build/cjs/index.cjs.
   const source = dirname(dirname(dirname(createRequire(import.meta.url).resolve(PACKAGE))));
   const { version } = JSON.parse(await readFile(join(source, 'package.json'), 'utf8'));
   const caches = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
@@ -68,7 +73,10 @@ async function unpackedFolder(): Promise<string> {
   return folder;
 }
 
-/** Unpacks into a folder. The package uses TMPDIR, and unpacks its libraries only if it detects AWS Lambda. */
+/**
+ * Unpacks into a folder. The package uses TMPDIR, and unpacks its libraries only if it detects AWS
+ * Lambda.
+ */
 async function unpackInto(folder: string): Promise<void> {
   const overrides = { TMPDIR: folder, AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs22.x' };
   const originals = Object.keys(overrides).map((name) => [name, process.env[name]] as const);

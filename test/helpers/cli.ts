@@ -49,7 +49,8 @@ export function runInChildProcess(...args: string[]): Promise<CommandResult> {
 /**
  * Runs a command in this process, where most kernels are compiled already.
  *
- * Only one command may run at a time: everything written to stdout and stderr meanwhile counts as its output.
+ * Only one command may run at a time: everything written to stdout and stderr meanwhile counts as
+ * its output.
  */
 export async function neuroformer(...args: string[]): Promise<CommandResult> {
   const { env, exitCode } = process;

@@ -11,7 +11,9 @@ import type { Trial } from '../../src/recording/recording.js';
 /** Contents of files by name. */
 export type TestFiles = Readonly<Record<string, Uint8Array | string>>;
 
-/** Returns a function that writes files into a new folder. The folders are removed after the tests. */
+/**
+ * Returns a function that writes files into a new folder. The folders are removed after the tests.
+ */
 export function useFolders(): (files: TestFiles) => string {
   const root = mkdtempSync(join(tmpdir(), 'neuroformer-'));
   afterAll(() => rmSync(root, { recursive: true }));
@@ -22,7 +24,10 @@ export function useFolders(): (files: TestFiles) => string {
   };
 }
 
-/** Returns a function that opens a dataset of a description, files of its own, and files shared by all datasets. */
+/**
+ * Returns a function that opens a dataset of a description, files of its own, and files shared by
+ * all datasets.
+ */
 export function datasetOpener(writeFolder: (files: TestFiles) => string, shared: TestFiles = {}) {
   return (description: object | string, files: TestFiles = {}) => {
     const text = typeof description === 'string' ? description : stringify(description);

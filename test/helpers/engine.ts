@@ -5,7 +5,8 @@ import type { Engine } from '../../src/engine.js';
 import { createEngine, type NodeEngineOptions, selectAdapter } from '../../src/node.js';
 
 /**
- * A tuning as on a GPU, within the limits of the software adapter, so that staged kernels are tested without a GPU.
+ * A tuning as on a GPU, within the limits of the software adapter, so that staged kernels are
+ * tested without a GPU.
  */
 export const STAGED: NonNullable<NodeEngineOptions['tuning']> = {
   staged: true,

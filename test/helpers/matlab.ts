@@ -4,7 +4,10 @@ import { deflateSync } from 'node:zlib';
 
 type Setter = (view: DataView, offset: number, value: number, little: boolean) => void;
 
-/** Data types of elements by their number in 'MAT-File Format': bytes of a value, and how it is written. */
+/**
+ * Data types of elements by their number in 'MAT-File Format': bytes of a value, and how it is
+ * written.
+ */
 const TYPES: Readonly<Record<number, readonly [bytes: number, set: Setter]>> = {
   1: [1, (view, offset, value) => view.setInt8(offset, value)],
   2: [1, (view, offset, value) => view.setUint8(offset, value)],
@@ -29,8 +32,8 @@ export const characterCodes = (text: string) =>
   [...text].map((character) => character.codePointAt(0)!);
 
 /**
- * Writes small files as MATLAB does, in one byte order. Classes and data types are numbered as in 'MAT-File
- * Format'.
+ * Writes small files as MATLAB does, in one byte order. Classes and data types are numbered as in
+ * 'MAT-File Format'.
  */
 export class MatlabWriter {
   constructor(readonly little = true) {}
@@ -98,7 +101,9 @@ export class MatlabWriter {
   }
 }
 
-/** A MATLAB value: numbers are a row, `rows` a matrix, other lists a cell array, objects a struct. */
+/**
+ * A MATLAB value: numbers are a row, `rows` a matrix, other lists a cell array, objects a struct.
+ */
 export type MatlabValue =
   | readonly number[]
   | { readonly rows: readonly (readonly number[])[] }

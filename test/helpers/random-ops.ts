@@ -1,8 +1,8 @@
 /**
  * Calls of the public ops on random shapes, which together reach every kernel.
  *
- * Shapes have single elements, sizes next to multiples of 4 and of a tile, sizes larger than a tile, empty batches
- * and sequences, masks that hide everything, and rows shared by a batch.
+ * Shapes have single elements, sizes next to multiples of 4 and of a tile, sizes larger than a
+ * tile, empty batches and sequences, masks that hide everything, and rows shared by a batch.
  */
 
 import type { Engine } from '../../src/gpu/engine.js';
@@ -39,7 +39,9 @@ import { elementCount, Tensor } from '../../src/tensor/tensor.js';
 
 const TILES: Tuning['matmulTiles'] = [{ m: 8, n: 16, k: 4, rows: 4 }];
 
-/** A tuning as on a GPU, with workgroups and tiles so small that small shapes exceed all of them. */
+/**
+ * A tuning as on a GPU, with workgroups and tiles so small that small shapes exceed all of them.
+ */
 const STAGED: Partial<Tuning> = {
   staged: true,
   matmulTiles: TILES,
@@ -55,8 +57,8 @@ const STAGED: Partial<Tuning> = {
 };
 
 /**
- * Tunings that select the families of kernels: as on a GPU with one or two attention rows per invocation, and as on
- * the CPU device.
+ * Tunings that select the families of kernels: as on a GPU with one or two attention rows per
+ * invocation, and as on the CPU device.
  */
 export const FAMILIES: Readonly<Record<string, Partial<Tuning>>> = {
   staged: STAGED,
@@ -85,12 +87,15 @@ export interface RandomOp {
   run(engine: Engine): void;
 }
 
-/** Families in the order in which the calls of an op use them; every other one is that of the CPU device. */
+/**
+ * Families in the order in which the calls of an op use them; every other one is that of the CPU
+ * device.
+ */
 const FAMILY_ORDER = ['staged', 'direct', 'staged in pairs', 'direct'] as const;
 
 /**
- * Draws calls of every op in turn, over rounds of all ops: in each family, with and without rows that are a
- * multiple of vec4 long.
+ * Draws calls of every op in turn, over rounds of all ops: in each family, with and without rows
+ * that are a multiple of vec4 long.
  *
  * @param seed draws the shapes and the numbers.
  * @param count calls in total.
@@ -178,7 +183,10 @@ class Kit {
     return Tensor.from(this.engine, values, shape);
   }
 
-  /** A mask [rows, length] of zeros and ones, with some larger values and sometimes with a row of zeros. */
+  /**
+   * A mask [rows, length] of zeros and ones, with some larger values and sometimes with a row of
+   * zeros.
+   */
   mask(rows: number, length: number): Tensor {
     const hiddenRow = this.chance(0.3) ? this.host.integer(Math.max(rows, 1)) : -1;
     const shownShare = this.pick([0.3, 0.6, 0.9]);

@@ -32,7 +32,10 @@ const USAGE = 0x80 | 0x40 | 0x04 | 0x08;
 const ALIGNMENT = 256;
 /** Size of a snapshot buffer in bytes, unless one view is larger. */
 const CHUNK = 2 ** 22;
-/** The contents of memory before its first write. As an f32 it is NaN, so that any sum shows that it was read. */
+/**
+ * The contents of memory before its first write. As an f32 it is NaN, so that any sum shows that it
+ * was read.
+ */
 export const POISON = 0xffc0dead;
 
 /** Rounds a size up to the alignment. */
@@ -49,7 +52,10 @@ class Snapshots {
     this.#engine = engine;
   }
 
-  /** Copies the contents that the view has at this point of the command list. Returns where the copy is. */
+  /**
+   * Copies the contents that the view has at this point of the command list. Returns where the copy
+   * is.
+   */
   captureCases(view: BufferView): { chunk: number; offset: number; size: number } {
     let last = this.#chunks.at(-1);
     if (!last || last.used + view.size > last.size) {
@@ -169,8 +175,8 @@ const MAX_ARENA_BYTES = 2 ** 24;
 /**
  * Replays captured dispatches. Returns the outputs of each.
  *
- * Read-only bindings are in one buffer and writable ones in another, each at its own offset, with poison on both
- * sides.
+ * Read-only bindings are in one buffer and writable ones in another, each at its own offset, with
+ * poison on both sides.
  *
  * @throws Error where a dispatch writes outside its bindings.
  */

@@ -10,7 +10,10 @@ import { launchChromium } from './chromium.js';
 /** Says on the console which device runs, once for each engine. */
 const WHICH_DEVICE = /^Neuroformer runs on /;
 
-/** Serves a page, hands it to `work` in a browser, and expects nothing on its console but which device runs. */
+/**
+ * Serves a page, hands it to `work` in a browser, and expects nothing on its console but which
+ * device runs.
+ */
 async function withPage(
   entries: Readonly<Record<string, string>>,
   options: { readonly webgpu: boolean; readonly canvas?: boolean },
@@ -49,7 +52,10 @@ export async function trainInPage(entries: Readonly<Record<string, string>>): Pr
   rmSync(workplace, { recursive: true });
 }
 
-/** Lets `borrowed-device` train, and expects that its loss falls and that the learned curve is drawn. */
+/**
+ * Lets `borrowed-device` train, and expects that its loss falls and that the learned curve is
+ * drawn.
+ */
 export async function drawWhileTraining(entries: Readonly<Record<string, string>>): Promise<void> {
   await withPage(entries, { webgpu: true, canvas: true }, async (page) => {
     const lossAfter = async (updates: number) => {

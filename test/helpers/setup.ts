@@ -2,7 +2,10 @@
 
 import { execFileSync } from 'node:child_process';
 
-/** Runs once before all tests: embeds the shaders, builds the command line, and prints the adapter of the tests. */
+/**
+ * Runs once before all tests: embeds the shaders, builds the command line, and prints the adapter
+ * of the tests.
+ */
 export async function setup(): Promise<void> {
   execFileSync(process.execPath, ['shaders/embed.mjs'], { stdio: 'inherit' });
   execFileSync(process.execPath, ['node_modules/typescript/bin/tsc'], { stdio: 'inherit' });

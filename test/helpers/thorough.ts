@@ -1,5 +1,6 @@
 /**
- * Whether to run all cases, as continuous integration does with NEUROFORMER_THOROUGH=1; `npm test` runs only some.
+ * Whether to run all cases, as continuous integration does with NEUROFORMER_THOROUGH=1; `npm test`
+ * runs only some.
  */
 export const THOROUGH = process.env.NEUROFORMER_THOROUGH === '1';
 

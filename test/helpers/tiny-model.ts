@@ -1,4 +1,7 @@
-/** A model with one attention block, small enough to train in milliseconds, for the tests of the engine. */
+/**
+ * A model with one attention block, small enough to train in milliseconds, for the tests of the
+ * engine.
+ */
 
 import type { Engine } from '../../src/engine.js';
 import { Block, Embedding, Linear } from '../../src/nn/layers.js';
@@ -14,7 +17,10 @@ const VOCABULARY = 11;
 const WIDTH = 12;
 const SHAPE = [2, 5];
 
-/** Embedding, block (layer norm, causal attention, MLP; with dropout), linear head, cross-entropy, AdamW. */
+/**
+ * Embedding, block (layer norm, causal attention, MLP; with dropout), linear head, cross-entropy,
+ * AdamW.
+ */
 export class TinyModel {
   readonly engine: Engine;
   readonly store = new ParameterStore();
@@ -38,7 +44,10 @@ export class TinyModel {
     this.#targets = Tensor.from(engine, targets, [targets.length]);
   }
 
-  /** Writes what changes from step to step: the learning rate, and the step by which dropout is drawn. */
+  /**
+   * Writes what changes from step to step: the learning rate, and the step by which dropout is
+   * drawn.
+   */
   prepare(step: number): void {
     this.optimizer.prepare(0.01);
     this.random.step = step;
@@ -61,7 +70,10 @@ export class TinyModel {
     return loss;
   }
 
-  /** Trains eagerly, or by replaying one recorded step. Returns the losses, and the bytes of weights and moments. */
+  /**
+   * Trains eagerly, or by replaying one recorded step. Returns the losses, and the bytes of weights
+   * and moments.
+   */
   async train(steps: number, recorded: boolean): Promise<{ losses: number[]; bytes: Uint8Array }> {
     const losses: number[] = [];
     const step = recorded ? this.engine.record(() => this.step()) : undefined;

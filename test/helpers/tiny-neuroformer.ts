@@ -24,8 +24,8 @@ export const NEURONS = 7;
 const SECONDS = 6;
 
 /**
- * Six seconds of random spikes at about 20 Hz per neuron, with a video of 4 x 6 pixels, the numbers speed and turn,
- * and the class gait, all sampled at 20 Hz.
+ * Six seconds of random spikes at about 20 Hz per neuron, with a video of 4 x 6 pixels, the numbers
+ * speed and turn, and the class gait, all sampled at 20 Hz.
  */
 export function syntheticRecording(seed = 1): Recording {
   const random = new HostRandom(seed);
@@ -143,7 +143,11 @@ export class TinyNeuroformer {
     return batch;
   }
 
-  /** The model's outputs for windows, by name. @param change modifies the batch before it is uploaded. */
+  /**
+   * The model's outputs for windows, by name.
+   *
+   * @param change modifies the batch before it is uploaded.
+   */
   async outputs(
     windows: readonly Window[],
     change: (host: HostBatch) => HostBatch = (host) => host,

@@ -1,6 +1,7 @@
 /**
- * Tolerances of ops against their float64 reference: the largest difference of any element, relative to the largest
- * element of the reference tensor (at least 1e-3). The rounding error of f32 is 6e-8.
+ * Tolerances of ops against their float64 reference: the largest difference of any element,
+ * relative to the largest element of the reference tensor (at least 1e-3). The rounding error of
+ * f32 is 6e-8.
  */
 export const TOLERANCE = {
   /** A few roundings per element. */

@@ -28,7 +28,10 @@ const ENGINES = {
     createEngine({ device: await borrowDefaultDevice() }),
 } as const;
 
-/** Fails where a difference exceeds its tolerance, or where fewer values than expected were compared. */
+/**
+ * Fails where a difference exceeds its tolerance, or where fewer values than expected were
+ * compared.
+ */
 function expectWithin(tally: Tally, minimumCounts: Record<string, number>): void {
   const { findings } = tally;
   const outside = findings.filter(({ share }) => !(share <= 1));

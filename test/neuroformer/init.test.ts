@@ -57,7 +57,8 @@ it('every parameter is initialized from the original’s distribution', () => {
     }
     const mean = values.reduce((sum, v) => sum + v, 0) / length;
     const spread = Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / length);
-    // Both standard deviations are estimates from `length` numbers; the bound is five standard errors.
+    // Both standard deviations are estimates from `length` numbers; the bound is five standard
+    // errors.
     expect(Math.abs(spread / std - 1), `${name}: spread`).toBeLessThan(5 / Math.sqrt(length));
     expect(Math.abs(mean), `${name}: mean`).toBeLessThan((5 * std) / Math.sqrt(length));
     if (kind === 'uniform') {

@@ -50,7 +50,10 @@ const CONTRASTIVE = {
   contrastive: { contrastive: true, vars: ['id', 'frames'], clip_embd: 5 },
 };
 
-/** Expects a change of the batch to affect the logits with the rule on, and not to affect them with it off. */
+/**
+ * Expects a change of the batch to affect the logits with the rule on, and not to affect them with
+ * it off.
+ */
 function expectEffect(on: number, off: number): void {
   expect(on, 'with the rule').toBeGreaterThan(1e-3);
   expect(off, 'without it').toBeLessThan(SAME);

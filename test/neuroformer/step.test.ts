@@ -73,7 +73,8 @@ describe('a training step', () => {
     const moments: Float32Array[] = [];
     for (const accumulate of [1, 2]) {
       const tiny = new TinyNeuroformer(engine(), raw);
-      // The batches have the same number of spikes, so that the mean of their means is the mean over all.
+      // The batches have the same number of spikes, so that the mean of their means is the mean
+      // over all.
       const [a, b] = tiny.at(1, 2.35) as [Window, Window];
       const parts =
         accumulate === 1

@@ -89,7 +89,8 @@ for (const [variant, options] of [
         const actual = await store.gradients();
         expect([...gradients.keys()].sort()).toEqual([...store].map((p) => p.name).sort());
         for (const [parameter, { data }] of gradients) {
-          // The key's bias shifts all scores of a row equally, so that its gradient is zero except for rounding.
+          // The key's bias shifts all scores of a row equally, so that its gradient is zero except
+          // for rounding.
           if (parameter.endsWith('key.bias'))
             expect(Math.max(...actual.get(parameter)!.data.map(Math.abs))).toBeLessThan(1e-5);
           else

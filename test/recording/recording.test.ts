@@ -223,7 +223,8 @@ describe('a recording', () => {
     expect([...v!.values]).toEqual([5, 7.5, 10, 15].map((value) => expect.closeTo(value)));
     const labels = [...gait!.values].map((token) => tokenizer.classes.gait!.decode(token));
     expect(labels).toEqual(['rest', 'rest', 'rest', 'run']);
-    // The first sample is at 0.1 s and the last at 0.4 s, so there is nothing to decode in other windows.
+    // The first sample is at 0.1 s and the last at 0.4 s, so there is nothing to decode in other
+    // windows.
     expect(windows.windowsInTrial(0).map(({ end }) => end)).toEqual([
       0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45,
     ]);
@@ -327,7 +328,8 @@ describe('a recording', () => {
     const recording = createRecording({ spikes: { counts, dt: 0.1 }, duration: 0.4 });
     const windows = new Windows(recording, SETTINGS);
     const counted = windows.windowsInTrial(0).map((ref) => windows.spikeCounts(ref).current);
-    // Windows are half a bin long. Each bin is counted once, in the window at whose end it is complete.
+    // Windows are half a bin long. Each bin is counted once, in the window at whose end it is
+    // complete.
     expect(counted).toEqual([0, 1, 0, 2, 0, 3, 0, 4]);
     const design = laggedCounts(
       windows,

@@ -119,7 +119,8 @@ describe('a split', () => {
     const split = splitWindows(windows, { kind: 'blocks', fractions: FRACTIONS });
     const [train, validation, test] = SPLIT_PARTS.map((part) => split[part].map(({ end }) => end));
     expect([train![0], train!.at(-1)]).toEqual([0.05, 70]);
-    // A window of 50 ms begins at least 250 ms after its block does, since it reads 300 ms of speed.
+    // A window of 50 ms begins at least 250 ms after its block does, since it reads 300 ms of
+    // speed.
     expect([validation![0], validation!.at(-1)]).toEqual([70.3, 80]);
     expect([test![0], test!.at(-1)]).toEqual([80.3, 100]);
     expect(split.leftOut).toBe(10);

@@ -26,7 +26,10 @@ interface Setup extends reference.AttentionSetup {
 const NAMES = ['query', 'key', 'value'] as const;
 type Names = (typeof NAMES)[number];
 
-/** Head sizes from 6 to 128. Numbers of keys around 4 (the keys per step), the tiles and the workgroups. */
+/**
+ * Head sizes from 6 to 128. Numbers of keys around 4 (the keys per step), the tiles and the
+ * workgroups.
+ */
 const SHAPES: readonly Setup[] = [
   { B: 1, T: 1, S: 1, heads: 1, D: 8 },
   { B: 2, T: 3, S: 5, heads: 2, D: 6 },

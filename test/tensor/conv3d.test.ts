@@ -22,7 +22,8 @@ interface Setup {
 }
 
 /**
- * Sizes of one; strides below, equal to and above the kernel; unused borders; sizes around 4, 16 and 32; long videos.
+ * Sizes of one; strides below, equal to and above the kernel; unused borders; sizes around 4, 16
+ * and 32; long videos.
  */
 const SETUPS: readonly Setup[] = [
   { video: [1, 1, 1, 1, 1], out: 1, kernel: [1, 1, 1], stride: [1, 1, 1] },

@@ -32,7 +32,10 @@ import {
 } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
 
-/** Lengths of one, odd, around 4, 16, 32 and 64, around a workgroup's elements (256, 1024), long; several axes. */
+/**
+ * Lengths of one, odd, around 4, 16, 32 and 64, around a workgroup's elements (256, 1024), long;
+ * several axes.
+ */
 const SHAPES: readonly (readonly number[])[] = [
   ...[1, 3, 4, 5, 15, 16, 17, 31, 32, 33, 63, 64, 65, 255, 256, 257].map((n) => [n]),
   ...[1023, 1024, 1025, 10_007].map((n) => [n]),

@@ -22,7 +22,9 @@ import { STAGED, useEngine } from '../helpers/engine.js';
 
 type Shape = readonly [B: number, T: number, width: number, vocabulary: number];
 
-/** Sizes of one, odd sizes, sizes around 4, 16, 32 and 64, long axes, small and large vocabularies. */
+/**
+ * Sizes of one, odd sizes, sizes around 4, 16, 32 and 64, long axes, small and large vocabularies.
+ */
 const SHAPES: readonly Shape[] = [
   [1, 1, 1, 1],
   [1, 3, 5, 2],

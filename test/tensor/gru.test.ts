@@ -15,7 +15,10 @@ import { STAGED, useEngine } from '../helpers/engine.js';
 
 type Inputs = keyof reference.GruRefs;
 
-/** [B, T, in, hidden]: sizes of one, odd widths, widths around multiples of four, more units than lanes. */
+/**
+ * [B, T, in, hidden]: sizes of one, odd widths, widths around multiples of four, more units than
+ * lanes.
+ */
 const SHAPES = [
   [1, 1, 1, 1],
   [2, 3, 4, 4],

@@ -10,7 +10,10 @@ import {
 } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
 
-/** [rows, width]: one row, odd widths, sizes around the numbers of lanes and slices, long rows and long columns. */
+/**
+ * [rows, width]: one row, odd widths, sizes around the numbers of lanes and slices, long rows and
+ * long columns.
+ */
 const SHAPES = [
   [1, 1],
   [1, 4],

@@ -6,7 +6,10 @@ import { linear, matmulTransposed, mlp } from '../../src/tensor/linear.js';
 import { checkOp, checkReference, type OpCase, printWorstErrors } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
 
-/** [rows, in, out]: sizes of one, odd sizes, sizes around the tiles (8 x 4, 32 x 16, 32 x 32, 64 x 64), long axes. */
+/**
+ * [rows, in, out]: sizes of one, odd sizes, sizes around the tiles (8 x 4, 32 x 16, 32 x 32, 64 x
+ * 64), long axes.
+ */
 const SHAPES = [
   [1, 1, 1],
   [3, 5, 7],

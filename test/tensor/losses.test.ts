@@ -56,7 +56,10 @@ interface Rows {
   weights: Float64Array;
 }
 
-/** Random targets, the first and the last class, and rows that do not count: ignored ones, and targets past the end. */
+/**
+ * Random targets, the first and the last class, and rows that do not count: ignored ones, and
+ * targets past the end.
+ */
 function makeRows([rows, classes]: Shape): Rows {
   const random = new HostRandom(9);
   const ignore = classes > 2 ? 1 : NO_CLASS;

@@ -15,7 +15,9 @@ import { Tensor } from '../../src/tensor/tensor.js';
 import { expectClose, expectShapeErrors, printWorstErrors, toTensor } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
 
-/** [rows, classes]: sizes of one, odd sizes, sizes around 4, 16, 32 and 64, many rows, many classes. */
+/**
+ * [rows, classes]: sizes of one, odd sizes, sizes around 4, 16, 32 and 64, many rows, many classes.
+ */
 const SHAPES = [
   [5, 1],
   [7, 2],
@@ -87,7 +89,10 @@ function histogram(drawn: readonly number[], classes: number): number[] {
   return counts;
 }
 
-/** Expects Pearson's chi-square below its 99.99 % quantile (by the approximation of Wilson and Hilferty 1931). */
+/**
+ * Expects Pearson's chi-square below its 99.99 % quantile (by the approximation of Wilson and
+ * Hilferty 1931).
+ */
 function expectFrequencies(counts: readonly number[], probabilities: readonly number[]): void {
   const n = counts.reduce((sum, count) => sum + count, 0);
   let statistic = 0;

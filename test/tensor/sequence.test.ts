@@ -75,7 +75,10 @@ function sliceCase(shape: Shape, start: number, length: number): OpCase<'x'> {
   };
 }
 
-/** The first two thirds of an input, followed by its last two thirds: the slices overlap in the middle. */
+/**
+ * The first two thirds of an input, followed by its last two thirds: the slices overlap in the
+ * middle.
+ */
 function overlapCase(shape: Shape): OpCase<'x'> {
   const T = shape[1];
   const length = Math.ceil((2 * T) / 3);

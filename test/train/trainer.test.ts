@@ -174,7 +174,8 @@ describe('training', () => {
 
   it('stops early when the validation loss no longer improves', async () => {
     const run = newRun({ patience: 2, rate: 1e-9, validate_every: 2, steps: 100 });
-    // At this rate nothing is learned: all validation losses are equal, and none improves on the first.
+    // At this rate nothing is learned: all validation losses are equal, and none improves on the
+    // first.
     const { stopped, progress } = await trainModel(run);
     expect(stopped).toBe('patience');
     expect(progress.step).toBeLessThan(100);

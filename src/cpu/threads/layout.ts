@@ -98,7 +98,9 @@ export const CLEAR = 2;
 /** KIND of a command that writes the time, in nanoseconds, as 64 bits at TO. */
 export const TIMESTAMP = 3;
 
-/** Bytes that are copied or cleared as one unit. Claiming one costs little beside this much work. */
+/**
+ * Bytes that are copied or cleared as one unit. Claiming one costs little beside this much work.
+ */
 export const PIECE_BYTES = 1 << 18;
 
 /** Bytes of the control words and the ring. */

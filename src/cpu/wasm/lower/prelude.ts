@@ -9,9 +9,9 @@
  * its formula.
  *
  * Numerics  exp and log are within 0.90 and 0.83 ulp of the exact value over all floats. They keep
- *           NaN and infinities, and treat numbers below the smallest normal one as zero. exp reduces
- *           its argument as Moshier's Cephes does (expf). Its polynomial is fitted anew, with more
- *           weight where the result is below 1 and an ulp is smaller. log is Cephes's logf.
+ *           NaN and infinities, and treat numbers below the smallest normal one as zero. exp
+ *           reduces its argument as Moshier's Cephes does (expf). Its polynomial is fitted anew, with
+ *           more weight where the result is below 1 and an ulp is smaller. log is Cephes's logf.
  *           exp2, and so pow, also treats results below the smallest normal number as zero.
  *           exp2, log2, pow, sin, cos and tanh have the accuracy that WGSL requires (section
  *           15.7.4.2).
@@ -124,7 +124,7 @@ fn cos(x: vec4f) -> vec4f {
 
 fn tanh(x: vec4f) -> vec4f {
   let e = exp(-2.0 * abs(x));
-  // Near 0 the quotient loses digits; there the series is exact to f32.
+  // Near 0 the quotient loses digits; there the series is within 2 ulp.
   let small = x * (1.0 - x * x * (0.33333333 - x * x * 0.13333333));
   let large = (1.0 - e) / (1.0 + e);
   return select(select(large, -large, x < vec4f()), small, abs(x) < vec4f(0.1));
