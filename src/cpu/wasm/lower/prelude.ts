@@ -10,8 +10,9 @@
  *
  * Numerics  exp and log are within 0.90 and 0.83 ulp of the exact value over all floats. They keep
  *           NaN and infinities, and treat numbers below the smallest normal one as zero. exp
- *           reduces its argument as Moshier's Cephes does (expf). Its polynomial is fitted anew, with
- *           more weight where the result is below 1 and an ulp is smaller. log is Cephes's logf.
+ *           reduces its argument as Moshier's Cephes does (expf). Its polynomial is fitted anew,
+ *           with more weight where the result is below 1 and an ulp is smaller. log is Cephes's
+ *           logf.
  *           exp2, and so pow, also treats results below the smallest normal number as zero.
  *           exp2, log2, pow, sin, cos and tanh have the accuracy that WGSL requires (section
  *           15.7.4.2).
