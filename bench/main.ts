@@ -8,6 +8,7 @@
  * linear decoder on the recordings of this repository.
  */
 
+import { execFileSync } from 'node:child_process';
 import type { Engine } from '../src/engine.js';
 import { createEngine } from '../src/node.js';
 import { benchAttention } from './attention.js';
@@ -41,6 +42,17 @@ const DEVICE_BENCHES: Readonly<Record<string, (args: readonly string[]) => Promi
 /** Benchmarks whose name may be followed by the folder to read. */
 const FOLDER_BENCHES = ['parity', 'ridge'];
 
+/** The commit that is measured, and whether the tree differs from it. */
+function commit(): string {
+  const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
+  try {
+    const isClean = git('status', '--porcelain') === '';
+    return `commit ${git('rev-parse', '--short', 'HEAD')}${isClean ? '' : ', with changes'}`;
+  } catch {
+    return 'no commit: this is not a clone';
+  }
+}
+
 async function main(): Promise<void> {
   const args = process.argv.slice(2);
   const deviceBench = DEVICE_BENCHES[args[0] ?? ''];
@@ -55,9 +67,9 @@ async function main(): Promise<void> {
     );
   const engine = await createEngine();
   console.log(`adapter: ${engine.facts.description} (${engine.facts.reason})`);
-  console.log(
-    `parameters by ${engine.facts.immediates ? 'immediates' : 'uniform ring'}; date ${new Date().toISOString().slice(0, 10)}`,
-  );
+  const parameters = engine.facts.immediates ? 'immediates' : 'uniform ring';
+  const date = new Date().toISOString().slice(0, 10);
+  console.log(`parameters by ${parameters}; date ${date}; ${commit()}`);
   for (const name of names.length > 0 ? (names as BenchName[]) : (['kernels', 'step'] as const)) {
     console.log(`\n${name}`);
     await BENCHES[name](engine, folder);

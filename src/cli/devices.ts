@@ -31,6 +31,7 @@ async function listDevices(): Promise<void> {
   const { facts, device, tuning } = engine;
   const rows: [string, string][] = [
     ['adapter', facts.description],
+    ['vendor', facts.vendor],
     ['chosen because', facts.reason],
     ['kernels', tuning.staged ? 'staged through workgroup memory' : 'direct, without barriers'],
     ['parameters', facts.immediates ? 'immediates' : 'uniform ring'],

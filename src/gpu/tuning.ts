@@ -71,8 +71,8 @@ const DEFAULT_TUNING: Tuning = {
   sampleGroup: 64,
 };
 
-/** By vendor as the adapter names it. Vendors not listed have DEFAULT_TUNING. */
-const VENDOR_TUNINGS: Readonly<Record<string, Partial<Tuning>>> = {
+/** By vendor, as the command `devices` prints it. Vendors not listed have DEFAULT_TUNING. */
+export const VENDOR_TUNINGS: Readonly<Record<string, Partial<Tuning>>> = {
   // Our CPU device: no barriers, except in the few reductions of everything.
   cpu: {
     staged: false,

@@ -7,7 +7,7 @@ import {
   UnsupportedError,
 } from '../../src/engine.js';
 import { checkLimits } from '../../src/gpu/device.js';
-import { tuningFor } from '../../src/gpu/tuning.js';
+import { tuningFor, VENDOR_TUNINGS } from '../../src/gpu/tuning.js';
 import { createEngine, selectAdapter } from '../../src/node.js';
 import { addInto } from '../../src/tensor/primitives.js';
 import { useEngine } from '../helpers/engine.js';
@@ -156,7 +156,7 @@ describe('limits', () => {
   } as GPUSupportedLimits;
 
   it('bound all workgroups and tiles of the tuning', () => {
-    for (const vendor of ['nvidia', 'swiftshader', 'unknown']) {
+    for (const vendor of [...Object.keys(VENDOR_TUNINGS), 'another']) {
       for (const maxInvocations of [64, 128, 256, 1024]) {
         const limits = { ...GENEROUS, maxComputeInvocationsPerWorkgroup: maxInvocations };
         const tuning = tuningFor(vendor, limits);

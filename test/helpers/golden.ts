@@ -1,11 +1,17 @@
-/** Reference data computed with the original implementation, see test/fixtures/golden/README.md. */
+/** Golden data: numbers that another implementation computed; test/fixtures says which. */
 
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const FOLDER = fileURLToPath(new URL('../fixtures/golden/', import.meta.url));
+const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url));
 
-/** Reads a JSON file of the reference data. @param path in test/fixtures/golden. */
-export function goldenJson<T>(path: string): T {
-  return JSON.parse(readFileSync(FOLDER + path, 'utf8')) as T;
+/**
+ * Reads a JSON file of golden data.
+ *
+ * @param path in the folder of the source
+ * @param source a folder of test/fixtures; `golden` has the numbers of the original implementation
+ */
+export function goldenJson<T>(path: string, source = 'golden'): T {
+  return JSON.parse(readFileSync(join(FIXTURES, source, path), 'utf8')) as T;
 }

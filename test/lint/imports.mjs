@@ -103,7 +103,9 @@ function findProblems(file) {
     if (module.startsWith('node:'))
       return NODE_ROOMS.includes(room)
         ? []
-        : [`src/${path}: ${room} runs in browsers and may not import ${module}`];
+        : [
+            `src/${path}: ${room} may not import ${module}: only ${NODE_ROOMS.join(' and ')} may import modules of Node`,
+          ];
     return PACKAGES[room]?.includes(module)
       ? []
       : [`src/${path}: ${room} may not import ${module}`];

@@ -224,8 +224,9 @@ afterAll(() => captured.clear());
 
 describe('every kernel', () => {
   it('is dispatched at least once', () => {
-    const kernels = [...captured.values()].flat().map(({ kernel }) => kernel);
-    expect([...new Set(kernels)].sort()).toEqual(Object.keys(KERNELS).sort());
+    const kernels = new Set<string>([...captured.values()].flat().map(({ kernel }) => kernel));
+    const missing = Object.keys(KERNELS).filter((name) => !kernels.has(name));
+    expect(missing, 'kernels whose op the functions above do not call').toEqual([]);
   });
 
   // Two attention rows change only the attention kernels: a thorough run checks them too.
