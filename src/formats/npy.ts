@@ -165,6 +165,8 @@ function readHeader(bytes: Uint8Array, size: number, refuse: Refuse): Header {
   const { little, type } = parseDescr(descr, refuse);
   const count = elementCount(shape);
   if (count > MAX_ELEMENTS) throw refuse(`its header claims ${count} elements, which is too many`);
+  if (count > 0 && type.bytes === 0)
+    throw refuse(`its type ${descr} is of text without characters, so it contains no values`);
   const available = size - start - length;
   if (count * type.bytes !== available) {
     throw refuse(
