@@ -27,6 +27,7 @@ const MIN_LATE_START = 60;
 export function guessSessionStart(first: number, end: number, notes: string[]): { start?: number } {
   if (first < MIN_LATE_START && first * 10 < end) return {};
   const start = Math.floor(first);
+  if (start === 0) return {};
   notes.push(`Nothing was recorded before ${first} s, so the session starts at ${start} s.`);
   return { start };
 }

@@ -157,6 +157,17 @@ describe('a file without a dataset.yaml', () => {
     ]);
   });
 
+  it('of a short recording starts at 0, of which nothing is noted', async () => {
+    const file = matlabFile({ units: [{ time: [0.5, 4] }, { time: [0.75, 3] }] });
+    const { recording, notes, raw } = await openOne('u.mat', file);
+    expect(spikeTimes(recording.trials[0]!)).toEqual([
+      [0.5, 4],
+      [0.75, 3],
+    ]);
+    expect(notes).toEqual([]);
+    expect(raw).not.toHaveProperty('start');
+  });
+
   it('notes which of its arrays are not used', async () => {
     const times = Array.from({ length: 40 }, (_, n) => n);
     const bytes = encodeNpz({
