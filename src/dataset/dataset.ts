@@ -17,7 +17,7 @@ import { DataFiles } from './files.js';
 import { keepNeurons } from './keep-neurons.js';
 import { locateDescription } from './locate.js';
 import { readSpikes } from './read-spikes.js';
-import { readNamedIntervals, readTrials } from './read-trials.js';
+import { alignToBins, readNamedIntervals, readTrials } from './read-trials.js';
 import {
   addPerTrialVariables,
   checkTrialCounts,
@@ -145,12 +145,14 @@ function cutSession(
   const trials =
     description.trials && readTrials(description.trials, files, start, spikesEnd(spikes), note);
   checkTrialCounts(variables, trials?.count ?? 1);
+  const spans =
+    trials && 'counts' in spikes ? alignToBins(trials.spans, spikes.dt, note) : trials?.spans;
   const recording = createRecording({
     name: description.name,
     spikes,
     ...(frames && { frames: readVideo(frames, files, start) }),
     variables: variables.session,
-    ...(trials && { trials: trials.spans }),
+    ...(spans && { trials: spans }),
     intervals: Object.fromEntries(
       Object.entries(description.intervals).map(([name, spec]) => [
         name,
@@ -164,7 +166,7 @@ function cutSession(
   return replaceVariables(
     recording,
     recording.trials.map((trial, n) => {
-      const index = trials ? trials.spans[n]!.index : n;
+      const index = spans ? spans[n]!.index : n;
       return addPerTrialVariables(trial, variables.perTrial, index, description.variables)
         .variables;
     }),
@@ -192,7 +194,7 @@ function noteDropped(
 /**
  * The recording of trials that have clocks of their own.
  *
- * @throws RecordingError where a variable is on the session clock.
+ * @throws RecordingError where a variable, the frames or intervals are on the session clock.
  */
 function assembleTrials(
   description: NamedDescription,
@@ -205,6 +207,12 @@ function assembleTrials(
   if (sessionVariable !== undefined) {
     throw new RecordingError(
       `variables.${sessionVariable} is on the session clock, but the spikes are on the clocks of their trials: give the variable one value per trial, with per_trial, or one array per trial.`,
+    );
+  }
+  const { frames, intervals } = description;
+  if (frames || Object.keys(intervals).length > 0) {
+    throw new RecordingError(
+      `${frames ? 'frames' : 'intervals'} can only be read on the session clock, but the spikes are on the clocks of their trials: leave it out.`,
     );
   }
   checkTrialCounts(variables, spikes.trials.length, trialOrderHint(spikes));

@@ -84,8 +84,9 @@ function readPairs(
       `spikes.times has ${times.length} values, but spikes.neurons has ${neurons.length}: each spike needs a neuron.`,
     );
   }
+  const neuronCount = checkNeurons(neurons, count);
   if (trials === undefined) {
-    const lists = groupByNeuron(times, neurons, count);
+    const lists = groupByNeuron(times, neurons, neuronCount);
     return { spikes: { times: toSessionClock(lists, unit, start, note) }, ...names };
   }
   const { indices: trialIndices, labels: trialLabels } = readIndices('spikes.trials', trials);
@@ -94,7 +95,6 @@ function readPairs(
       `spikes.times has ${times.length} values, but spikes.trials has ${trialIndices.length}: each spike needs a trial.`,
     );
   }
-  const neuronCount = count ?? maxIndex(neurons, 'spikes.neurons', 'neuron') + 1;
   const spikesByTrial: number[][] = [];
   const trialCount = maxIndex(trialIndices, 'spikes.trials', 'trial') + 1;
   for (let trial = 0; trial < trialCount; trial++) spikesByTrial.push([]);
@@ -153,27 +153,31 @@ function maxIndex(indices: ArrayLike<number>, key: string, kind: 'neuron' | 'tri
 }
 
 /**
- * Groups times by neuron and keeps their order.
+ * The number of neurons: `count`, or the largest index + 1.
  *
- * @param count how many neurons there are. Default: the largest index + 1.
+ * @param neurons the neuron of each spike of the file, so that messages name its index there.
  * @throws RecordingError where a neuron is not an index below `count`.
  */
+function checkNeurons(neurons: ArrayLike<number>, count: number | undefined): number {
+  if (count === undefined) return maxIndex(neurons, 'spikes.neurons', 'neuron') + 1;
+  for (let n = 0; n < neurons.length; n++) {
+    const neuron = neurons[n]!;
+    if (Number.isInteger(neuron) && neuron >= 0 && neuron < count) continue;
+    throw new RecordingError(
+      `spikes.neurons: spike ${n} belongs to neuron ${neuron}, but spikes.count is ${count}; neurons are numbered from 0.`,
+    );
+  }
+  return count;
+}
+
+/** Groups times by neuron and keeps their order. @param neurons indices below `neuronCount`. */
 function groupByNeuron(
   times: ArrayLike<number>,
   neurons: ArrayLike<number>,
-  count: number | undefined,
+  neuronCount: number,
 ): Float64Array[] {
-  const neuronCount = count ?? maxIndex(neurons, 'spikes.neurons', 'neuron') + 1;
   const sizes = new Uint32Array(neuronCount);
-  for (let n = 0; n < neurons.length; n++) {
-    const neuron = neurons[n]!;
-    if (!(neuron in sizes)) {
-      throw new RecordingError(
-        `spikes.neurons: spike ${n} belongs to neuron ${neuron}, but spikes.count is ${neuronCount}; neurons are numbered from 0.`,
-      );
-    }
-    sizes[neuron]! += 1;
-  }
+  for (let n = 0; n < neurons.length; n++) sizes[neurons[n]!]! += 1;
   const lists = Array.from(sizes, (size) => new Float64Array(size));
   const filled = new Uint32Array(neuronCount);
   for (let n = 0; n < neurons.length; n++) {
@@ -218,6 +222,9 @@ function* readRagged(
   for (const [first, end] of ranges) yield times.read(first, end);
 }
 
+/** The times of a neuron without spikes. */
+const NO_TIMES: ArrayValues = { shape: [0], data: new Float64Array() };
+
 /** Reads one array of times per neuron, or one matrix per neuron whose columns are trials. */
 function readLists(
   { padding, unit, start: begin }: SpikesSpec,
@@ -227,8 +234,8 @@ function readLists(
   note: (sentence: string) => void,
 ): LoadedSpikes {
   const arrays = references
-    .flatMap((reference) => files.arrays('spikes.lists', reference))
-    .flatMap((values) => (values ? [values] : []));
+    .flatMap((reference) => files.neuronArrays('spikes.lists', reference, note))
+    .map((values) => values ?? NO_TIMES);
   const textIndex = arrays.findIndex(({ data }) => Array.isArray(data));
   if (textIndex >= 0)
     throw new RecordingError(
@@ -243,7 +250,11 @@ function readLists(
   }
   const withoutPadding = (times: Float64Array) =>
     padding === undefined ? times : times.filter((time) => time !== padding);
-  const trialCount = arrays.reduce((max, { shape }) => Math.max(max, shape[1] ?? 1), 0);
+  // An empty array may have any number of columns.
+  const trialCount = arrays.reduce(
+    (max, { shape, data }) => Math.max(max, data.length > 0 ? (shape[1] ?? 1) : 1),
+    0,
+  );
   const trials = Array.from({ length: trialCount }, (_, trial) =>
     arrays.map((values) => withoutPadding(columnValues(values, trial))),
   );

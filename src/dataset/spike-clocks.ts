@@ -54,7 +54,7 @@ export function toSessionClock(
   const spikes: Float64Array[] = [];
   let [earlyCount, unsortedCount] = [0, 0];
   for (const list of lists) {
-    const { times, isSorted } = toSeconds(list, unit, start, spikes.length);
+    const { times, isSorted } = toSeconds(list, unit, start, `neuron ${spikes.length}`);
     if (!isSorted) unsortedCount += 1;
     const early = lowerBound(times, 0);
     spikes.push(early > 0 ? times.slice(early) : times);
@@ -73,17 +73,17 @@ export function toSessionClock(
  * Converts the times of one neuron to seconds from `start`, sorted. A Float64Array is changed in
  * place, which saves a copy.
  *
- * @param neuron its index, for messages.
+ * @param owner what messages call the neuron.
  * @throws RecordingError where a time is not finite.
  */
-function toSeconds(list: ArrayLike<number>, unit: number, start: number, neuron: number) {
+function toSeconds(list: ArrayLike<number>, unit: number, start: number, owner: string) {
   const times = list instanceof Float64Array ? list : Float64Array.from(list);
   let isSorted = true;
   for (let n = 0; n < times.length; n++) {
     const time = times[n]! * unit - start;
     if (!Number.isFinite(time)) {
       throw new RecordingError(
-        `Spike ${n} of neuron ${neuron} is at ${times[n]}: spike times should be numbers; remove those that are missing.`,
+        `Spike ${n} of ${owner} is at ${times[n]}: spike times should be numbers; remove those that are missing.`,
       );
     }
     times[n] = time;
@@ -110,9 +110,10 @@ export function toTrialClocks(
   note: (sentence: string) => void,
 ): SpikeTimes[] {
   let [earlyCount, totalCount] = [0, 0];
-  const spikes = trials.map((lists) => ({
+  const spikes = trials.map((lists, trial) => ({
     times: lists.map((list, neuron) => {
-      const { times } = toSeconds(list, unit, begin, neuron);
+      const owner = `neuron ${neuron} in trial ${trial}`;
+      const { times } = toSeconds(list, unit, begin, owner);
       const early = lowerBound(times, 0);
       earlyCount += early;
       totalCount += times.length;

@@ -33,6 +33,11 @@ export function readTrialSegments(
   note: (sentence: string) => void,
 ): TrialSegment[] {
   const { trials: spec } = description;
+  if (spec?.gaps) {
+    throw new RecordingError(
+      'trials.gaps splits a session, but the spikes are on the clocks of their trials: give trials.starts, or leave it out.',
+    );
+  }
   const labelsAreIds = labels?.map(Number).every((label) => Number.isInteger(label));
   const spans = sessionSpans(description, trials, files).map((span, index) => ({
     ...span,

@@ -4,7 +4,7 @@
  */
 
 import { RecordingError } from './errors.js';
-import { cutSpikes, lowerBound, neuronCount, type Spikes, spikesEnd } from './spikes.js';
+import { cutSpikes, isBinEdge, lowerBound, neuronCount, type Spikes, spikesEnd } from './spikes.js';
 
 /** A video: `count` frames of `height` x `width` pixels. */
 export interface Video {
@@ -161,6 +161,11 @@ export function createRecording(session: Session): Recording {
   if (spans.length === 0) throw new RecordingError(`The recording ${name} has no trials.`);
   const trials = spans.map(({ start, stop, id }, n) => {
     checkInterval(`Trial ${id ?? n}`, { start, stop }, duration);
+    if ('counts' in spikes && !isBinEdge(start, spikes.dt)) {
+      throw new RecordingError(
+        `Trial ${id ?? n} starts at ${start} s, within a bin of the spike counts; trials should start on the edge of a bin (every ${spikes.dt} s).`,
+      );
+    }
     return {
       id: id ?? n,
       start,

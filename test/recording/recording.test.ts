@@ -417,6 +417,17 @@ describe('a recording is rejected, with the reason, for', () => {
       'Neuron 1 has 1 bins, but neuron 0 has 2: counts should be a matrix of neurons and bins.',
     ],
     [
+      'a trial that starts within a bin of its counts',
+      {
+        spikes: { counts: [[1, 2, 3]], dt: 1 },
+        trials: [
+          { start: 0.96, stop: 2 },
+          { id: 3, start: 2.5, stop: 3 },
+        ],
+      },
+      'Trial 3 starts at 2.5 s, within a bin of the spike counts; trials should start on the edge of a bin (every 1 s).',
+    ],
+    [
       'counts without a time step',
       { spikes: { counts: [[1, 2]], dt: 0 } },
       'The time step of spikes should be above 0 seconds, but is 0.',
