@@ -60,7 +60,7 @@ export interface Dataset {
   /** The unit of each variable that has one. */
   readonly units: Readonly<Record<string, string>>;
   /** The description that it was read by, as parsed from a dataset.yaml or guessed. */
-  readonly raw: object;
+  readonly rawDescription: object;
   /** Whether the description was guessed, because there is no dataset.yaml. */
   readonly guessed: boolean;
   /** What was assumed, changed or left out, in sentences. */
@@ -79,13 +79,13 @@ export interface Dataset {
  */
 export async function openDataset(folder: Folder, file?: string): Promise<Dataset> {
   const located = await locateDescription(folder, file);
-  const { raw, guessed } = located;
+  const { rawDescription, guessed } = located;
   const path = joinPath(folder, located.file);
-  const description = checkFile(path, () => checkDescription(raw, ''));
+  const description = checkFile(path, () => checkDescription(rawDescription, ''));
   const files = await DataFiles.open(
     folder,
     located.file,
-    listReferences(raw),
+    listReferences(rawDescription),
     located.opened && [[located.file, located.opened]],
   );
   const notes = [...located.notes];
@@ -107,7 +107,7 @@ export async function openDataset(folder: Folder, file?: string): Promise<Datase
         names: spikes.names,
       }),
       units: Object.fromEntries(units),
-      raw,
+      rawDescription,
       guessed,
       notes,
     };
@@ -126,8 +126,8 @@ function readRecording(
 ): Recording {
   // Where trials have clocks of their own, they begin at `spikes.start` on them, for samples as for
   // spikes.
-  const begin = 'trials' in spikes ? description.spikes.start : 0;
-  const variables = readVariables(description, begin, files);
+  const trialClockStart = 'trials' in spikes ? description.spikes.start : 0;
+  const variables = readVariables(description, trialClockStart, files);
   return 'trials' in spikes
     ? assembleTrials(description, spikes, variables, files, note)
     : cutSession(description, spikes, variables, files, note);

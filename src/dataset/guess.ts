@@ -7,7 +7,7 @@ import { isOneDimensional } from './files.js';
 /** The description of a dataset that has none, guessed from its files. */
 export interface GuessedDescription {
   /** A dataset.yaml as if parsed from YAML, not yet checked. */
-  readonly raw: object;
+  readonly rawDescription: object;
   /** What was assumed, in sentences. */
   readonly notes: readonly string[];
 }

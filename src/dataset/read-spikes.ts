@@ -8,7 +8,12 @@ import { RecordingError } from '../recording/errors.js';
 import type { SpikesSpec } from './description.js';
 import { type DataFiles, isOneDimensional } from './files.js';
 import type { ArrayValues } from './reference.js';
-import { countNeurons, type LoadedSpikes, toSessionClock, toTrialClocks } from './spike-clocks.js';
+import {
+  type LoadedSpikes,
+  loadedNeuronCount,
+  toSessionClock,
+  toTrialClocks,
+} from './spike-clocks.js';
 import { readCounts, readTraces } from './spike-tables.js';
 
 /** Neuron and trial indices are below this; a larger number is more likely a label. */
@@ -17,20 +22,20 @@ const MAX_INDICES = 1_000_000;
 /**
  * Reads spikes, and the names of their neurons.
  *
- * @param start seconds on the files' clock at which the session starts.
+ * @param sessionStart seconds on the files' clock at which the session starts.
  * @param note takes sentences about what was changed or left out.
  * @throws RecordingError where `spikes` is incomplete, or its arrays do not fit each other.
  */
 export function readSpikes(
   spec: SpikesSpec,
   files: DataFiles,
-  start: number,
+  sessionStart: number,
   note: (sentence: string) => void,
 ): LoadedSpikes {
-  const loaded = readUnnamed(spec, files, start, note);
+  const loaded = readUnnamed(spec, files, sessionStart, note);
   if (spec.names === undefined) return loaded;
   const names = Array.from<number | string>(files.values('spikes.names', spec.names).data);
-  const neurons = countNeurons(loaded);
+  const neurons = loadedNeuronCount(loaded);
   if (names.length !== neurons) {
     throw new RecordingError(
       `spikes.names: ${spec.names} has ${names.length} values, but there are ${neurons} neurons: give one name per neuron.`,
@@ -42,18 +47,18 @@ export function readSpikes(
 function readUnnamed(
   spec: SpikesSpec,
   files: DataFiles,
-  start: number,
+  sessionStart: number,
   note: (sentence: string) => void,
 ): LoadedSpikes {
   const { times, neurons, ends, sizes, lists, counts, traces } = spec;
-  if (counts !== undefined) return readCounts(spec, counts, files, start);
-  if (traces !== undefined) return readTraces(spec, traces, files, start, note);
-  if (lists !== undefined) return readLists(spec, lists, files, start, note);
+  if (counts !== undefined) return readCounts(spec, counts, files, sessionStart);
+  if (traces !== undefined) return readTraces(spec, traces, files, sessionStart, note);
+  if (lists !== undefined) return readLists(spec, lists, files, sessionStart, note);
   if (times !== undefined && neurons !== undefined)
-    return readPairs(spec, times, neurons, files, start, note);
+    return readPairs(spec, times, neurons, files, sessionStart, note);
   if (times !== undefined && (ends !== undefined || sizes !== undefined)) {
     const timesPerNeuron = readRagged(spec, times, files);
-    return { spikes: { times: toSessionClock(timesPerNeuron, spec.unit, start, note) } };
+    return { spikes: { times: toSessionClock(timesPerNeuron, spec.unit, sessionStart, note) } };
   }
   throw new RecordingError(
     'spikes should have times with neurons, ends or sizes; or lists; or counts with dt; or traces with dt and event.',
@@ -62,11 +67,11 @@ function readUnnamed(
 
 /** Reads spike times that come with the neuron of each spike, and perhaps with its trial. */
 function readPairs(
-  { trials, unit, count, relabel, start: begin }: SpikesSpec,
+  { trials, unit, count, relabel, start: trialClockStart }: SpikesSpec,
   timesReference: string,
   neuronsReference: string,
   files: DataFiles,
-  start: number,
+  sessionStart: number,
   note: (sentence: string) => void,
 ): LoadedSpikes {
   const readIndices = (key: string, reference: string): LabelIndices =>
@@ -87,7 +92,7 @@ function readPairs(
   const neuronCount = checkNeurons(neurons, count);
   if (trials === undefined) {
     const lists = groupByNeuron(times, neurons, neuronCount);
-    return { spikes: { times: toSessionClock(lists, unit, start, note) }, ...names };
+    return { spikes: { times: toSessionClock(lists, unit, sessionStart, note) }, ...names };
   }
   const { indices: trialIndices, labels: trialLabels } = readIndices('spikes.trials', trials);
   if (trialIndices.length !== times.length) {
@@ -108,7 +113,7 @@ function readPairs(
     return groupByNeuron(select(times), select(neurons), neuronCount);
   });
   return {
-    trials: toTrialClocks(lists, unit, begin, note),
+    trials: toTrialClocks(lists, unit, trialClockStart, note),
     ...names,
     ...(trialLabels.length > 0 && { labels: trialLabels }),
   };
@@ -227,10 +232,10 @@ const NO_TIMES: ArrayValues = { shape: [0], data: new Float64Array() };
 
 /** Reads one array of times per neuron, or one matrix per neuron whose columns are trials. */
 function readLists(
-  { padding, unit, start: begin }: SpikesSpec,
+  { padding, unit, start: trialClockStart }: SpikesSpec,
   references: readonly string[],
   files: DataFiles,
-  start: number,
+  sessionStart: number,
   note: (sentence: string) => void,
 ): LoadedSpikes {
   const arrays = references
@@ -246,7 +251,7 @@ function readLists(
     padding === undefined
   ) {
     const lists = arrays.map(({ data }) => data as Numbers);
-    return { spikes: { times: toSessionClock(lists, unit, start, note) } };
+    return { spikes: { times: toSessionClock(lists, unit, sessionStart, note) } };
   }
   const withoutPadding = (times: Float64Array) =>
     padding === undefined ? times : times.filter((time) => time !== padding);
@@ -258,7 +263,7 @@ function readLists(
   const trials = Array.from({ length: trialCount }, (_, trial) =>
     arrays.map((values) => withoutPadding(columnValues(values, trial))),
   );
-  return { trials: toTrialClocks(trials, unit, begin, note) };
+  return { trials: toTrialClocks(trials, unit, trialClockStart, note) };
 }
 
 /** Column `column` of a matrix [rows, columns]; empty where there is no such column. */

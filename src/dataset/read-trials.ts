@@ -3,6 +3,7 @@
 import { RecordingError } from '../recording/errors.js';
 import type { Interval } from '../recording/recording.js';
 import { isBinEdge } from '../recording/spikes.js';
+import { checkKeptIndices } from './check-kept-indices.js';
 import type { IntervalsSpec, TrialsSpec } from './description.js';
 import type { DataFiles } from './files.js';
 
@@ -154,7 +155,7 @@ export function usableTrials(
   const fileIds = ids === undefined ? undefined : files.numbers('trials.ids', ids);
   if (fileIds) checkLength('ids', fileIds);
   const all = spans.map((span, index) => ({ ...span, id: fileIds?.[index] ?? span.id, index }));
-  if (keep) return checkKeptIndices(keep, all.length).map((index) => all[index]!);
+  if (keep) return checkKeptIndices(keep, all.length, 'trials').map((index) => all[index]!);
   const usable = all.filter(({ start, stop }) => Number.isFinite(stop - start) && stop !== start);
   if (usable.length < all.length)
     note(
@@ -202,26 +203,6 @@ function fillEnds(
     const next = spans.slice(n + 1).find((later) => Number.isFinite(later.start));
     return { ...span, stop: next?.start ?? Math.max(end, span.start) };
   });
-}
-
-/**
- * Checks the indices of a `keep` list, and returns them.
- *
- * @param count how many trials or neurons there are.
- * @param kind what is kept, for the message.
- * @throws RecordingError where an index is too large.
- */
-export function checkKeptIndices(
-  keep: readonly number[],
-  count: number,
-  kind: 'trials' | 'neurons' = 'trials',
-): readonly number[] {
-  const invalid = keep.find((index) => index >= count);
-  if (invalid === undefined) return keep;
-  const key = kind === 'trials' ? 'trials.keep' : 'spikes.keep';
-  throw new RecordingError(
-    `${key} lists index ${invalid}, but there are ${count} ${kind}; indices start at 0.`,
-  );
 }
 
 /**

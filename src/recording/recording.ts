@@ -283,7 +283,7 @@ export function checkNoOverlap(trials: readonly Pick<Trial, 'id' | 'start' | 'du
  * The samples of a regular clock within a time interval: index of the first one, and of the one
  * after the last.
  */
-function samplesWithin(
+function trialSampleRange(
   clockStart: number,
   dt: number,
   length: number,
@@ -299,7 +299,7 @@ function samplesWithin(
 function cutVideo(video: Video | undefined, start: number, stop: number): { video?: Video } {
   if (!video) return {};
   const { data, count, height, width, dt, start: videoStart = 0, choose } = video;
-  const [first, end] = samplesWithin(videoStart, dt, count, start, stop);
+  const [first, end] = trialSampleRange(videoStart, dt, count, start, stop);
   if (end === first) return {};
   // A function that selects frames itself gets all of them.
   if (choose) return { video: { ...video, start: videoStart - start } };
@@ -325,7 +325,7 @@ function cutVariable(series: Variable, start: number, stop: number): Variable | 
     Array.prototype.slice.call(series.values, first, end);
   if (!('times' in series)) {
     const { dt, start: clockStart = 0, values } = series;
-    const [first, end] = samplesWithin(clockStart, dt, values.length, start, stop);
+    const [first, end] = trialSampleRange(clockStart, dt, values.length, start, stop);
     if (end === first) return undefined;
     const isUncut = first === 0 && end === values.length;
     const firstTime = clockStart + first * dt - start;

@@ -125,7 +125,7 @@ export function spikesFromTimes(times: readonly ArrayLike<number>[], dt: number)
  * The entries of binned spikes from `start` up to `stop`, in seconds:
  * [index of the first, index after the last].
  */
-export function spikesWithin(
+export function spikeIndexRange(
   { bins, dt }: BinnedSpikes,
   start: number,
   stop: number,

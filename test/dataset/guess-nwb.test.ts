@@ -240,6 +240,23 @@ describe('an NWB 2 file', () => {
     );
   });
 
+  it('leaves out the table of epochs, which are different stages, and notes how to use one', async () => {
+    const { recording, notes, rawDescription } = await open((root) => {
+      units(root);
+      const intervals = root.create_group('intervals');
+      for (const name of ['epochs', 'rest']) {
+        const table = typed(intervals, name, 'TimeIntervals');
+        numbers(table, 'start_time', [0.1, 0.4]);
+        numbers(table, 'stop_time', [0.2, 0.6]);
+      }
+    });
+    expect(Object.keys(recording.intervals)).toEqual(['rest']);
+    expect(rawDescription).not.toHaveProperty('intervals.epochs');
+    expect(notes.join('\n')).toContain(
+      'The table intervals/epochs is not read, as its rows are different stages of the session. To use one, give its start_time and stop_time under intervals in a dataset.yaml, such as x.nwb#intervals/epochs/start_time[0:1].',
+    );
+  });
+
   it('notes what it leaves out: other tables of units, and series with many columns', async () => {
     const { recording, notes } = await open((root) => {
       units(root);

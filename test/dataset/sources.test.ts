@@ -388,7 +388,7 @@ describe('a session is cut into trials', () => {
     const trials = await openWithLists([[], [1, 2]]);
     expect(trials.map(({ variables }) => 'speed' in variables)).toEqual([false, true, false]);
     await expect(openWithLists([[], [1], [2], [3]])).rejects.toThrow(
-      'variables.speed has values for 4 trials, but there are 3: give one per trial, in order.',
+      'variables.speed has values for 4 trials, but the recording has 3 trials: give one value per trial, in order.',
     );
   });
 });
@@ -702,6 +702,11 @@ describe('a description that does not fit its files', () => {
         spikes: { times: 'a.npz#hole', neurons: 'a.npz#halves', trials: 'a.npz#halves' },
       },
       'Spike 1 of neuron 1 in trial 1 is at NaN: spike times should be numbers; remove those that are missing.',
+    ],
+    [
+      'values per trial for a session of one trial',
+      { spikes: TIMES, variables: { v: { data: 'a.npz#line', per_trial: true } } },
+      'variables.v has values for 4 trials, but the recording has 1 trial: give one value per trial, in order.',
     ],
     [
       'an empty table with a long axis',

@@ -248,7 +248,7 @@ describe('a recording', () => {
     const decoded = [0, 1, 2].map((trial) =>
       windows
         .windowsInTrial(trial, 0.1)
-        .map((ref) => classes.decode(windows.variables(ref).state!.values[0]!)),
+        .map((ref) => classes.decode(windows.samplesAt(ref).state!.values[0]!)),
     );
     expect(decoded).toEqual([
       [1, 1, 1, 1],
@@ -349,7 +349,7 @@ describe('a recording', () => {
           variables: { speed: { values: [1, 10, lastSample], times: [0.1, 0.3, 0.5] } },
           duration: 0.8,
         }),
-        { ...SETTINGS, variables: [{ name: 'speed', window: 0.2, dt: 0.05, read }] },
+        { ...SETTINGS, variables: [{ name: 'speed', window: 0.2, dt: 0.05, isInput: read }] },
       );
     const samplesAt = (end: number, lastSample: number, read = true) => [
       ...makeWindows(lastSample, read).at({ trialIndex: 0, end }).variables.speed!.values,
@@ -617,8 +617,8 @@ describe('truncation', () => {
       past: { block: 6, windows: 3, spikes: 19, lost: 7, needed: 9 },
     });
     expect(truncationNotes(truncation)).toEqual([
-      '2 of 4 current windows (50.0 %) have more spikes than block_size.id = 6 holds; their earliest 3 spikes (25.0 %) are left out. A block of 8 would hold all.',
-      '3 of 4 past windows (75.0 %) have more spikes than block_size.prev_id = 6 holds; their earliest 7 spikes (36.8 %) are left out. A block of 9 would hold all.',
+      '2 of 4 current windows (50.0%) have more spikes than block_size.id = 6 holds; their earliest 3 spikes (25.0%) are left out. A block of 8 would hold all.',
+      '3 of 4 past windows (75.0%) have more spikes than block_size.prev_id = 6 holds; their earliest 7 spikes (36.8%) are left out. A block of 9 would hold all.',
     ]);
     const truncated = windows.at({ trialIndex: 0, end: 0.05 }).current;
     expect([...truncated.ids]).toEqual([2, 0, 1, 0, 1, 3]);
