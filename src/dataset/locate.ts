@@ -75,7 +75,7 @@ function readDescription(folder: Folder, file: string): LocatedDescription {
     ['modalities', 'n_embd', 'training'].some((key) => key in rawDescription)
   )
     throw new RecordingError(
-      `${path} does not describe a recording. It looks like a model configuration, which is given with --config, beside the path of a recording.`,
+      `${path} does not describe a recording. It looks like a model configuration: give the path of a dataset.yaml, a data file or their folder.`,
     );
   return { file, rawDescription, guessed: false, notes: [] };
 }

@@ -221,7 +221,8 @@ export function assembleRecording(
   // Trials may share one video.
   for (const video of new Set(trials.map((trial) => trial.video))) if (video) checkVideo(video);
   for (const trial of trials) {
-    checkSpikes(trial.spikes);
+    const where = ` in trial ${trial.id}`;
+    checkSpikes(trial.spikes, where);
     const count = neuronCount(trial.spikes);
     if (count !== neurons) {
       throw new RecordingError(
@@ -229,7 +230,7 @@ export function assembleRecording(
       );
     }
     for (const [variable, series] of Object.entries(trial.variables))
-      checkVariable(variable, series);
+      checkVariable(variable, series, where);
   }
   return { name, neurons, trials, intervals };
 }
@@ -247,7 +248,7 @@ export function replaceVariables(
 ): Recording {
   const trials = recording.trials.map((trial, n) => {
     for (const [name, series] of Object.entries(variables[n]!))
-      if (series !== trial.variables[name]) checkVariable(name, series);
+      if (series !== trial.variables[name]) checkVariable(name, series, ` in trial ${trial.id}`);
     return { ...trial, variables: variables[n]! };
   });
   return { ...recording, trials };
@@ -373,7 +374,8 @@ function withTypedTimes(spikes: Session['spikes']): Spikes {
   return { times: spikes.times.map(typed) };
 }
 
-function checkSpikes(spikes: Spikes): void {
+/** @param where completes what messages call a neuron, such as ' in trial 3'. */
+function checkSpikes(spikes: Spikes, where = ''): void {
   if (neuronCount(spikes) === 0)
     throw new RecordingError(
       'The recording has no neurons: spikes should have at least one row or list.',
@@ -384,7 +386,7 @@ function checkSpikes(spikes: Spikes): void {
     const ragged = counts.findIndex((row) => row.length !== counts[0]!.length);
     if (ragged >= 0) {
       throw new RecordingError(
-        `Neuron ${ragged} has ${counts[ragged]!.length} bins, but neuron 0 has ${counts[0]!.length}: counts should be a matrix of neurons and bins.`,
+        `Neuron ${ragged}${where} has ${counts[ragged]!.length} bins, but neuron 0 has ${counts[0]!.length}: counts should be a matrix of neurons and bins.`,
       );
     }
     return;
@@ -394,12 +396,12 @@ function checkSpikes(spikes: Spikes): void {
       const time = times[n]!;
       if (!Number.isFinite(time) || time < 0) {
         throw new RecordingError(
-          `Spike ${n} of neuron ${neuron} is at ${time} s; spike times should be finite and not negative.`,
+          `Spike ${n} of neuron ${neuron}${where} is at ${time} s; spike times should be finite and not negative.`,
         );
       }
       if (n > 0 && time < times[n - 1]!) {
         throw new RecordingError(
-          `Spike ${n} of neuron ${neuron} is at ${time} s, before spike ${n - 1} at ${times[n - 1]} s: the times of each neuron should be sorted.`,
+          `Spike ${n} of neuron ${neuron}${where} is at ${time} s, before spike ${n - 1} at ${times[n - 1]} s: the times of each neuron should be sorted.`,
         );
       }
     }
@@ -423,9 +425,12 @@ function checkVideo({ data, count, height, width, dt }: Video): void {
   }
 }
 
-function checkVariable(name: string, series: Variable): void {
+/** @param where completes what messages call the variable, such as ' in trial 3'. */
+function checkVariable(name: string, series: Variable, where = ''): void {
   const { values } = series;
-  if (values.length === 0) throw new RecordingError(`Variable ${name} has no samples.`);
+  const owner = `variable ${name}${where}`;
+  const title = `Variable ${name}${where}`;
+  if (values.length === 0) throw new RecordingError(`${title} has no samples.`);
   for (let n = 0; n < values.length; n++) {
     const value = values[n];
     if (
@@ -434,24 +439,24 @@ function checkVariable(name: string, series: Variable): void {
       (typeof value === 'number' && !Number.isFinite(value))
     ) {
       throw new RecordingError(
-        `Sample ${n} of variable ${name} is ${value === '' ? 'missing' : value}, but every sample should be ${typeof values[0] === 'string' ? 'a label' : 'a number'}: fill in or remove missing samples.`,
+        `Sample ${n} of ${owner} is ${value === '' ? 'missing' : value}, but every sample should be ${typeof values[0] === 'string' ? 'a label' : 'a number'}: fill in or remove missing samples.`,
       );
     }
   }
   if (!('times' in series)) {
-    checkStep(`variable ${name}`, series.dt);
+    checkStep(owner, series.dt);
     return;
   }
   if (series.times.length !== values.length) {
     throw new RecordingError(
-      `Variable ${name} has ${values.length} samples, but ${series.times.length} sample times.`,
+      `${title} has ${values.length} samples, but ${series.times.length} sample times.`,
     );
   }
   for (let n = 0; n < series.times.length; n++) {
     const time = series.times[n]!;
     if (!Number.isFinite(time) || (n > 0 && time <= series.times[n - 1]!)) {
       throw new RecordingError(
-        `Sample ${n} of variable ${name} is at ${time} s; sample times should be finite, and each later than the one before.`,
+        `Sample ${n} of ${owner} is at ${time} s; sample times should be finite, and each later than the one before.`,
       );
     }
   }

@@ -149,7 +149,7 @@ describe('an NWB 2 file', () => {
     );
   });
 
-  it('leaves out what is not behavior: raw signals, images, events, timestamps that do not rise', async () => {
+  it('leaves out what is not behavior: raw signals, images, events, timestamps that do not increase', async () => {
     const { recording, notes } = await open((root) => {
       units(root);
       const acquisition = root.create_group('acquisition');
@@ -163,7 +163,7 @@ describe('an NWB 2 file', () => {
     });
     expect(recording.trials[0]!.variables).toEqual({});
     expect(notes).toEqual([
-      'The timestamps of acquisition/ttl do not rise from sample to sample: it is left out.',
+      'The timestamps of acquisition/ttl do not increase from sample to sample: it is left out.',
     ]);
   });
 

@@ -8,6 +8,7 @@ import {
   replaceVariables,
   type Session,
   type TimedSeries,
+  type Trial,
 } from '../../src/recording/recording.js';
 import { resample } from '../../src/recording/sampling.js';
 import { Tokenizer } from '../../src/recording/tokenizer.js';
@@ -96,7 +97,7 @@ describe('a recording', () => {
     expect(recording.trials[0]!.variables).toEqual({ speed });
     const wrong = { ...score, values: [7, Number.NaN] };
     expect(() => replaceVariables(recording, [{ score: wrong }])).toThrow(
-      'Sample 1 of variable score is NaN, but every sample should be a number',
+      'Sample 1 of variable score in trial 0 is NaN, but every sample should be a number',
     );
   });
 
@@ -502,6 +503,25 @@ describe('a recording is rejected, with the reason, for', () => {
   ])('%s', (_, session, message) => {
     expect(() => createRecording(session as Session)).toThrow(
       expect.objectContaining({ name: 'RecordingError', message }),
+    );
+  });
+
+  it('faults in trials that were recorded separately, with the id of the trial', () => {
+    const trial = { start: 0, duration: 1, variables: {} };
+    const assemble = (last: Partial<Trial>) =>
+      assembleRecording('r', [
+        { ...trial, id: 4, spikes: times([0.1]) },
+        { ...trial, id: 7, spikes: times([0.1]), ...last },
+      ]);
+    expect(() => assemble({ spikes: times([0.5, -1]) })).toThrow(
+      'Spike 1 of neuron 0 in trial 7 is at -1 s; spike times should be finite and not negative.',
+    );
+    expect(() => assemble({ variables: { v: { values: [1, Number.NaN], dt: 1 } } })).toThrow(
+      'Sample 1 of variable v in trial 7 is NaN, but every sample should be a number',
+    );
+    const recording = assemble({});
+    expect(() => replaceVariables(recording, [{}, { v: { values: [], dt: 1 } }])).toThrow(
+      'Variable v in trial 7 has no samples.',
     );
   });
 
