@@ -229,8 +229,8 @@ function compareTokens(
   same('dt_prev', [...past.times], x.dt_prev);
   if ('pad' in x) same('pad', current.pad, x.pad);
   if ('pad_prev' in x) same('pad_prev', past.pad, x.pad_prev);
-  if ('cid' in x) same('cid', f32([current.from, current.to]), x.cid);
-  if ('pid' in x) same('pid', f32([past.from, past.to]), x.pid);
+  if ('cid' in x) same('cid', f32([current.start, current.stop]), x.cid);
+  if ('pid' in x) same('pid', f32([past.start, past.stop]), x.pid);
 }
 
 function checkFractional(f: TokenizerExamples['fractional'], tally: Tally): void {

@@ -2,7 +2,7 @@
  * The input of linear decoders: each neuron's spike counts in bins before the moment to be decoded.
  */
 
-import { spikesWithin } from '../recording/spikes.js';
+import { spikeIndexRange } from '../recording/spikes.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
 import type { SparseRows } from './regression.js';
 
@@ -35,7 +35,7 @@ export function laggedCounts(
   for (const [row, ref] of refs.entries()) {
     const { stop } = windows.span(ref).current;
     const spikes = windows.binnedSpikes(ref.trialIndex);
-    const [first, end] = spikesWithin(spikes, Math.max(0, stop - count * bin), stop);
+    const [first, end] = spikeIndexRange(spikes, Math.max(0, stop - count * bin), stop);
     const counts = new Map<number, number>();
     for (let n = first; n < end; n++) {
       const secondsBefore = stop - (spikes.bins[n]! + 0.5) * spikes.dt;

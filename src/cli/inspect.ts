@@ -45,7 +45,7 @@ export function addInspect(program: Command): void {
 async function inspect(path: string, { config, out, force }: InspectOptions): Promise<void> {
   if (out !== undefined) await expectEmpty(diskStore(out), force);
   const dataset = await openDataset(path);
-  const { recording, names, notes, raw, guessed } = dataset;
+  const { recording, names, notes, rawDescription: raw, guessed } = dataset;
   const overview = inspectStage(dataset);
   print(describeRecording(overview, names));
   if (overview.variables.length > 0) print(`\n${tabulateVariables(overview)}`);

@@ -17,7 +17,7 @@ import { DataFiles } from './files.js';
 import { keepNeurons } from './keep-neurons.js';
 import { locateDescription } from './locate.js';
 import { readSpikes } from './read-spikes.js';
-import { readNamedIntervals, readTrials } from './read-trials.js';
+import { alignToBins, readNamedIntervals, readTrials } from './read-trials.js';
 import {
   addPerTrialVariables,
   checkTrialCounts,
@@ -60,7 +60,7 @@ export interface Dataset {
   /** The unit of each variable that has one. */
   readonly units: Readonly<Record<string, string>>;
   /** The description that it was read by, as parsed from a dataset.yaml or guessed. */
-  readonly raw: object;
+  readonly rawDescription: object;
   /** Whether the description was guessed, because there is no dataset.yaml. */
   readonly guessed: boolean;
   /** What was assumed, changed or left out, in sentences. */
@@ -79,13 +79,13 @@ export interface Dataset {
  */
 export async function openDataset(folder: Folder, file?: string): Promise<Dataset> {
   const located = await locateDescription(folder, file);
-  const { raw, guessed } = located;
+  const { rawDescription, guessed } = located;
   const path = joinPath(folder, located.file);
-  const description = checkFile(path, () => checkDescription(raw, ''));
+  const description = checkFile(path, () => checkDescription(rawDescription, ''));
   const files = await DataFiles.open(
     folder,
     located.file,
-    listReferences(raw),
+    listReferences(rawDescription),
     located.opened && [[located.file, located.opened]],
   );
   const notes = [...located.notes];
@@ -107,7 +107,7 @@ export async function openDataset(folder: Folder, file?: string): Promise<Datase
         names: spikes.names,
       }),
       units: Object.fromEntries(units),
-      raw,
+      rawDescription,
       guessed,
       notes,
     };
@@ -126,8 +126,8 @@ function readRecording(
 ): Recording {
   // Where trials have clocks of their own, they begin at `spikes.start` on them, for samples as for
   // spikes.
-  const begin = 'trials' in spikes ? description.spikes.start : 0;
-  const variables = readVariables(description, begin, files);
+  const trialClockStart = 'trials' in spikes ? description.spikes.start : 0;
+  const variables = readVariables(description, trialClockStart, files);
   return 'trials' in spikes
     ? assembleTrials(description, spikes, variables, files, note)
     : cutSession(description, spikes, variables, files, note);
@@ -145,12 +145,14 @@ function cutSession(
   const trials =
     description.trials && readTrials(description.trials, files, start, spikesEnd(spikes), note);
   checkTrialCounts(variables, trials?.count ?? 1);
+  const spans =
+    trials && 'counts' in spikes ? alignToBins(trials.spans, spikes.dt, note) : trials?.spans;
   const recording = createRecording({
     name: description.name,
     spikes,
     ...(frames && { frames: readVideo(frames, files, start) }),
     variables: variables.session,
-    ...(trials && { trials: trials.spans }),
+    ...(spans && { trials: spans }),
     intervals: Object.fromEntries(
       Object.entries(description.intervals).map(([name, spec]) => [
         name,
@@ -164,7 +166,7 @@ function cutSession(
   return replaceVariables(
     recording,
     recording.trials.map((trial, n) => {
-      const index = trials ? trials.spans[n]!.index : n;
+      const index = spans ? spans[n]!.index : n;
       return addPerTrialVariables(trial, variables.perTrial, index, description.variables)
         .variables;
     }),
@@ -192,7 +194,7 @@ function noteDropped(
 /**
  * The recording of trials that have clocks of their own.
  *
- * @throws RecordingError where a variable is on the session clock.
+ * @throws RecordingError where a variable, the frames or intervals are on the session clock.
  */
 function assembleTrials(
   description: NamedDescription,
@@ -205,6 +207,12 @@ function assembleTrials(
   if (sessionVariable !== undefined) {
     throw new RecordingError(
       `variables.${sessionVariable} is on the session clock, but the spikes are on the clocks of their trials: give the variable one value per trial, with per_trial, or one array per trial.`,
+    );
+  }
+  const { frames, intervals } = description;
+  if (frames || Object.keys(intervals).length > 0) {
+    throw new RecordingError(
+      `${frames ? 'frames' : 'intervals'} can only be read on the session clock, but the spikes are on the clocks of their trials: leave it out.`,
     );
   }
   checkTrialCounts(variables, spikes.trials.length, trialOrderHint(spikes));

@@ -54,6 +54,20 @@ const unit: Check<number> = (value, path) => {
 const references: Check<string[]> = (value, path) =>
   typeof value === 'string' ? [text(value, path)] : list(text)(value, path);
 
+/** Checks an object in which at most one of some keys may be given; false counts as not given. */
+function withOneOf<T extends object>(check: Check<T>, ...keys: (keyof T & string)[]): Check<T> {
+  return (value, path) => {
+    const checked = check(value, path);
+    const isGiven = (key: string) =>
+      isRecord(value) && value[key] !== undefined && value[key] !== false;
+    const given = keys.filter(isGiven);
+    if (given.length < 2) return checked;
+    throw new ConfigError(
+      `${path} has both ${given[0]} and ${given[1]}: give one of ${keys.slice(0, -1).join(', ')} or ${keys.at(-1)}.`,
+    );
+  };
+}
+
 const event = object({
   /** An event is where a trace rises above this threshold. */
   above: number(),
@@ -93,8 +107,7 @@ const keepByValue = object({
   ),
 });
 
-/** Spikes are given in one of four ways: `times`, `lists`, `counts` or `traces`. */
-const spikes = object({
+const spikesKeys = object({
   /** Spike times of all neurons in one array. Needs `neurons`, `ends` or `sizes`. */
   times: optional(text),
   /**
@@ -158,6 +171,22 @@ const spikes = object({
   clock: optional(text),
 });
 
+/** Keys of `spikes` that say to which neuron and trial each of `times` belongs. */
+const KEYS_OF_TIMES = ['neurons', 'ends', 'sizes', 'trials'] as const;
+
+/** Spikes are given in one of four ways: `times`, `lists`, `counts` or `traces`. */
+const spikes: typeof spikesKeys = (value, path) => {
+  const inOneWay = withOneOf(spikesKeys, 'times', 'lists', 'counts', 'traces');
+  const withOneGrouping = withOneOf(inOneWay, 'neurons', 'ends', 'sizes');
+  const checked = withOneOf(withOneGrouping, 'trials', 'ends', 'sizes')(value, path);
+  const way = (['lists', 'counts', 'traces'] as const).find((key) => checked[key] !== undefined);
+  const misplaced = KEYS_OF_TIMES.find((key) => checked[key] !== undefined);
+  if (way === undefined || misplaced === undefined) return checked;
+  throw new ConfigError(
+    `${path}.${misplaced} goes with times, but ${path} has ${way}: leave out one of them.`,
+  );
+};
+
 const frames = object({
   /** Pixels: [frames, height, width]. */
   data: text,
@@ -167,7 +196,7 @@ const frames = object({
   start: withDefault(number(), 0),
 });
 
-const variable = object({
+const variableKeys = object({
   /**
    * Samples: numbers, or labels as text. A pattern matches one array per trial, each on its trial's
    * clock.
@@ -189,7 +218,7 @@ const variable = object({
   /** The unit of the values after scaling, for reports. */
   unit: optional(text),
   /** For an angle: a full turn in the unit of the values, so that means go around the circle. */
-  period: optional(seconds),
+  period: optional(number({ above: 0 })),
   /**
    * Replaces each sample by the mean of this many samples, half of them before it; fewer near the
    * ends of a trial. The labels of the last training windows then depend on later samples, so keep
@@ -204,7 +233,9 @@ const variable = object({
   missing: withDefault(isOneOf(['refuse', 'interpolate']), 'refuse'),
 });
 
-const trials = object({
+const variable = withOneOf(withOneOf(variableKeys, 'per_trial', 'dt', 'times'), 'start', 'times');
+
+const trialKeys = object({
   /**
    * When each trial starts; for trials with clocks of their own, the session time at which their
    * clock is at 0.
@@ -236,11 +267,15 @@ const trials = object({
        * samples.
        */
       dt: optional(seconds),
+      /** With `dt`: when the first sample was taken, seconds. */
+      start: withDefault(number(), 0),
     }),
   ),
   /** For trials with clocks of their own: seconds per trial. Default: as long as the longest. */
   duration: optional(seconds),
 });
+
+const trials = withOneOf(withOneOf(trialKeys, 'starts', 'gaps'), 'stops', 'gaps', 'duration');
 
 /** Where named intervals start and stop, in `unit`. */
 const intervals = object({ starts: text, stops: text, unit });

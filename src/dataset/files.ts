@@ -164,6 +164,31 @@ export class DataFiles {
     );
   }
 
+  /**
+   * Reads the array of each neuron that a reference matches, as `arrays` does. With one `*`, every
+   * match is a neuron, so that neurons are numbered as in the file: one that lacks the array is
+   * undefined. With several `*`, as for the cells of tetrodes, what lacks the array is no neuron.
+   *
+   * @param note takes a sentence about how many lack the array.
+   */
+  neuronArrays(
+    key: string,
+    text: string,
+    note: (sentence: string) => void,
+  ): (ArrayValues | undefined)[] {
+    const arrays = this.arrays(key, text);
+    const missing = arrays.filter((values) => values === undefined).length;
+    if (missing === 0) return arrays;
+    const isNested = parseReference(text).path.filter((name) => name.includes('*')).length > 1;
+    const share = `${missing} of ${arrays.length}`;
+    note(
+      isNested
+        ? `Items that lack the array ${text} are not neurons (${share}).`
+        : `Neurons that lack the array ${text} have no spikes (${share}).`,
+    );
+    return isNested ? arrays.filter((values) => values !== undefined) : arrays;
+  }
+
   #find(key: string, text: string): (DataNode | undefined)[] {
     const reference = parseReference(text);
     const { file, path } = reference;

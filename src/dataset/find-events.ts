@@ -10,7 +10,7 @@ import type { SpikesSpec } from './description.js';
  * `each`, every sample above it. Samples that are not finite are never events.
  *
  * @param neuron the index of the trace, for messages.
- * @returns sample indices, rising.
+ * @returns sample indices, ascending.
  * @throws RecordingError where the threshold is in deviations, but the trace's robust deviation is
  *   0.
  */

@@ -40,12 +40,13 @@ export function guessFromArrays(root: DataNode, file: string): GuessedDescriptio
   const entries = listArrays(root);
   const notes: string[] = [];
   const arrays = entries.flatMap((entry) => readNumericArray(entry));
-  const raw =
+  const rawDescription =
     guessPairs(arrays, entries, file, notes) ??
     guessRagged(arrays, file, notes) ??
     guessLists(entries, file, notes) ??
     guessCounts(arrays, file, notes);
-  if (raw) return { raw, notes: [...notes, ...unusedNotes(entries, raw)] };
+  if (rawDescription)
+    return { rawDescription, notes: [...notes, ...unusedNotes(entries, rawDescription)] };
   throw new RecordingError(
     `${file} contains no spikes that can be recognized by name and shape; it contains ${listEntries(entries, 12) || 'nothing'}. Put a dataset.yaml beside it that says which array is what${suggestSpikes(arrays, file)}.`,
   );
@@ -146,10 +147,10 @@ function guessPairs(
   if (relabel)
     notes.push(`The values in ${neurons.path} are labels, so neurons are renumbered from 0.`);
   const earliest = trials ? extreme(times.values, Math.min) * SECONDS_PER_UNIT[unit] : 0;
-  const begin = Math.floor(10 * earliest) / 10;
-  if (begin < 0)
+  const clockStart = Math.floor(10 * earliest) / 10;
+  if (clockStart < 0)
     notes.push(
-      `Trials are assumed to begin at ${begin} s on their clocks, just before the earliest spike.`,
+      `Trials are assumed to begin at ${clockStart} s on their clocks, just before the earliest spike.`,
     );
   const spikes = {
     times: `${file}#${times.path}`,
@@ -157,12 +158,12 @@ function guessPairs(
     ...(trials && { trials: `${file}#${trials.path}` }),
     ...(relabel && { relabel: true }),
     ...(unit !== 's' && { unit }),
-    ...(begin < 0 && { start: begin }),
+    ...(clockStart < 0 && { start: clockStart }),
   };
   if (!trials) return { spikes, ...guessStart(times.values, unit, notes) };
   const trialCount = new Set(trials.values).size;
   const end = extreme(times.values, Math.max) * SECONDS_PER_UNIT[unit];
-  return { spikes, ...describeTrials(arrays, file, trialCount, unit, { begin, end }) };
+  return { spikes, ...describeTrials(arrays, file, trialCount, unit, { clockStart, end }) };
 }
 
 /**
@@ -226,13 +227,13 @@ function describeTrials(
   file: string,
   trialCount: number,
   unit: Unit,
-  { begin, end }: { begin: number; end: number },
+  { clockStart, end }: { clockStart: number; end: number },
 ): object {
   const length = statedTrialLength(arrays);
   const stated = length && length * SECONDS_PER_UNIT[unit];
   // The file may state how long trials are, or the time on their clocks at which they end. It is
   // the latter if spikes span more than the stated time.
-  const duration = stated && end - begin > stated ? stated - begin : stated;
+  const duration = stated && end - clockStart > stated ? stated - clockStart : stated;
   const variables = perTrialVariables(arrays, file, trialCount);
   return {
     ...(duration && { trials: { duration } }),
@@ -295,8 +296,8 @@ function guessRagged(
     for (const endsOrSizes of vectors) {
       const { values } = endsOrSizes;
       if (endsOrSizes === times || values.length < 2 || !allIntegers(values)) continue;
-      const isRising = values.every((value, n) => n === 0 || value >= values[n - 1]!);
-      const areEnds = isRising && values.at(-1) === times.values.length;
+      const isAscending = values.every((value, n) => n === 0 || value >= values[n - 1]!);
+      const areEnds = isAscending && values.at(-1) === times.values.length;
       let sum = 0;
       for (const value of values) sum += value;
       const areSizes = sum === times.values.length;
@@ -354,8 +355,8 @@ function guessLists(
 }
 
 /**
- * Reads the lists of an entry where they could be spike times: rising, unless their name says what
- * they are.
+ * Reads the lists of an entry where they could be spike times: ascending, unless their name says
+ * what they are.
  */
 function readTimeLists({ path, arrays }: ArrayEntry, isNamed: boolean): Numbers[] | undefined {
   if (
@@ -367,8 +368,8 @@ function readTimeLists({ path, arrays }: ArrayEntry, isNamed: boolean): Numbers[
   if (total < (isNamed ? 1 : 2 * arrays.length) || total > MAX_INSPECTED_VALUES) return undefined;
   const lists = arrays.map((array) => array.read() as Numbers);
   const areFinite = lists.every((list) => list.every((time) => Number.isFinite(time)));
-  const isRising = (list: Numbers) => list.every((time, n) => n === 0 || time >= list[n - 1]!);
-  return areFinite && (isNamed || lists.every(isRising)) ? lists : undefined;
+  const isAscending = (list: Numbers) => list.every((time, n) => n === 0 || time >= list[n - 1]!);
+  return areFinite && (isNamed || lists.every(isAscending)) ? lists : undefined;
 }
 
 /**

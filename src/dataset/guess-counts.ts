@@ -71,7 +71,7 @@ export function guessCounts(
   };
 }
 
-/** Whether values rise in steps that differ from their mean by less than half of it. */
+/** Whether values increase in steps that differ from their mean by less than half of it. */
 function isRegularClock(values: Numbers): boolean {
   const step = (values.at(-1)! - values[0]!) / (values.length - 1);
   return (

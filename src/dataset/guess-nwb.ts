@@ -54,7 +54,15 @@ export function guessFromNwb(root: GroupNode, file: string): GuessedDescription 
     ({ group }) => neurodataType(group) === 'TimeIntervals' && hasIntervals(group),
   );
   const trials = tables.find(({ path }) => path === 'intervals/trials');
-  const otherTables = tables.filter((table) => table !== trials && table.name !== 'epochs');
+  // Epochs are stages of a session that their tags tell apart: all of them are no one interval.
+  const isEpochs = ({ name }: NamedGroup) => name === 'epochs';
+  const otherTables = tables.filter((table) => table !== trials && !isEpochs(table));
+  const epochs = tables.find(isEpochs);
+  if (epochs) {
+    notes.push(
+      `The table ${epochs.path} is not read, as its rows are different stages of the session. To use one, give its start_time and stop_time under intervals in a dataset.yaml, such as ${file}#${epochs.path}/start_time[0:1].`,
+    );
+  }
   if (!trials && otherTables.length > 0) {
     notes.push(
       `No table of intervals is named trials, so the session is one trial. To split it by another table (${otherTables.map(({ name }) => name).join(', ')}), give its start_time and stop_time under trials in a dataset.yaml.`,
@@ -67,7 +75,7 @@ export function guessFromNwb(root: GroupNode, file: string): GuessedDescription 
   const intervals = otherTables.map((table) => [table.name, startsAndStops(table)] as const);
   const variables = { ...(trials && trialVariables(trials, file)), ...behavior };
   return {
-    raw: {
+    rawDescription: {
       // With trials there is nothing to guess: they state when something was recorded.
       ...(units && !trials && guessSessionStart(...recordedSpan(groups, units), notes)),
       spikes,

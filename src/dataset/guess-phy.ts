@@ -46,7 +46,7 @@ export function guessFromPhy(folder: Folder): GuessedDescription {
     values: ['good'],
   };
   return {
-    raw: {
+    rawDescription: {
       name: folder.title,
       spikes: {
         times,

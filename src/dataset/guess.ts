@@ -7,7 +7,7 @@ import { isOneDimensional } from './files.js';
 /** The description of a dataset that has none, guessed from its files. */
 export interface GuessedDescription {
   /** A dataset.yaml as if parsed from YAML, not yet checked. */
-  readonly raw: object;
+  readonly rawDescription: object;
   /** What was assumed, in sentences. */
   readonly notes: readonly string[];
 }
@@ -27,6 +27,7 @@ const MIN_LATE_START = 60;
 export function guessSessionStart(first: number, end: number, notes: string[]): { start?: number } {
   if (first < MIN_LATE_START && first * 10 < end) return {};
   const start = Math.floor(first);
+  if (start === 0) return {};
   notes.push(`Nothing was recorded before ${first} s, so the session starts at ${start} s.`);
   return { start };
 }

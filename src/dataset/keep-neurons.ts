@@ -2,10 +2,10 @@
 
 import { RecordingError } from '../recording/errors.js';
 import type { Spikes } from '../recording/spikes.js';
+import { checkKeptIndices } from './check-kept-indices.js';
 import type { SpikesSpec } from './description.js';
 import type { DataFiles } from './files.js';
-import { checkKeptIndices } from './read-trials.js';
-import { countNeurons, type LoadedSpikes } from './spike-clocks.js';
+import { type LoadedSpikes, loadedNeuronCount } from './spike-clocks.js';
 
 /**
  * Selects the neurons of `spikes.keep` and renumbers them from 0 in its order. Their names stay
@@ -21,7 +21,7 @@ export function keepNeurons(
   note: (sentence: string) => void,
 ): LoadedSpikes {
   if (keep === undefined) return loaded;
-  const neuronCount = countNeurons(loaded);
+  const neuronCount = loadedNeuronCount(loaded);
   const names = loaded.names ?? Array.from({ length: neuronCount }, (_, index) => `${index}`);
   const indices = Array.isArray(keep)
     ? checkNeuronIndices(keep, neuronCount)

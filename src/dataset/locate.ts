@@ -21,7 +21,7 @@ export interface LocatedDescription {
   /** The file of the folder that it was read or guessed from. */
   readonly file: string;
   /** A dataset.yaml as if parsed from YAML, not yet checked. */
-  readonly raw: object;
+  readonly rawDescription: object;
   /** Whether it was guessed, because there is no dataset.yaml. */
   readonly guessed: boolean;
   /** What was assumed in guessing, in sentences. */
@@ -69,12 +69,15 @@ export async function locateDescription(
  */
 function readDescription(folder: Folder, file: string): LocatedDescription {
   const path = joinPath(folder, file);
-  const raw = readYaml(folder, file, path);
-  if (!('spikes' in raw) && ['modalities', 'n_embd', 'training'].some((key) => key in raw))
+  const rawDescription = readYaml(folder, file, path);
+  if (
+    !('spikes' in rawDescription) &&
+    ['modalities', 'n_embd', 'training'].some((key) => key in rawDescription)
+  )
     throw new RecordingError(
-      `${path} does not describe a recording. It looks like a model configuration, which is given with --config, beside the path of a recording.`,
+      `${path} does not describe a recording. It looks like a model configuration: give the path of a dataset.yaml, a data file or their folder.`,
     );
-  return { file, raw, guessed: false, notes: [] };
+  return { file, rawDescription, guessed: false, notes: [] };
 }
 
 function readYaml(folder: Folder, file: string, path: string): Record<string, unknown> {
@@ -99,7 +102,9 @@ function describePhy(folder: Folder): LocatedDescription {
 async function describeDataFile(folder: Folder, file: string): Promise<LocatedDescription> {
   if (folder.has(DESCRIPTION_FILE)) {
     const description = readDescription(folder, DESCRIPTION_FILE);
-    const files = listReferences(description.raw).map(({ text }) => parseReference(text).file);
+    const files = listReferences(description.rawDescription).map(
+      ({ text }) => parseReference(text).file,
+    );
     if (files.includes(file)) return description;
   } else if (PHY_SPIKE_FILES.some((name) => name === file) && isPhyFolder(folder)) {
     return describePhy(folder);

@@ -61,7 +61,9 @@ export function behaviorVariables(
         continue;
       }
       if (!isStrictlyRising(arrayMember(group, 'timestamps'))) {
-        notes.push(`The timestamps of ${path} do not rise from sample to sample: it is left out.`);
+        notes.push(
+          `The timestamps of ${path} do not increase from sample to sample: it is left out.`,
+        );
         continue;
       }
       const shared = describeSeries(namedGroup, file, notes);

@@ -8,7 +8,12 @@ import { RecordingError } from '../recording/errors.js';
 import type { SpikesSpec } from './description.js';
 import { type DataFiles, isOneDimensional } from './files.js';
 import type { ArrayValues } from './reference.js';
-import { countNeurons, type LoadedSpikes, toSessionClock, toTrialClocks } from './spike-clocks.js';
+import {
+  type LoadedSpikes,
+  loadedNeuronCount,
+  toSessionClock,
+  toTrialClocks,
+} from './spike-clocks.js';
 import { readCounts, readTraces } from './spike-tables.js';
 
 /** Neuron and trial indices are below this; a larger number is more likely a label. */
@@ -17,20 +22,20 @@ const MAX_INDICES = 1_000_000;
 /**
  * Reads spikes, and the names of their neurons.
  *
- * @param start seconds on the files' clock at which the session starts.
+ * @param sessionStart seconds on the files' clock at which the session starts.
  * @param note takes sentences about what was changed or left out.
  * @throws RecordingError where `spikes` is incomplete, or its arrays do not fit each other.
  */
 export function readSpikes(
   spec: SpikesSpec,
   files: DataFiles,
-  start: number,
+  sessionStart: number,
   note: (sentence: string) => void,
 ): LoadedSpikes {
-  const loaded = readUnnamed(spec, files, start, note);
+  const loaded = readUnnamed(spec, files, sessionStart, note);
   if (spec.names === undefined) return loaded;
   const names = Array.from<number | string>(files.values('spikes.names', spec.names).data);
-  const neurons = countNeurons(loaded);
+  const neurons = loadedNeuronCount(loaded);
   if (names.length !== neurons) {
     throw new RecordingError(
       `spikes.names: ${spec.names} has ${names.length} values, but there are ${neurons} neurons: give one name per neuron.`,
@@ -42,18 +47,18 @@ export function readSpikes(
 function readUnnamed(
   spec: SpikesSpec,
   files: DataFiles,
-  start: number,
+  sessionStart: number,
   note: (sentence: string) => void,
 ): LoadedSpikes {
   const { times, neurons, ends, sizes, lists, counts, traces } = spec;
-  if (counts !== undefined) return readCounts(spec, counts, files, start);
-  if (traces !== undefined) return readTraces(spec, traces, files, start, note);
-  if (lists !== undefined) return readLists(spec, lists, files, start, note);
+  if (counts !== undefined) return readCounts(spec, counts, files, sessionStart);
+  if (traces !== undefined) return readTraces(spec, traces, files, sessionStart, note);
+  if (lists !== undefined) return readLists(spec, lists, files, sessionStart, note);
   if (times !== undefined && neurons !== undefined)
-    return readPairs(spec, times, neurons, files, start, note);
+    return readPairs(spec, times, neurons, files, sessionStart, note);
   if (times !== undefined && (ends !== undefined || sizes !== undefined)) {
     const timesPerNeuron = readRagged(spec, times, files);
-    return { spikes: { times: toSessionClock(timesPerNeuron, spec.unit, start, note) } };
+    return { spikes: { times: toSessionClock(timesPerNeuron, spec.unit, sessionStart, note) } };
   }
   throw new RecordingError(
     'spikes should have times with neurons, ends or sizes; or lists; or counts with dt; or traces with dt and event.',
@@ -62,11 +67,11 @@ function readUnnamed(
 
 /** Reads spike times that come with the neuron of each spike, and perhaps with its trial. */
 function readPairs(
-  { trials, unit, count, relabel, start: begin }: SpikesSpec,
+  { trials, unit, count, relabel, start: trialClockStart }: SpikesSpec,
   timesReference: string,
   neuronsReference: string,
   files: DataFiles,
-  start: number,
+  sessionStart: number,
   note: (sentence: string) => void,
 ): LoadedSpikes {
   const readIndices = (key: string, reference: string): LabelIndices =>
@@ -84,9 +89,10 @@ function readPairs(
       `spikes.times has ${times.length} values, but spikes.neurons has ${neurons.length}: each spike needs a neuron.`,
     );
   }
+  const neuronCount = checkNeurons(neurons, count);
   if (trials === undefined) {
-    const lists = groupByNeuron(times, neurons, count);
-    return { spikes: { times: toSessionClock(lists, unit, start, note) }, ...names };
+    const lists = groupByNeuron(times, neurons, neuronCount);
+    return { spikes: { times: toSessionClock(lists, unit, sessionStart, note) }, ...names };
   }
   const { indices: trialIndices, labels: trialLabels } = readIndices('spikes.trials', trials);
   if (trialIndices.length !== times.length) {
@@ -94,7 +100,6 @@ function readPairs(
       `spikes.times has ${times.length} values, but spikes.trials has ${trialIndices.length}: each spike needs a trial.`,
     );
   }
-  const neuronCount = count ?? maxIndex(neurons, 'spikes.neurons', 'neuron') + 1;
   const spikesByTrial: number[][] = [];
   const trialCount = maxIndex(trialIndices, 'spikes.trials', 'trial') + 1;
   for (let trial = 0; trial < trialCount; trial++) spikesByTrial.push([]);
@@ -108,7 +113,7 @@ function readPairs(
     return groupByNeuron(select(times), select(neurons), neuronCount);
   });
   return {
-    trials: toTrialClocks(lists, unit, begin, note),
+    trials: toTrialClocks(lists, unit, trialClockStart, note),
     ...names,
     ...(trialLabels.length > 0 && { labels: trialLabels }),
   };
@@ -153,27 +158,31 @@ function maxIndex(indices: ArrayLike<number>, key: string, kind: 'neuron' | 'tri
 }
 
 /**
- * Groups times by neuron and keeps their order.
+ * The number of neurons: `count`, or the largest index + 1.
  *
- * @param count how many neurons there are. Default: the largest index + 1.
+ * @param neurons the neuron of each spike of the file, so that messages name its index there.
  * @throws RecordingError where a neuron is not an index below `count`.
  */
+function checkNeurons(neurons: ArrayLike<number>, count: number | undefined): number {
+  if (count === undefined) return maxIndex(neurons, 'spikes.neurons', 'neuron') + 1;
+  for (let n = 0; n < neurons.length; n++) {
+    const neuron = neurons[n]!;
+    if (Number.isInteger(neuron) && neuron >= 0 && neuron < count) continue;
+    throw new RecordingError(
+      `spikes.neurons: spike ${n} belongs to neuron ${neuron}, but spikes.count is ${count}; neurons are numbered from 0.`,
+    );
+  }
+  return count;
+}
+
+/** Groups times by neuron and keeps their order. @param neurons indices below `neuronCount`. */
 function groupByNeuron(
   times: ArrayLike<number>,
   neurons: ArrayLike<number>,
-  count: number | undefined,
+  neuronCount: number,
 ): Float64Array[] {
-  const neuronCount = count ?? maxIndex(neurons, 'spikes.neurons', 'neuron') + 1;
   const sizes = new Uint32Array(neuronCount);
-  for (let n = 0; n < neurons.length; n++) {
-    const neuron = neurons[n]!;
-    if (!(neuron in sizes)) {
-      throw new RecordingError(
-        `spikes.neurons: spike ${n} belongs to neuron ${neuron}, but spikes.count is ${neuronCount}; neurons are numbered from 0.`,
-      );
-    }
-    sizes[neuron]! += 1;
-  }
+  for (let n = 0; n < neurons.length; n++) sizes[neurons[n]!]! += 1;
   const lists = Array.from(sizes, (size) => new Float64Array(size));
   const filled = new Uint32Array(neuronCount);
   for (let n = 0; n < neurons.length; n++) {
@@ -218,17 +227,20 @@ function* readRagged(
   for (const [first, end] of ranges) yield times.read(first, end);
 }
 
+/** The times of a neuron without spikes. */
+const NO_TIMES: ArrayValues = { shape: [0], data: new Float64Array() };
+
 /** Reads one array of times per neuron, or one matrix per neuron whose columns are trials. */
 function readLists(
-  { padding, unit, start: begin }: SpikesSpec,
+  { padding, unit, start: trialClockStart }: SpikesSpec,
   references: readonly string[],
   files: DataFiles,
-  start: number,
+  sessionStart: number,
   note: (sentence: string) => void,
 ): LoadedSpikes {
   const arrays = references
-    .flatMap((reference) => files.arrays('spikes.lists', reference))
-    .flatMap((values) => (values ? [values] : []));
+    .flatMap((reference) => files.neuronArrays('spikes.lists', reference, note))
+    .map((values) => values ?? NO_TIMES);
   const textIndex = arrays.findIndex(({ data }) => Array.isArray(data));
   if (textIndex >= 0)
     throw new RecordingError(
@@ -239,15 +251,19 @@ function readLists(
     padding === undefined
   ) {
     const lists = arrays.map(({ data }) => data as Numbers);
-    return { spikes: { times: toSessionClock(lists, unit, start, note) } };
+    return { spikes: { times: toSessionClock(lists, unit, sessionStart, note) } };
   }
   const withoutPadding = (times: Float64Array) =>
     padding === undefined ? times : times.filter((time) => time !== padding);
-  const trialCount = arrays.reduce((max, { shape }) => Math.max(max, shape[1] ?? 1), 0);
+  // An empty array may have any number of columns.
+  const trialCount = arrays.reduce(
+    (max, { shape, data }) => Math.max(max, data.length > 0 ? (shape[1] ?? 1) : 1),
+    0,
+  );
   const trials = Array.from({ length: trialCount }, (_, trial) =>
     arrays.map((values) => withoutPadding(columnValues(values, trial))),
   );
-  return { trials: toTrialClocks(trials, unit, begin, note) };
+  return { trials: toTrialClocks(trials, unit, trialClockStart, note) };
 }
 
 /** Column `column` of a matrix [rows, columns]; empty where there is no such column. */

@@ -2,6 +2,8 @@
 
 import { RecordingError } from '../recording/errors.js';
 import type { Interval } from '../recording/recording.js';
+import { isBinEdge } from '../recording/spikes.js';
+import { checkKeptIndices } from './check-kept-indices.js';
 import type { IntervalsSpec, TrialsSpec } from './description.js';
 import type { DataFiles } from './files.js';
 
@@ -69,7 +71,7 @@ export interface TrialSpan extends Interval {
  * Reads when trials start and stop, from starts and stops or from the gaps of a clock.
  *
  * @param start seconds on the files' clock at which the session starts.
- * @param end seconds of the last spike in the session: how long a last trial without an end lasts.
+ * @param end session time of the last spike, at which a last trial without a stop ends.
  * @param note takes sentences about trials that were left out or given an end.
  * @returns the trials that are used, and how many the file has.
  */
@@ -80,11 +82,50 @@ export function readTrials(
   end: number,
   note: (sentence: string) => void,
 ): { spans: TrialSpan[]; count: number } {
+  if (spec.duration !== undefined) {
+    throw new RecordingError(
+      'trials.duration is for trials with clocks of their own, but the spikes are on the session clock: give trials.stops.',
+    );
+  }
   const intervals = spec.gaps
     ? intervalsBetweenGaps(spec.gaps, files, start)
     : trialIntervals(spec, files, start);
   const spans = fillEnds(intervals, end, note).map((span, index) => ({ ...span, id: index }));
   return { spans: usableTrials(spec, spans, spans.length, files, note), count: spans.length };
+}
+
+/**
+ * Lets trials that start within a bin of spike counts start with the next one: a part of a bin
+ * contains spikes from before the trial. Trials without a complete bin are left out.
+ *
+ * @param dt seconds per bin.
+ * @param note takes sentences about trials that start later or were left out.
+ */
+export function alignToBins(
+  spans: readonly TrialSpan[],
+  dt: number,
+  note: (sentence: string) => void,
+): TrialSpan[] {
+  let [movedCount, shortCount] = [0, 0];
+  const aligned = spans.flatMap((span) => {
+    if (!(span.start >= 0) || isBinEdge(span.start, dt)) return [span];
+    const start = Math.ceil(span.start / dt) * dt;
+    if (span.stop > span.start && span.stop <= start) {
+      shortCount += 1;
+      return [];
+    }
+    movedCount += 1;
+    return [{ ...span, start }];
+  });
+  if (movedCount > 0)
+    note(
+      `Trials that start within a bin of the spike counts start with the next bin (${movedCount} of ${spans.length}).`,
+    );
+  if (shortCount > 0)
+    note(
+      `Trials without a complete bin of the spike counts are left out (${shortCount} of ${spans.length}).`,
+    );
+  return aligned;
 }
 
 /**
@@ -114,7 +155,7 @@ export function usableTrials(
   const fileIds = ids === undefined ? undefined : files.numbers('trials.ids', ids);
   if (fileIds) checkLength('ids', fileIds);
   const all = spans.map((span, index) => ({ ...span, id: fileIds?.[index] ?? span.id, index }));
-  if (keep) return checkKeptIndices(keep, all.length).map((index) => all[index]!);
+  if (keep) return checkKeptIndices(keep, all.length, 'trials').map((index) => all[index]!);
   const usable = all.filter(({ start, stop }) => Number.isFinite(stop - start) && stop !== start);
   if (usable.length < all.length)
     note(
@@ -165,33 +206,17 @@ function fillEnds(
 }
 
 /**
- * Checks the indices of a `keep` list, and returns them.
- *
- * @param count how many trials or neurons there are.
- * @param kind what is kept, for the message.
- * @throws RecordingError where an index is too large.
+ * Splits the session wherever a clock steps by more than `above` seconds. What is before the
+ * session start is cut off.
  */
-export function checkKeptIndices(
-  keep: readonly number[],
-  count: number,
-  kind: 'trials' | 'neurons' = 'trials',
-): readonly number[] {
-  const invalid = keep.find((index) => index >= count);
-  if (invalid === undefined) return keep;
-  const key = kind === 'trials' ? 'trials.keep' : 'spikes.keep';
-  throw new RecordingError(
-    `${key} lists index ${invalid}, but there are ${count} ${kind}; indices start at 0.`,
-  );
-}
-
-/** Splits the session wherever a clock steps by more than `above` seconds. */
 function intervalsBetweenGaps(
-  { clock, unit, above, dt }: NonNullable<TrialsSpec['gaps']>,
+  { clock, unit, above, dt, start: clockStart }: NonNullable<TrialsSpec['gaps']>,
   files: DataFiles,
   start: number,
 ): Interval[] {
   const times = files.numbers('trials.gaps.clock', clock);
-  const sessionTime = (n: number) => (dt === undefined ? times[n]! * unit - start : n * dt);
+  const sessionTime = (n: number) =>
+    (dt === undefined ? times[n]! * unit : clockStart + n * dt) - start;
   const spans: Interval[] = [];
   let first = 0;
   for (let n = 1; n <= times.length; n++) {
@@ -201,7 +226,8 @@ function intervalsBetweenGaps(
     // The last sample lasts as long as the one before it.
     const step = dt ?? (last > first ? sessionTime(last) - sessionTime(last - 1) : 0);
     const stop = sessionTime(last) + step;
-    if (stop > sessionTime(first)) spans.push({ start: sessionTime(first), stop });
+    if (stop > sessionTime(first))
+      spans.push({ start: Math.max(0, sessionTime(first)), stop: Math.max(0, stop) });
     first = n;
   }
   return spans;

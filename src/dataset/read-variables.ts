@@ -38,12 +38,12 @@ interface PerTrialVariable {
 /**
  * Reads all variables of a description.
  *
- * @param begin seconds on the trials' own clocks at which they begin.
+ * @param trialClockStart seconds on the trials' own clocks at which they begin.
  * @throws RecordingError where a variable has no clock, several columns or no valid sample.
  */
 export function readVariables(
-  { variables, start }: Pick<Description, 'variables' | 'start'>,
-  begin: number,
+  { variables, start: sessionStart }: Pick<Description, 'variables' | 'start'>,
+  trialClockStart: number,
   files: DataFiles,
 ): LoadedVariables {
   const session: Record<string, Variable> = {};
@@ -57,7 +57,9 @@ export function readVariables(
       perTrial.push({ name, count: values.length, mayEndEarly: false, inTrial });
     } else if (files.isPattern(spec.data)) {
       const arrays = files.arrays(`${key}.data`, spec.data);
-      const series = arrays.map((values) => values && toTrialSeries(key, spec, values, begin));
+      const series = arrays.map(
+        (values) => values && toTrialSeries(key, spec, values, trialClockStart),
+      );
       // Behavior is often tracked in some of the trials only.
       perTrial.push({
         name,
@@ -66,7 +68,7 @@ export function readVariables(
         inTrial: (trialIndex) => series[trialIndex],
       });
     } else {
-      session[name] = readSessionSeries(key, spec, files, start);
+      session[name] = readSessionSeries(key, spec, files, sessionStart);
     }
   }
   return { session, perTrial };
@@ -89,13 +91,18 @@ export function checkTrialCounts(
   );
   if (!mismatched) return;
   throw new RecordingError(
-    `variables.${mismatched.name} has values for ${mismatched.count} trials, but there are ${trialCount}: give one per trial, ${hint}.`,
+    `variables.${mismatched.name} has values for ${countTrials(mismatched.count)}, but the recording has ${countTrials(trialCount)}: give one value per trial, ${hint}.`,
   );
+}
+
+/** A number of trials in the words of a message. */
+function countTrials(count: number): string {
+  return count === 1 ? '1 trial' : `${count} trials`;
 }
 
 /**
  * Adds the variables that are given per trial to a trial, then smooths all variables that are to be
- * smoothed. Nothing is averaged across the borders of the trial.
+ * smoothed. Nothing is averaged across the boundaries of the trial.
  *
  * @param trialIndex the position of the trial in the file.
  */
@@ -133,13 +140,13 @@ function toTrialSeries(
   key: string,
   spec: VariableSpec,
   values: ArrayValues,
-  begin: number,
+  trialClockStart: number,
 ): Variable | undefined {
   if (values.data.length === 0) return undefined;
   if (spec.dt === undefined)
     throw new RecordingError(`${key} should have dt, the seconds per sample in each trial.`);
   const { dt, start, period } = spec;
-  const clock = { dt, start: start - begin };
+  const clock = { dt, start: start - trialClockStart };
   const series = { values: readSamples(key, spec, values), ...clock, ...fullTurn(period) };
   return spec.missing === 'interpolate' ? withoutMissing(series) : series;
 }
@@ -149,10 +156,10 @@ function readSessionSeries(
   key: string,
   spec: VariableSpec,
   files: DataFiles,
-  start: number,
+  sessionStart: number,
 ): Variable {
   const values = readSamples(key, spec, files.values(`${key}.data`, spec.data));
-  const series = { values, ...readClock(key, spec, files, start), ...fullTurn(spec.period) };
+  const series = { values, ...readClock(key, spec, files, sessionStart), ...fullTurn(spec.period) };
   const present = spec.missing === 'interpolate' ? withoutMissing(series) : series;
   if (!present) throw new RecordingError(`Every sample of ${key}.data is missing.`);
   return present;
@@ -162,14 +169,14 @@ function readSessionSeries(
  * The clock of a variable on the session clock: the time of each sample, or the step and the time
  * of the first.
  */
-function readClock(key: string, spec: VariableSpec, files: DataFiles, start: number) {
+function readClock(key: string, spec: VariableSpec, files: DataFiles, sessionStart: number) {
   if (spec.times !== undefined) {
     const times = files.numbers(`${key}.times`, spec.times);
-    return { times: Float64Array.from(times, (time) => time * spec.time_unit - start) };
+    return { times: Float64Array.from(times, (time) => time * spec.time_unit - sessionStart) };
   }
   if (spec.dt === undefined)
     throw new RecordingError(`${key} should have dt, the seconds per sample, or times.`);
-  return { dt: spec.dt, start: spec.start - start };
+  return { dt: spec.dt, start: spec.start - sessionStart };
 }
 
 function fullTurn(period: number | undefined) {

@@ -29,7 +29,7 @@ export interface TrialSpikes extends NamedNeurons {
 export type LoadedSpikes = SessionSpikes | TrialSpikes;
 
 /** The number of neurons; 0 where there is no trial. */
-export function countNeurons(loaded: LoadedSpikes): number {
+export function loadedNeuronCount(loaded: LoadedSpikes): number {
   const spikes = 'trials' in loaded ? loaded.trials[0] : loaded.spikes;
   return spikes ? neuronCount(spikes) : 0;
 }
@@ -41,20 +41,20 @@ export function countNeurons(loaded: LoadedSpikes): number {
  * @param lists the times of each neuron in `unit`s, read one at a time so that only one is in
  *   memory twice. A Float64Array is changed in place.
  * @param unit seconds per unit.
- * @param start seconds on the files' clock at which the session starts.
+ * @param sessionStart seconds on the files' clock at which the session starts.
  * @param note takes sentences about what was sorted and left out.
  * @throws RecordingError where a time is not finite.
  */
 export function toSessionClock(
   lists: Iterable<ArrayLike<number>>,
   unit: number,
-  start: number,
+  sessionStart: number,
   note: (sentence: string) => void,
 ): Float64Array[] {
   const spikes: Float64Array[] = [];
   let [earlyCount, unsortedCount] = [0, 0];
   for (const list of lists) {
-    const { times, isSorted } = toSeconds(list, unit, start, spikes.length);
+    const { times, isSorted } = toSeconds(list, unit, sessionStart, `neuron ${spikes.length}`);
     if (!isSorted) unsortedCount += 1;
     const early = lowerBound(times, 0);
     spikes.push(early > 0 ? times.slice(early) : times);
@@ -65,25 +65,27 @@ export function toSessionClock(
       `Spike times that were not in order are sorted (${unsortedCount} of ${spikes.length} neurons).`,
     );
   if (earlyCount > 0)
-    note(`Spikes before the session start at ${start} s are left out (${earlyCount} in all).`);
+    note(
+      `Spikes before the session start at ${sessionStart} s are left out (${earlyCount} in all).`,
+    );
   return spikes;
 }
 
 /**
- * Converts the times of one neuron to seconds from `start`, sorted. A Float64Array is changed in
- * place, which saves a copy.
+ * Converts the times of one neuron to seconds from `clockStart`, sorted. A Float64Array is changed
+ * in place, which saves a copy.
  *
- * @param neuron its index, for messages.
+ * @param owner what messages call the neuron.
  * @throws RecordingError where a time is not finite.
  */
-function toSeconds(list: ArrayLike<number>, unit: number, start: number, neuron: number) {
+function toSeconds(list: ArrayLike<number>, unit: number, clockStart: number, owner: string) {
   const times = list instanceof Float64Array ? list : Float64Array.from(list);
   let isSorted = true;
   for (let n = 0; n < times.length; n++) {
-    const time = times[n]! * unit - start;
+    const time = times[n]! * unit - clockStart;
     if (!Number.isFinite(time)) {
       throw new RecordingError(
-        `Spike ${n} of neuron ${neuron} is at ${times[n]}: spike times should be numbers; remove those that are missing.`,
+        `Spike ${n} of ${owner} is at ${times[n]}: spike times should be numbers; remove those that are missing.`,
       );
     }
     times[n] = time;
@@ -99,20 +101,21 @@ function toSeconds(list: ArrayLike<number>, unit: number, start: number, neuron:
  *
  * @param trials the times of each trial's neurons in `unit`s. A Float64Array is changed in place.
  * @param unit seconds per unit.
- * @param begin seconds on the trials' clocks at which they begin, which may be negative.
+ * @param trialClockStart seconds on the trials' clocks at which they begin, which may be negative.
  * @param note takes a sentence about what was left out.
  * @throws RecordingError where a time is not finite.
  */
 export function toTrialClocks(
   trials: readonly (readonly ArrayLike<number>[])[],
   unit: number,
-  begin: number,
+  trialClockStart: number,
   note: (sentence: string) => void,
 ): SpikeTimes[] {
   let [earlyCount, totalCount] = [0, 0];
-  const spikes = trials.map((lists) => ({
+  const spikes = trials.map((lists, trial) => ({
     times: lists.map((list, neuron) => {
-      const { times } = toSeconds(list, unit, begin, neuron);
+      const owner = `neuron ${neuron} in trial ${trial}`;
+      const { times } = toSeconds(list, unit, trialClockStart, owner);
       const early = lowerBound(times, 0);
       earlyCount += early;
       totalCount += times.length;
@@ -121,7 +124,7 @@ export function toTrialClocks(
   }));
   if (earlyCount > 0)
     note(
-      `Spikes before the beginning of their trial, at ${begin} s on its clock, are left out (${earlyCount} of ${totalCount}); set spikes.start to where trials begin.`,
+      `Spikes before the beginning of their trial, at ${trialClockStart} s on its clock, are left out (${earlyCount} of ${totalCount}); set spikes.start to where trials begin.`,
     );
   return spikes;
 }

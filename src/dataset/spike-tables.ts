@@ -5,7 +5,7 @@
 import type { Numbers } from '../formats/nodes.js';
 import { upperMedian } from '../math/statistics.js';
 import { RecordingError } from '../recording/errors.js';
-import type { SpikeCounts } from '../recording/spikes.js';
+import { BIN_EDGE_TOLERANCE, type SpikeCounts } from '../recording/spikes.js';
 import type { SpikesSpec } from './description.js';
 import { type DataFiles, isOneDimensional } from './files.js';
 import { findEvents } from './find-events.js';
@@ -31,6 +31,8 @@ class Table {
         `${key} should be a numeric array of [${axes.join(', ')}], but ${formatShape(values)}; name its axes in order under spikes.axes.`,
       );
     }
+    if (data.length === 0)
+      throw new RecordingError(`${key} is empty: it ${formatShape(values)}, without any value.`);
     this.data = data;
     let stride = 1;
     for (let axis = axes.length - 1; axis >= 0; axis--) {
@@ -131,7 +133,7 @@ export function readCounts(
   });
   if (axes.includes('trials'))
     return { trials: Array.from({ length: table.length('trials') }, (_, n) => trialCounts(n)) };
-  if (Math.abs(start - sessionStart) < dt / 2) return { spikes: trialCounts(0) };
+  if (Math.abs(start - sessionStart) <= BIN_EDGE_TOLERANCE * dt) return { spikes: trialCounts(0) };
   throw new RecordingError(
     `The counts begin at ${start} s, but the session starts at ${sessionStart} s: set start: ${start}.`,
   );
@@ -208,22 +210,30 @@ export function readTraces(
     );
   }
   const traces = references
-    .flatMap((reference) => files.arrays('spikes.traces', reference))
-    .flatMap((values) => {
-      if (!values) return [];
+    .flatMap((reference) =>
+      // An empty cell is a neuron too, as in `spikes.lists`.
+      files
+        .neuronArrays('spikes.traces', reference, note)
+        .map((values) =>
+          files.isPattern(reference) && values?.data.length === 0 ? undefined : values,
+        ),
+    )
+    .flatMap((values): (Numbers | undefined)[] => {
+      if (!values) return [undefined];
       if (!Array.isArray(values.data) && isOneDimensional(values.shape)) return [values.data];
       const table = new Table('spikes.traces', values, axes);
       return Array.from({ length: table.length('neurons') }, (_, n) => table.row(n));
     });
-  const bins = traces[0]?.length ?? 0;
-  const unequal = traces.findIndex((trace) => trace.length !== bins);
+  const firstTrace = traces.findIndex((trace) => trace !== undefined);
+  const bins = traces[firstTrace]?.length ?? 0;
+  const unequal = traces.findIndex((trace) => trace && trace.length !== bins);
   if (unequal >= 0)
     throw new RecordingError(
-      `spikes.traces: trace ${unequal} has ${traces[unequal]!.length} samples, but trace 0 has ${bins}.`,
+      `spikes.traces: trace ${unequal} has ${traces[unequal]!.length} samples, but trace ${firstTrace} has ${bins}.`,
     );
   const { dt, start, times } = readBinClock(spec, files, bins);
   const timeAt = (n: number) => (times ? times[n]! : start + n * dt);
-  const events = traces.map((trace, neuron) => findEvents(trace, neuron, event));
+  const events = traces.map((trace, neuron) => (trace ? findEvents(trace, neuron, event) : []));
   const lists = events.map((samples) => Float64Array.from(samples, timeAt));
   return {
     spikes: { times: toSessionClock(lists, 1, sessionStart, note) },

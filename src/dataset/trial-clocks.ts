@@ -33,6 +33,11 @@ export function readTrialSegments(
   note: (sentence: string) => void,
 ): TrialSegment[] {
   const { trials: spec } = description;
+  if (spec?.gaps) {
+    throw new RecordingError(
+      'trials.gaps splits a session, but the spikes are on the clocks of their trials: give trials.starts, or leave it out.',
+    );
+  }
   const labelsAreIds = labels?.map(Number).every((label) => Number.isInteger(label));
   const spans = sessionSpans(description, trials, files).map((span, index) => ({
     ...span,
@@ -66,7 +71,7 @@ function hasSessionTimes(spec: Description['trials']): spec is TrialsSpec {
  * longest, or until the next one starts.
  */
 function sessionSpans(
-  { trials: spec, spikes: { start: begin }, start }: Description,
+  { trials: spec, spikes: { start: trialClockStart }, start: sessionStart }: Description,
   trials: readonly Spikes[],
   files: DataFiles,
 ): Interval[] {
@@ -74,16 +79,16 @@ function sessionSpans(
   if (!hasSessionTimes(spec))
     return trials.map((_, n) => ({ start: n * longest, stop: (n + 1) * longest }));
   // The description gives as a start the time at which the trial's clock is at 0; the trial begins
-  // at `begin` on it.
-  const spans = trialIntervals(spec, files, start).map((span) => ({
+  // at `trialClockStart` on it.
+  const spans = trialIntervals(spec, files, sessionStart).map((span) => ({
     ...span,
-    start: span.start + begin,
+    start: span.start + trialClockStart,
   }));
   const starts = spans.map((span) => span.start).sort((p, q) => p - q);
   return spans.map((span) => {
     if (spec.duration !== undefined) return { ...span, stop: span.start + longest };
     if (Number.isFinite(span.stop)) return span;
-    const next = starts.find((start) => start > span.start) ?? Number.POSITIVE_INFINITY;
+    const next = starts.find((other) => other > span.start) ?? Number.POSITIVE_INFINITY;
     return { ...span, stop: Math.min(span.start + longest, next) };
   });
 }

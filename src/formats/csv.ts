@@ -19,19 +19,19 @@ const MAX_TEXT_BYTES = 2 ** 28;
  * @throws RecordingError where it is not a table or its rows differ in length.
  */
 export function parseCsv(bytes: Uint8Array, name = 'The table'): GroupNode {
-  const refuse = (reason: string) => new RecordingError(`${name} cannot be read: ${reason}.`);
+  const readError = (reason: string) => new RecordingError(`${name} cannot be read: ${reason}.`);
   if (bytes.length > MAX_TEXT_BYTES)
-    throw refuse(
+    throw readError(
       `it is a table of ${(bytes.length / 2 ** 20).toFixed(0)} MiB; save it as .npz, NWB or HDF5`,
     );
-  if (bytes.includes(0)) throw refuse('it contains bytes that are not text');
+  if (bytes.includes(0)) throw readError('it contains bytes that are not text');
   const text = new TextDecoder().decode(bytes);
   const delimiter = guessDelimiter(text);
   const singleSpaced = delimiter === ' ' ? text.replace(/^ +| +$/gm, '').replace(/ +/g, ' ') : text;
-  const fields = parseRows(singleSpaced, delimiter, refuse);
+  const fields = parseRows(singleSpaced, delimiter, readError);
   const rows = delimiter === ';' ? fields.map((row) => row.map(withDecimalPoint)) : fields;
   const [head = []] = rows;
-  if (rows.length === 0) throw refuse('it is empty');
+  if (rows.length === 0) throw readError('it is empty');
   const hasNames = isPandasHeader(head) || head.some((field) => field !== '' && !isNumber(field));
   const names = hasNames ? uniqueNames(head) : head.map((_, n) => `column${n}`);
   const body = hasNames ? rows.slice(1) : rows;
@@ -64,7 +64,7 @@ function withDecimalPoint(field: string): string {
 function parseRows(
   text: string,
   delimiter: string,
-  refuse: (reason: string) => RecordingError,
+  readError: (reason: string) => RecordingError,
 ): string[][] {
   try {
     return parse(text, {
@@ -77,7 +77,7 @@ function parseRows(
     });
   } catch (error) {
     const { message } = error as CsvError;
-    throw refuse(`it is not a complete table (${message})`);
+    throw readError(`it is not a complete table (${message})`);
   }
 }
 

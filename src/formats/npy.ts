@@ -16,26 +16,26 @@ export interface NpyArray {
   readonly data: Float64Array | Float32Array | Int32Array | Uint32Array | Uint8Array | string[];
 }
 
-type Read = (view: DataView, offset: number, little: boolean) => number | string;
-type Make = (length: number) => Exclude<NpyArray['data'], string[]> | string[];
+type ReadElement = (view: DataView, offset: number, little: boolean) => number | string;
+type AllocateArray = (length: number) => NpyArray['data'];
 
 /** How to read one type of values. */
 interface ElementType {
   readonly bytes: number;
-  readonly make: Make;
-  readonly read: Read;
+  readonly make: AllocateArray;
+  readonly read: ReadElement;
 }
 
 /** '\x93NUMPY', with which every .npy file begins. */
-const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
+export const NPY_MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 
 /** Makes the error of a file from the reason why it cannot be read. */
-type Refuse = (reason: string) => RecordingError;
+type ErrorFactory = (reason: string) => RecordingError;
 
 /** A header that claims more elements is taken for damage. */
 const MAX_ELEMENTS = 2 ** 31;
 
-const f64: Make = (n) => new Float64Array(n);
+const f64: AllocateArray = (n) => new Float64Array(n);
 
 /** A 64-bit integer as a number. @throws RecordingError where float64 would round it. */
 function toExactNumber(value: bigint): number {
@@ -92,10 +92,10 @@ interface Header {
  *   used.
  */
 export function parseNpy(bytes: Uint8Array, name = 'The array'): NpyArray {
-  const refuse = errorFactory(name);
-  const header = readHeader(bytes, bytes.length, refuse);
+  const readError = errorFactory(name);
+  const header = readHeader(bytes, bytes.length, readError);
   const { shape, start } = header;
-  return { shape, data: decode(header, bytes.subarray(start), elementCount(shape), refuse) };
+  return { shape, data: decode(header, bytes.subarray(start), elementCount(shape), readError) };
 }
 
 /**
@@ -106,16 +106,16 @@ export function parseNpy(bytes: Uint8Array, name = 'The array'): NpyArray {
  * @throws RecordingError as `parseNpy` does.
  */
 export function openNpy(source: ByteSource, name = source.name): ArrayNode {
-  const refuse = errorFactory(name);
+  const readError = errorFactory(name);
   const { size } = source;
   const read = (offset: number, length: number) => {
     try {
       return source.read(offset, length);
     } catch (error) {
-      throw refuse((error as Error).message);
+      throw readError((error as Error).message);
     }
   };
-  const header = readHeader(read(0, Math.min(size, MAX_HEADER_BYTES)), size, refuse);
+  const header = readHeader(read(0, Math.min(size, MAX_HEADER_BYTES)), size, readError);
   const { shape, start, type, fortran } = header;
   const [rows = 1, ...rowShape] = shape;
   const rowSize = elementCount(rowShape);
@@ -127,12 +127,12 @@ export function openNpy(source: ByteSource, name = source.name): ArrayNode {
     read(from = 0, to = rows) {
       if (fortran && shape.length > 1) {
         const count = elementCount(shape);
-        const all = decode(header, read(start, count * type.bytes), count, refuse);
+        const all = decode(header, read(start, count * type.bytes), count, readError);
         return all.slice(from * rowSize, to * rowSize);
       }
       const count = (to - from) * rowSize;
       const bytes = read(start + from * rowSize * type.bytes, count * type.bytes);
-      return decode({ ...header, fortran: false }, bytes, count, refuse);
+      return decode({ ...header, fortran: false }, bytes, count, readError);
     },
   };
 }
@@ -140,7 +140,7 @@ export function openNpy(source: ByteSource, name = source.name): ArrayNode {
 /** Longer headers do not occur: a header has a type, an order and a shape. */
 const MAX_HEADER_BYTES = 65_536;
 
-function errorFactory(name: string): Refuse {
+function errorFactory(name: string): ErrorFactory {
   return (reason) => new RecordingError(`${name} cannot be read: ${reason}.`);
 }
 
@@ -148,26 +148,29 @@ function errorFactory(name: string): Refuse {
  * @param bytes the beginning of the file, with at least its header.
  * @param size bytes of the complete file.
  */
-function readHeader(bytes: Uint8Array, size: number, refuse: Refuse): Header {
-  if (bytes.length < 10 || MAGIC.some((byte, n) => bytes[n] !== byte))
-    throw refuse('it is not a .npy file');
+function readHeader(bytes: Uint8Array, size: number, readError: ErrorFactory): Header {
+  if (bytes.length < 10 || NPY_MAGIC.some((byte, n) => bytes[n] !== byte))
+    throw readError('it is not a .npy file');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const major = bytes[6]!;
-  if (major < 1 || major > 3) throw refuse(`it has the unknown version ${major}`);
+  if (major < 1 || major > 3) throw readError(`it has the unknown version ${major}`);
   const start = major === 1 ? 10 : 12;
-  if (bytes.length < start) throw refuse('it is cut short in its header');
+  if (bytes.length < start) throw readError('it is cut short in its header');
   const length = major === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
-  if (start + length > bytes.length) throw refuse('it is cut short in its header');
+  if (start + length > bytes.length) throw readError('it is cut short in its header');
   const header = new TextDecoder(major === 3 ? 'utf-8' : 'latin1').decode(
     bytes.subarray(start, start + length),
   );
-  const { descr, fortran, shape } = parseHeader(header, refuse);
-  const { little, type } = parseDescr(descr, refuse);
+  const { descr, fortran, shape } = parseHeader(header, readError);
+  const { little, type } = parseDescr(descr, readError);
   const count = elementCount(shape);
-  if (count > MAX_ELEMENTS) throw refuse(`its header claims ${count} elements, which is too many`);
+  if (count > MAX_ELEMENTS)
+    throw readError(`its header claims ${count} elements, which is too many`);
+  if (count > 0 && type.bytes === 0)
+    throw readError(`its type ${descr} is of text without characters, so it contains no values`);
   const available = size - start - length;
   if (count * type.bytes !== available) {
-    throw refuse(
+    throw readError(
       `its shape [${shape.join(', ')}] needs ${count * type.bytes} bytes, but ${available} follow the header`,
     );
   }
@@ -178,7 +181,7 @@ function decode(
   { shape, type, little, fortran }: Header,
   bytes: Uint8Array,
   count: number,
-  refuse: Refuse,
+  readError: ErrorFactory,
 ): NpyArray['data'] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const data = type.make(count);
@@ -186,7 +189,7 @@ function decode(
   try {
     for (let n = 0; n < count; n++) data[n] = type.read(view, storedIndex(n) * type.bytes, little);
   } catch (error) {
-    if (error instanceof RecordingError) throw refuse(error.message);
+    if (error instanceof RecordingError) throw readError(error.message);
     throw error;
   }
   return data as NpyArray['data'];
@@ -212,31 +215,34 @@ function fortranIndex(shape: readonly number[]): (index: number) => number {
 }
 
 /** Parses the header, which is a Python dictionary with the keys descr, fortran_order and shape. */
-function parseHeader(header: string, refuse: Refuse) {
+function parseHeader(header: string, readError: ErrorFactory) {
   const isRecord = /'descr':\s*\[/.test(header);
-  if (isRecord) throw refuse(`it contains ${UNSUPPORTED_TYPES.V}`);
+  if (isRecord) throw readError(`it contains ${UNSUPPORTED_TYPES.V}`);
   const descr = /'descr':\s*'([^']+)'/.exec(header)?.[1];
   const order = /'fortran_order':\s*(True|False)/.exec(header)?.[1];
   const list = /'shape':\s*\(([^)]*)\)/.exec(header)?.[1];
   if (descr === undefined || order === undefined || list === undefined)
-    throw refuse('its header lacks the type, the order or the shape');
+    throw readError('its header lacks the type, the order or the shape');
   // Python 2 writes the lengths as 3L.
   const lengths = list.split(',').map((length) => length.trim().replace(/L$/, ''));
   const shape = lengths.filter((length) => length !== '').map(Number);
   if (!shape.every((n) => Number.isSafeInteger(n) && n >= 0))
-    throw refuse(`its header has the invalid shape (${list})`);
+    throw readError(`its header has the invalid shape (${list})`);
   return { descr, fortran: order === 'True', shape };
 }
 
 /** Parses a NumPy type such as '<f8': byte order, kind and size. */
-function parseDescr(descr: string, refuse: Refuse): { little: boolean; type: ElementType } {
+function parseDescr(
+  descr: string,
+  readError: ErrorFactory,
+): { little: boolean; type: ElementType } {
   const [, order = '', kind = '', digits = ''] = /^([<>|=]?)([a-zA-Z])(\d*)/.exec(descr) ?? [];
   const little = order !== '>';
   const type = TYPES[`${kind}${digits}`];
   if (type) return { little, type };
   const size = Number(digits);
   if (kind === 'U') {
-    const read: Read = (view, offset, le) => {
+    const read: ReadElement = (view, offset, le) => {
       let text = '';
       for (let n = 0; n < size; n++) {
         const code = view.getUint32(offset + 4 * n, le);
@@ -248,14 +254,16 @@ function parseDescr(descr: string, refuse: Refuse): { little: boolean; type: Ele
     return { little, type: { bytes: 4 * size, make: (n) => new Array<string>(n), read } };
   }
   if (kind === 'S' || kind === 'a') {
-    const read: Read = (view, offset) => {
+    const read: ReadElement = (view, offset) => {
       let text = '';
       for (let n = 0; n < size; n++) text += String.fromCharCode(view.getUint8(offset + n));
       return text.replace(/\0+$/, '');
     };
     return { little, type: { bytes: size, make: (n) => new Array<string>(n), read } };
   }
-  throw refuse(`it contains ${UNSUPPORTED_TYPES[kind] ?? `values of the unknown type ${descr}`}`);
+  throw readError(
+    `it contains ${UNSUPPORTED_TYPES[kind] ?? `values of the unknown type ${descr}`}`,
+  );
 }
 
 const WRITABLE_TYPES = [
@@ -280,7 +288,7 @@ export function encodeNpy(
   const text = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${tuple}), }`;
   const length = Math.ceil((10 + text.length + 1) / 64) * 64 - 10;
   const bytes = new Uint8Array(10 + length + data.byteLength);
-  bytes.set([...MAGIC, 1, 0]);
+  bytes.set([...NPY_MAGIC, 1, 0]);
   new DataView(bytes.buffer).setUint16(8, length, true);
   bytes.set(new TextEncoder().encode(`${text.padEnd(length - 1)}\n`), 10);
   bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), 10 + length);

@@ -117,5 +117,6 @@ export function encodeNpz(
     `${key}.npy`,
     encodeNpy(data, shape),
   ]);
-  return zipSync(Object.fromEntries(files), { level: 6, mtime: new Date('1980-01-02') });
+  // Zip files contain local times, so a date in UTC would depend on the time zone.
+  return zipSync(Object.fromEntries(files), { level: 6, mtime: new Date(1980, 0, 2) });
 }

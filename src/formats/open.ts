@@ -5,7 +5,7 @@ import { RecordingError } from '../recording/errors.js';
 import { parseCsv } from './csv.js';
 import { isMatlab5, parseMatlab } from './matlab5.js';
 import type { DataNode } from './nodes.js';
-import { openNpy } from './npy.js';
+import { NPY_MAGIC, openNpy } from './npy.js';
 import { openNpz } from './npz.js';
 
 /** The contents of a file. Close it when nothing more will be read. */
@@ -40,7 +40,7 @@ export async function openFile(source: ByteSource, name = source.name): Promise<
     await prepareHdf5();
     return openHdf5(source, name);
   }
-  if (hasBytes(0, [0x93, 0x4e, 0x55])) return inMemory(openNpy(source, name));
+  if (hasBytes(0, NPY_MAGIC)) return inMemory(openNpy(source, name));
   const bytes = () => readAll(source, name);
   if (hasBytes(0, [0x50, 0x4b])) return inMemory(openNpz(bytes(), name));
   if (isMatlab5(head)) return inMemory(parseMatlab(bytes(), name));

@@ -11,7 +11,7 @@ export interface NwbContents {
   readonly description: string;
   /** The date and time of 0 s on the file's clock, in ISO 8601 with a time zone. */
   readonly started: string;
-  /** Spike times of each neuron, in seconds and rising. */
+  /** Spike times of each neuron, in seconds, ascending. */
   readonly units?: readonly Float64Array[];
   /** The name of each neuron in the recording. */
   readonly names?: readonly string[];
@@ -45,7 +45,7 @@ export interface NwbSeries {
   readonly unit: string;
   /** A number or a label for each timestamp. */
   readonly data: Float64Array | readonly string[];
-  /** Seconds on the file's clock, rising. */
+  /** Seconds on the file's clock, ascending. */
   readonly timestamps: Float64Array;
 }
 

@@ -4,7 +4,7 @@ import { HostRandom } from '../math/random.js';
 import { roundHalfEven } from '../math/rounding.js';
 import { shuffleTies } from '../recording/augment.js';
 import { RecordingError } from '../recording/errors.js';
-import { type BinnedSpikes, spikesWithin } from '../recording/spikes.js';
+import { type BinnedSpikes, spikeIndexRange } from '../recording/spikes.js';
 import type { TokenWindow, WindowRef, Windows } from '../recording/windows.js';
 import type { GeneratedWindow, Sampler } from './sampler.js';
 
@@ -136,7 +136,7 @@ class GrowingTrial {
     const { current, past } = windows.span(start);
     this.#from = current.start;
     const spikes = windows.binnedSpikes(start.trialIndex);
-    const [first, end] = spikesWithin(spikes, past.start, past.stop);
+    const [first, end] = spikeIndexRange(spikes, past.start, past.stop);
     this.#bins = [...spikes.bins.subarray(first, end)];
     this.#neurons = [...spikes.neurons.subarray(first, end)];
     this.#recorded = this.#bins.length;

@@ -46,7 +46,7 @@ export function windowSettings(config: ModelConfig, tokenizer: Tokenizer): Windo
         dt: setting.dt,
         classes: tokenizer.classes[name],
         period: decodedPeriod(setting),
-        read: !setting.predict,
+        isInput: !setting.predict,
       }),
     ),
     rules: windowRules(config.rules),
@@ -97,7 +97,7 @@ export function withScales(
   const unscaled = numeric.filter(({ name }) => !tokenizer.scales[name]);
   const samples = new Map(unscaled.map(({ name }) => [name, [] as number[]]));
   for (const ref of unscaled.length > 0 ? training : []) {
-    const variables = windows.variables(ref);
+    const variables = windows.samplesAt(ref);
     for (const { name, setting } of unscaled) {
       const values = variables[name]?.values;
       if (values) samples.get(name)!.push(...(setting.predict ? values.slice(-1) : values));

@@ -28,15 +28,7 @@ class OpfsStore implements RunStore {
   async write(path: string, data: Uint8Array | string): Promise<void> {
     await this.#attempt(path, 'written', 'Its previous contents are unchanged.', async () => {
       const file = await this.#file(path);
-      // The browser writes to a copy, which replaces the file on close().
-      const writable = await file!.createWritable();
-      try {
-        await writable.write(data as Uint8Array<ArrayBuffer> | string);
-      } catch (error) {
-        await writable.abort();
-        throw error;
-      }
-      await writable.close();
+      await replaceFile(await file!.createWritable(), data as Uint8Array<ArrayBuffer> | string);
     });
   }
 
@@ -45,8 +37,7 @@ class OpfsStore implements RunStore {
       const file = await this.#file(path);
       const { size } = await file!.getFile();
       const writable = await file!.createWritable({ keepExistingData: true });
-      await writable.write({ type: 'write', position: size, data: `${line}\n` });
-      await writable.close();
+      await replaceFile(writable, { type: 'write', position: size, data: `${line}\n` });
     });
   }
 
@@ -119,6 +110,23 @@ class OpfsStore implements RunStore {
       throw new FileError(addition === undefined ? sentence : `${sentence} ${addition}`);
     }
   }
+}
+
+/**
+ * Writes to the browser's copy of a file, which replaces the file only if all of it succeeds. A
+ * copy that is neither closed nor discarded would keep its lock on the file.
+ */
+async function replaceFile(
+  writable: FileSystemWritableFileStream,
+  data: FileSystemWriteChunkType,
+): Promise<void> {
+  try {
+    await writable.write(data);
+  } catch (error) {
+    await writable.abort();
+    throw error;
+  }
+  await writable.close();
 }
 
 /** Turns the error of a missing entry into undefined and rethrows any other. */

@@ -56,7 +56,7 @@ export async function readText(store: RunStore, path: string): Promise<string | 
 export async function expectEmpty(store: RunStore, force = false): Promise<void> {
   if (force || (await store.list()).length === 0) return;
   throw new FileError(
-    `${store.name} is not empty: choose another folder, or pass --force to write into it.`,
+    `${store.name} is not empty: choose another folder, or use force to write into it anyway.`,
   );
 }
 

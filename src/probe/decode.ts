@@ -34,7 +34,7 @@ export function recordedValues(
   windows: Windows,
   refs: readonly WindowRef[],
 ): DecodedVariable[] {
-  const samplesInWindows = refs.map((ref) => windows.variables(ref));
+  const samplesInWindows = refs.map((ref) => windows.samplesAt(ref));
   return predictedVariables(layout).map(({ name, setting }): DecodedVariable => {
     const samples = samplesInWindows.map((variables) => variables[name]!.values.at(-1)!);
     const classes = layout.tokenizer.classes[name];

@@ -12,7 +12,7 @@ import type { GeneratedWindow, Sampler } from '../generate/sampler.js';
 import type { GeneratedTrial } from '../generate/trials.js';
 import { mean, median } from '../math/statistics.js';
 import type { Recording } from '../recording/recording.js';
-import { countSpikes, spikesWithin, spikeTimes } from '../recording/spikes.js';
+import { countSpikes, spikeIndexRange, spikeTimes } from '../recording/spikes.js';
 import type { Window, WindowRef, Windows } from '../recording/windows.js';
 import { pickEvenly } from '../train/evaluate.js';
 
@@ -224,7 +224,7 @@ function countRecorded(windows: Windows, refs: readonly WindowRef[]): Float64Arr
   for (const ref of refs) {
     const spikes = windows.binnedSpikes(ref.trialIndex);
     const { start, stop } = windows.span(ref).current;
-    const [first, end] = spikesWithin(spikes, start, stop);
+    const [first, end] = spikeIndexRange(spikes, start, stop);
     for (let n = first; n < end; n++) counts[spikes.neurons[n]!]! += 1;
   }
   return counts;

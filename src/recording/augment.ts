@@ -25,7 +25,7 @@ function shuffleBins(window: TokenWindow, random: HostRandom): TokenWindow {
   const timeAt = (position: number) => nextTimes[position - 1];
   // After SOS come the spikes, then EOS. EOS has a time token of its own and is therefore never
   // swapped.
-  const end = nextIds.length - Math.max(0, window.pad - 1);
+  const end = nextIds.length - (window.pad - 1);
   for (let binStart = 1; binStart < end; ) {
     let binEnd = binStart + 1;
     while (binEnd < end && timeAt(binEnd) === timeAt(binStart)) binEnd += 1;

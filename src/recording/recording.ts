@@ -4,7 +4,7 @@
  */
 
 import { RecordingError } from './errors.js';
-import { cutSpikes, lowerBound, neuronCount, type Spikes, spikesEnd } from './spikes.js';
+import { cutSpikes, isBinEdge, lowerBound, neuronCount, type Spikes, spikesEnd } from './spikes.js';
 
 /** A video: `count` frames of `height` x `width` pixels. */
 export interface Video {
@@ -161,6 +161,11 @@ export function createRecording(session: Session): Recording {
   if (spans.length === 0) throw new RecordingError(`The recording ${name} has no trials.`);
   const trials = spans.map(({ start, stop, id }, n) => {
     checkInterval(`Trial ${id ?? n}`, { start, stop }, duration);
+    if ('counts' in spikes && !isBinEdge(start, spikes.dt)) {
+      throw new RecordingError(
+        `Trial ${id ?? n} starts at ${start} s, within a bin of the spike counts; trials should start on the edge of a bin (every ${spikes.dt} s).`,
+      );
+    }
     return {
       id: id ?? n,
       start,
@@ -216,7 +221,8 @@ export function assembleRecording(
   // Trials may share one video.
   for (const video of new Set(trials.map((trial) => trial.video))) if (video) checkVideo(video);
   for (const trial of trials) {
-    checkSpikes(trial.spikes);
+    const where = ` in trial ${trial.id}`;
+    checkSpikes(trial.spikes, where);
     const count = neuronCount(trial.spikes);
     if (count !== neurons) {
       throw new RecordingError(
@@ -224,7 +230,7 @@ export function assembleRecording(
       );
     }
     for (const [variable, series] of Object.entries(trial.variables))
-      checkVariable(variable, series);
+      checkVariable(variable, series, where);
   }
   return { name, neurons, trials, intervals };
 }
@@ -242,7 +248,7 @@ export function replaceVariables(
 ): Recording {
   const trials = recording.trials.map((trial, n) => {
     for (const [name, series] of Object.entries(variables[n]!))
-      if (series !== trial.variables[name]) checkVariable(name, series);
+      if (series !== trial.variables[name]) checkVariable(name, series, ` in trial ${trial.id}`);
     return { ...trial, variables: variables[n]! };
   });
   return { ...recording, trials };
@@ -278,7 +284,7 @@ export function checkNoOverlap(trials: readonly Pick<Trial, 'id' | 'start' | 'du
  * The samples of a regular clock within a time interval: index of the first one, and of the one
  * after the last.
  */
-function samplesWithin(
+function trialSampleRange(
   clockStart: number,
   dt: number,
   length: number,
@@ -294,7 +300,7 @@ function samplesWithin(
 function cutVideo(video: Video | undefined, start: number, stop: number): { video?: Video } {
   if (!video) return {};
   const { data, count, height, width, dt, start: videoStart = 0, choose } = video;
-  const [first, end] = samplesWithin(videoStart, dt, count, start, stop);
+  const [first, end] = trialSampleRange(videoStart, dt, count, start, stop);
   if (end === first) return {};
   // A function that selects frames itself gets all of them.
   if (choose) return { video: { ...video, start: videoStart - start } };
@@ -320,7 +326,7 @@ function cutVariable(series: Variable, start: number, stop: number): Variable | 
     Array.prototype.slice.call(series.values, first, end);
   if (!('times' in series)) {
     const { dt, start: clockStart = 0, values } = series;
-    const [first, end] = samplesWithin(clockStart, dt, values.length, start, stop);
+    const [first, end] = trialSampleRange(clockStart, dt, values.length, start, stop);
     if (end === first) return undefined;
     const isUncut = first === 0 && end === values.length;
     const firstTime = clockStart + first * dt - start;
@@ -368,7 +374,8 @@ function withTypedTimes(spikes: Session['spikes']): Spikes {
   return { times: spikes.times.map(typed) };
 }
 
-function checkSpikes(spikes: Spikes): void {
+/** @param where completes what messages call a neuron, such as ' in trial 3'. */
+function checkSpikes(spikes: Spikes, where = ''): void {
   if (neuronCount(spikes) === 0)
     throw new RecordingError(
       'The recording has no neurons: spikes should have at least one row or list.',
@@ -379,7 +386,7 @@ function checkSpikes(spikes: Spikes): void {
     const ragged = counts.findIndex((row) => row.length !== counts[0]!.length);
     if (ragged >= 0) {
       throw new RecordingError(
-        `Neuron ${ragged} has ${counts[ragged]!.length} bins, but neuron 0 has ${counts[0]!.length}: counts should be a matrix of neurons and bins.`,
+        `Neuron ${ragged}${where} has ${counts[ragged]!.length} bins, but neuron 0 has ${counts[0]!.length}: counts should be a matrix of neurons and bins.`,
       );
     }
     return;
@@ -389,12 +396,12 @@ function checkSpikes(spikes: Spikes): void {
       const time = times[n]!;
       if (!Number.isFinite(time) || time < 0) {
         throw new RecordingError(
-          `Spike ${n} of neuron ${neuron} is at ${time} s; spike times should be finite and not negative.`,
+          `Spike ${n} of neuron ${neuron}${where} is at ${time} s; spike times should be finite and not negative.`,
         );
       }
       if (n > 0 && time < times[n - 1]!) {
         throw new RecordingError(
-          `Spike ${n} of neuron ${neuron} is at ${time} s, before spike ${n - 1} at ${times[n - 1]} s: the times of each neuron should be sorted.`,
+          `Spike ${n} of neuron ${neuron}${where} is at ${time} s, before spike ${n - 1} at ${times[n - 1]} s: the times of each neuron should be sorted.`,
         );
       }
     }
@@ -418,9 +425,12 @@ function checkVideo({ data, count, height, width, dt }: Video): void {
   }
 }
 
-function checkVariable(name: string, series: Variable): void {
+/** @param where completes what messages call the variable, such as ' in trial 3'. */
+function checkVariable(name: string, series: Variable, where = ''): void {
   const { values } = series;
-  if (values.length === 0) throw new RecordingError(`Variable ${name} has no samples.`);
+  const owner = `variable ${name}${where}`;
+  const title = `Variable ${name}${where}`;
+  if (values.length === 0) throw new RecordingError(`${title} has no samples.`);
   for (let n = 0; n < values.length; n++) {
     const value = values[n];
     if (
@@ -429,24 +439,24 @@ function checkVariable(name: string, series: Variable): void {
       (typeof value === 'number' && !Number.isFinite(value))
     ) {
       throw new RecordingError(
-        `Sample ${n} of variable ${name} is ${value === '' ? 'missing' : value}, but every sample should be ${typeof values[0] === 'string' ? 'a label' : 'a number'}: fill in or remove missing samples.`,
+        `Sample ${n} of ${owner} is ${value === '' ? 'missing' : value}, but every sample should be ${typeof values[0] === 'string' ? 'a label' : 'a number'}: fill in or remove missing samples.`,
       );
     }
   }
   if (!('times' in series)) {
-    checkStep(`variable ${name}`, series.dt);
+    checkStep(owner, series.dt);
     return;
   }
   if (series.times.length !== values.length) {
     throw new RecordingError(
-      `Variable ${name} has ${values.length} samples, but ${series.times.length} sample times.`,
+      `${title} has ${values.length} samples, but ${series.times.length} sample times.`,
     );
   }
   for (let n = 0; n < series.times.length; n++) {
     const time = series.times[n]!;
     if (!Number.isFinite(time) || (n > 0 && time <= series.times[n - 1]!)) {
       throw new RecordingError(
-        `Sample ${n} of variable ${name} is at ${time} s; sample times should be finite, and each later than the one before.`,
+        `Sample ${n} of ${owner} is at ${time} s; sample times should be finite, and each later than the one before.`,
       );
     }
   }

@@ -22,7 +22,7 @@ export interface VariableSetting {
   /** For angles: a full turn, in their unit. */
   readonly period?: number | undefined;
   /** Whether the model reads it as an input, so that no sample may be known before it was taken. */
-  readonly read?: boolean;
+  readonly isInput?: boolean;
 }
 
 /** Samples of a variable within a window. */
@@ -42,14 +42,14 @@ export interface Samples {
  * @param duration of the trial, seconds
  * @param how.period for angles: a full turn; default: that of the series
  * @param how.held whether the values are classes given as numbers, which must not be averaged
- * @param how.read whether the model reads the variable: coarse samples are then held until the next
- *   one, because a line toward the next sample would reveal the future
+ * @param how.isInput whether the model reads the variable: coarse samples are then held until the
+ *   next one, because a line toward the next sample would reveal the future
  */
 export function resample(
   series: Variable,
   dt: number,
   duration: number,
-  how: { period?: number | undefined; held?: boolean; read?: boolean } = {},
+  how: { period?: number | undefined; held?: boolean; isInput?: boolean } = {},
 ): Series {
   if (!('times' in series) && Math.abs(series.dt / dt - 1) < 1e-9) return series;
   const { values } = series;
@@ -63,7 +63,7 @@ export function resample(
   // Averaging needs 1.5 samples per step: with fewer, some means would be of one sample and others
   // of two.
   if (step * 1.5 <= dt) return average(numbers, timeAt, dt, lastTime + step, weightedMean);
-  return how.read
+  return how.isInput
     ? hold(series, dt, Math.max(lastTime, lastTime + step - dt))
     : interpolate(numbers, timeAt, dt, weightedMean);
 }
@@ -208,35 +208,37 @@ export interface SampleRange {
 }
 
 /**
- * The samples of the seconds from `from` up to `to`: at least one, and only samples that are
- * complete at `to`, so that none is of the future. A sample covers the `dt` seconds from its time
+ * The samples of the seconds from `start` up to `stop`: at least one, and only samples that are
+ * complete at `stop`, so that none is of the future. A sample covers the `dt` seconds from its time
  * on. Indices may be outside the series.
  *
  * @param exact false: both ends are rounded to the nearest sample, as in the original
  */
-export function samplesBetween(
-  { dt, start = 0 }: Pick<Series, 'dt' | 'start'>,
-  from: number,
-  to: number,
+export function windowSampleRange(
+  { dt, start: seriesStart = 0 }: Pick<Series, 'dt' | 'start'>,
+  start: number,
+  stop: number,
   exact: boolean,
 ): SampleRange {
-  if (!exact)
-    return { first: roundHalfEven((from - start) / dt), end: roundHalfEven((to - start) / dt) };
-  const end = Math.floor((to - start) / dt + 1e-6);
-  return { first: end - Math.max(1, Math.round((to - from) / dt)), end };
+  if (!exact) {
+    const nearest = (time: number) => roundHalfEven((time - seriesStart) / dt);
+    return { first: nearest(start), end: nearest(stop) };
+  }
+  const end = Math.floor((stop - seriesStart) / dt + 1e-6);
+  return { first: end - Math.max(1, Math.round((stop - start) / dt)), end };
 }
 
 /**
- * The samples of a series in the seconds from `from` up to `to`. Before the series begins and after
- * it ends, its nearest sample is repeated.
+ * The samples of a series in the seconds from `start` up to `stop`. Before the series begins and
+ * after it ends, its nearest sample is repeated.
  *
  * @param exact true: sample n has the time n dt; false: values and times are cut as in the original
  * @throws RecordingError where a value is not one of the classes, or labels come without classes
  */
 export function sampleSeries(
   series: Series,
-  from: number,
-  to: number,
+  start: number,
+  stop: number,
   { name, classes }: VariableSetting,
   exact: boolean,
 ): Samples {
@@ -255,8 +257,8 @@ export function sampleSeries(
       `Variable ${name} has labels such as "${value}". Labels can be predicted, with objective: classification, but cannot be an input.`,
     );
   };
-  const range = samplesBetween(series, from, to, exact);
-  if (!exact) return originalSamples(sample, values.length, range, from, to, dt);
+  const range = windowSampleRange(series, start, stop, exact);
+  if (!exact) return originalSamples(sample, values.length, range, start, stop, dt);
   const { first, end } = range;
   const last = values.length - 1;
   const samples = Float64Array.from({ length: end - first }, (_, n) =>
@@ -266,8 +268,8 @@ export function sampleSeries(
 }
 
 /**
- * Samples as in the original: cut, or padded with zeros, to int((to - from) / dt) of them. Rounding
- * may make that one too few.
+ * Samples as in the original: cut, or padded with zeros, to int((stop - start) / dt) of them.
+ * Rounding may make that one too few.
  *
  * @param available how many samples the series has
  */
@@ -275,15 +277,15 @@ function originalSamples(
   sample: (n: number) => number,
   available: number,
   range: SampleRange,
-  from: number,
-  to: number,
+  start: number,
+  stop: number,
   dt: number,
 ): Samples {
   const first = Math.max(0, range.first);
   const end = Math.max(first, Math.min(range.end, available));
   const values = Array.from({ length: end - first }, (_, n) => sample(first + n));
-  const times = [...arange(from, to, dt)].map((time) => time - from);
-  const length = Math.trunc((to - from) / dt);
+  const times = [...arange(start, stop, dt)].map((time) => time - start);
+  const length = Math.trunc((stop - start) / dt);
   return { values: fitToLength(values, length), times: fitToLength(times, length) };
 }
 

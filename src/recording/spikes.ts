@@ -125,7 +125,7 @@ export function spikesFromTimes(times: readonly ArrayLike<number>[], dt: number)
  * The entries of binned spikes from `start` up to `stop`, in seconds:
  * [index of the first, index after the last].
  */
-export function spikesWithin(
+export function spikeIndexRange(
   { bins, dt }: BinnedSpikes,
   start: number,
   stop: number,
@@ -134,13 +134,22 @@ export function spikesWithin(
 }
 
 /**
+ * The share of a bin by which a time may miss the edge of the bin. Windows end at rounded times,
+ * and a clock of rounded times has a rounded bin width; neither should cost a whole bin.
+ */
+export const BIN_EDGE_TOLERANCE = 0.05;
+
+/** Whether spike counts can be cut at a time, as it is the edge of a bin of `dt` seconds. */
+export function isBinEdge(time: number, dt: number): boolean {
+  return Math.abs(time / dt - completeBins(time, dt)) <= BIN_EDGE_TOLERANCE;
+}
+
+/**
  * How many bins are complete at a time. A bin that is still being counted then would reveal the
  * future.
  */
 function completeBins(time: number, dt: number): number {
-  // Windows end at rounded times, and a clock of rounded times has a rounded bin width. The
-  // tolerance of a twentieth of a bin keeps either rounding from costing a whole bin.
-  return Math.max(0, Math.floor(time / dt + 0.05));
+  return Math.max(0, Math.floor(time / dt + BIN_EDGE_TOLERANCE));
 }
 
 /**

@@ -71,7 +71,7 @@ export function truncationNotes({ windows, current, past }: Truncation): string[
     const windowShare = ((100 * truncation.windows) / windows).toFixed(1);
     const lostShare = ((100 * lost) / spikes).toFixed(1);
     return [
-      `${formatCount(truncation.windows)} of ${formatCount(windows)} ${name} windows (${windowShare} %) have more spikes than block_size.${key} = ${block} holds; their earliest ${formatCount(lost)} spikes (${lostShare} %) are left out. A block of ${needed} would hold all.`,
+      `${formatCount(truncation.windows)} of ${formatCount(windows)} ${name} windows (${windowShare}%) have more spikes than block_size.${key} = ${block} holds; their earliest ${formatCount(lost)} spikes (${lostShare}%) are left out. A block of ${needed} would hold all.`,
     ];
   };
   return [...notes('current', 'id', current), ...notes('past', 'prev_id', past)];

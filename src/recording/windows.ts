@@ -10,10 +10,10 @@ import {
   resample,
   type Samples,
   sampleSeries,
-  samplesBetween,
   type VariableSetting,
+  windowSampleRange,
 } from './sampling.js';
-import { type BinnedSpikes, binSpikes, spikesWithin } from './spikes.js';
+import { type BinnedSpikes, binSpikes, spikeIndexRange } from './spikes.js';
 import type { NeuronVocabulary, TimeVocabulary } from './vocabularies.js';
 
 /** Where the original code contradicts its paper. `true` is what the paper describes. */
@@ -91,11 +91,11 @@ export interface TokenWindow {
   /** How many PAD tokens `nextIds` ends with; `ids` ends with one fewer. */
   readonly pad: number;
   /** Spikes in the window, also those that the block does not hold. */
-  readonly spikes: number;
+  readonly spikeCount: number;
   /** Where the window starts, in seconds on the trial's clock. */
-  readonly from: number;
+  readonly start: number;
   /** Where the window ends, in seconds on the trial's clock; a spike at this time is not in it. */
-  readonly to: number;
+  readonly stop: number;
 }
 
 /** Everything the model reads and predicts at one moment of a trial. */
@@ -156,7 +156,7 @@ export class Windows {
   /**
    * Names of the variables that occur in any trial. Only trials that have all of them have windows.
    */
-  readonly #variables: readonly string[];
+  readonly #variableNames: readonly string[];
   /** Whether any trial has a video. If so, only trials with a video have windows. */
   readonly #hasVideo: boolean;
 
@@ -174,10 +174,10 @@ export class Windows {
     }
     this.#trials = recording.trials.map((trial) => prepareTrial(trial, settings));
     const names = this.#trials.map(({ variables }) => variables.map(({ setting }) => setting.name));
-    this.#variables = [...new Set(names.flat())];
-    const someTrialHasAll = names.some((list) => list.length === this.#variables.length);
+    this.#variableNames = [...new Set(names.flat())];
+    const someTrialHasAll = names.some((list) => list.length === this.#variableNames.length);
     if (names.length > 0 && !someTrialHasAll) {
-      const counts = this.#variables.map(
+      const counts = this.#variableNames.map(
         (name) => `${name} in ${names.filter((list) => list.includes(name)).length}`,
       );
       throw new RecordingError(
@@ -209,12 +209,12 @@ export class Windows {
               rules.videoEndsWithWindow,
             )
           : undefined,
-      variables: this.variables(ref),
+      variables: this.samplesAt(ref),
     };
   }
 
   /** The samples of every variable in a window. */
-  variables(ref: WindowRef): Readonly<Record<string, Samples>> {
+  samplesAt(ref: WindowRef): Readonly<Record<string, Samples>> {
     const { times, rules } = this.settings;
     const { stop } = this.span(ref).current;
     return Object.fromEntries(
@@ -243,7 +243,7 @@ export class Windows {
     }
     const exact = this.settings.rules.exactSampleTimes;
     for (const { setting, series } of variables) {
-      const { first } = samplesBetween(series, stop - setting.window, stop, exact);
+      const { first } = windowSampleRange(series, stop - setting.window, stop, exact);
       starts.push(exact ? (series.start ?? 0) + first * series.dt : stop - setting.window);
     }
     return {
@@ -272,8 +272,8 @@ export class Windows {
   spikeCounts(ref: WindowRef): { current: number; past: number } {
     const { spikes } = this.#trial(ref.trialIndex);
     const { current, past } = this.span(ref);
-    const count = (interval: Interval) => {
-      const [first, end] = spikesWithin(spikes, interval.start, interval.stop);
+    const count = ({ start, stop }: Interval) => {
+      const [first, end] = spikeIndexRange(spikes, start, stop);
       return end - first;
     };
     return { current: count(current), past: count(past) };
@@ -324,8 +324,8 @@ export class Windows {
   #missingAt(trialIndex: number, end: number): string | undefined {
     const { variables, video } = this.#trial(trialIndex);
     const { rules } = this.settings;
-    if (variables.length < this.#variables.length)
-      return this.#variables.find((name) =>
+    if (variables.length < this.#variableNames.length)
+      return this.#variableNames.find((name) =>
         variables.every(({ setting }) => setting.name !== name),
       );
     if (this.#hasVideo && !video) return 'video';
@@ -338,10 +338,10 @@ export class Windows {
     }
     const missing = variables.find(({ setting, series, gaps }) => {
       const { values, dt } = series;
-      const { end: sampleEnd } = samplesBetween(series, end - dt, end, rules.exactSampleTimes);
+      const { end: sampleEnd } = windowSampleRange(series, end - dt, end, rules.exactSampleTimes);
       // A held value is outdated until a whole step after the gap. An interpolated one is near the
       // next sample already.
-      const delay = setting.read ? dt : 0;
+      const delay = setting.isInput ? dt : 0;
       const isInGap = gaps.some(
         (gap) => end - 2 * dt > gap.start - 1e-9 && end < gap.stop + delay + 1e-9,
       );
@@ -369,13 +369,13 @@ function prepareTrial(trial: Trial, settings: WindowSettings): PreparedTrial {
   const variables = settings.variables.flatMap((setting) => {
     const series = trial.variables[setting.data ?? setting.name];
     if (!series) return [];
-    const { name, dt, period, classes, read = false } = setting;
+    const { name, dt, period, classes, isInput = false } = setting;
     checkPeriod(name, period, series.period);
     // A class stays valid until the next sample, so nothing is missing between samples.
     const held = classes !== undefined;
     const gaps = held ? [] : findSamplingGaps(series, dt);
     return [
-      { setting, series: resample(series, dt, trial.duration, { period, held, read }), gaps },
+      { setting, series: resample(series, dt, trial.duration, { period, held, isInput }), gaps },
     ];
   });
   const spikes = binSpikes(trial.spikes, settings.times.dt);
@@ -412,7 +412,7 @@ function tokenWindow(
   { ids, times, rules }: WindowSettings,
   ownClock: boolean,
 ): TokenWindow {
-  const [first, end] = spikesWithin(spikes, start, stop);
+  const [first, end] = spikeIndexRange(spikes, start, stop);
   const origin = start > 0 || ownClock ? start : 0;
   const timeToken = (n: number) => times.encode(spikes.bins[n]! * spikes.dt - origin);
   const firstKept = Math.max(first, end - (block - 2));
@@ -437,8 +437,8 @@ function tokenWindow(
     nextIds: allIds.slice(1),
     nextTimes: allTimes.slice(1),
     pad,
-    spikes: end - first,
-    from: start,
-    to: stop,
+    spikeCount: end - first,
+    start,
+    stop,
   };
 }

@@ -62,5 +62,8 @@ export async function writeOverview(
 ): Promise<void> {
   await store.write('inspect.html', await renderOverview(dataset, overview));
   if (!dataset.guessed) return;
-  await store.write('dataset.yaml', stringify(mapReferences(dataset.raw, referenceFrom)));
+  await store.write(
+    'dataset.yaml',
+    stringify(mapReferences(dataset.rawDescription, referenceFrom)),
+  );
 }

@@ -167,7 +167,7 @@ function inMemory(recording: Recording): Dataset {
     recording,
     truth: undefined,
     units: {},
-    raw: {},
+    rawDescription: {},
     guessed: false,
     notes: [],
   };

@@ -5,9 +5,9 @@ export function formatCount(count: number): string {
   return count.toLocaleString('en-US');
 }
 
-/** A share between 0 and 1 as a percentage with three significant digits: '12.3 %'. */
+/** A share between 0 and 1 as a percentage with three significant digits: '12.3%'. */
 export function formatPercent(share: number): string {
-  return `${Number((100 * share).toPrecision(3))} %`;
+  return `${Number((100 * share).toPrecision(3))}%`;
 }
 
 /** A number with `digits` decimals; a value that rounds to zero has no sign. */

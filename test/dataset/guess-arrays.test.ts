@@ -25,7 +25,7 @@ describe('a file without a dataset.yaml', () => {
       spiketimes: f64(...times),
       neuron_ids: i32(...times.map((_, n) => n % 2)),
     });
-    const { recording, notes, guessed, raw } = await openOne('a.npz', bytes);
+    const { recording, notes, guessed, rawDescription: raw } = await openOne('a.npz', bytes);
     expect(guessed).toBe(true);
     expect(raw).toMatchObject({ spikes: { times: 'a.npz#spiketimes', unit: 'ms' } });
     expect(recording.neurons).toBe(2);
@@ -155,6 +155,17 @@ describe('a file without a dataset.yaml', () => {
     expect(notes).toEqual([
       'Nothing was recorded before 4397.5 s, so the session starts at 4397 s.',
     ]);
+  });
+
+  it('of a short recording starts at 0, of which nothing is noted', async () => {
+    const file = matlabFile({ units: [{ time: [0.5, 4] }, { time: [0.75, 3] }] });
+    const { recording, notes, rawDescription: raw } = await openOne('u.mat', file);
+    expect(spikeTimes(recording.trials[0]!)).toEqual([
+      [0.5, 4],
+      [0.75, 3],
+    ]);
+    expect(notes).toEqual([]);
+    expect(raw).not.toHaveProperty('start');
   });
 
   it('notes which of its arrays are not used', async () => {

@@ -149,7 +149,7 @@ describe('an NWB 2 file', () => {
     );
   });
 
-  it('leaves out what is not behavior: raw signals, images, events, timestamps that do not rise', async () => {
+  it('leaves out what is not behavior: raw signals, images, events, timestamps that do not increase', async () => {
     const { recording, notes } = await open((root) => {
       units(root);
       const acquisition = root.create_group('acquisition');
@@ -163,7 +163,7 @@ describe('an NWB 2 file', () => {
     });
     expect(recording.trials[0]!.variables).toEqual({});
     expect(notes).toEqual([
-      'The timestamps of acquisition/ttl do not rise from sample to sample: it is left out.',
+      'The timestamps of acquisition/ttl do not increase from sample to sample: it is left out.',
     ]);
   });
 
@@ -237,6 +237,23 @@ describe('an NWB 2 file', () => {
     expect(recording.intervals.rest).toEqual([{ start: 0.1, stop: 0.2 }]);
     expect(notes).toContain(
       'Intervals of rest without a start, an end or a duration within the recording are left out (1 of 2).',
+    );
+  });
+
+  it('leaves out the table of epochs, which are different stages, and notes how to use one', async () => {
+    const { recording, notes, rawDescription } = await open((root) => {
+      units(root);
+      const intervals = root.create_group('intervals');
+      for (const name of ['epochs', 'rest']) {
+        const table = typed(intervals, name, 'TimeIntervals');
+        numbers(table, 'start_time', [0.1, 0.4]);
+        numbers(table, 'stop_time', [0.2, 0.6]);
+      }
+    });
+    expect(Object.keys(recording.intervals)).toEqual(['rest']);
+    expect(rawDescription).not.toHaveProperty('intervals.epochs');
+    expect(notes.join('\n')).toContain(
+      'The table intervals/epochs is not read, as its rows are different stages of the session. To use one, give its start_time and stop_time under intervals in a dataset.yaml, such as x.nwb#intervals/epochs/start_time[0:1].',
     );
   });
 

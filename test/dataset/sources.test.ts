@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { encodeNpz } from '../../src/formats/npz.js';
 import { resample } from '../../src/recording/sampling.js';
 import { datasetOpener, spikeCounts, spikeTimes, useFolders } from '../helpers/dataset.js';
-import { matlabFile } from '../helpers/matlab.js';
+import { type MatlabValue, MatlabWriter, matlabFile } from '../helpers/matlab.js';
 
 const f64 = (...values: number[]) => ({ data: Float64Array.from(values) });
 const i32 = (...values: number[]) => ({ data: Int32Array.from(values) });
@@ -28,6 +28,10 @@ const ARRAYS = {
     starts: i32(1, 3, 5),
     stops: i32(2, 4, 6),
     traces: { data: Float64Array.of(0, 1, 0, 0, 5, 5, 0, 5), shape: [2, 4] },
+    halves: i32(0, 0, 1, 1),
+    fourth: f64(0, 1, 2, 7.5),
+    hole: f64(1, 2, 3, Number.NaN),
+    empty: { data: new Uint8Array(), shape: [300_000_000, 0] },
   }),
 };
 
@@ -93,11 +97,43 @@ describe('spikes are read', () => {
     expect(trials[1]!.variables.contrast).toMatchObject({ values: [2, 2] });
   });
 
-  it('from lists in MATLAB cells, where cells without the list are not neurons', async () => {
-    const file = matlabFile({ units: [{ time: [0.1, 0.4] }, [], { time: [0.3] }] });
+  it('from lists in MATLAB cells, where a cell without the list is a neuron without spikes', async () => {
+    const units = [{ time: [0.1, 0.4] }, [], { time: [0.3] }, { time: [] }, { time: [0.2] }];
+    const file = { 'c.mat': matlabFile({ units }) };
     const spikes = { lists: 'c.mat#units/*/time' };
-    const [trial] = await openTrials({ spikes, duration: 1 }, { 'c.mat': file });
-    expect(spikeTimes(trial!)).toEqual([[0.1, 0.4], [0.3]]);
+    const { recording, notes } = await open({ spikes, duration: 1 }, file);
+    expect(spikeTimes(recording.trials[0]!)).toEqual([[0.1, 0.4], [], [0.3], [], [0.2]]);
+    expect(notes).toEqual([
+      'Neurons that lack the array c.mat#units/*/time have no spikes (1 of 5).',
+    ]);
+    const [kept] = await openTrials({ spikes: { ...spikes, keep: [2, 4] }, duration: 1 }, file);
+    expect(spikeTimes(kept!)).toEqual([[0.3], [0.2]]);
+  });
+
+  it('from lists in cells within cells, where a cell without the list is not a neuron', async () => {
+    const tetrodes = [[{ time: [0.1] }, { time: [0.4] }], [], [{ time: [0.3] }]];
+    const file = matlabFile({ tetrodes });
+    const spikes = { lists: 'c.mat#tetrodes/*/*/time' };
+    const { recording, notes } = await open({ spikes, duration: 1 }, { 'c.mat': file });
+    expect(spikeTimes(recording.trials[0]!)).toEqual([[0.1], [0.4], [0.3]]);
+    expect(notes).toEqual([
+      'Items that lack the array c.mat#tetrodes/*/*/time are not neurons (1 of 4).',
+    ]);
+  });
+
+  it('from lists of trials, of which an empty one says nothing about the number of trials', async () => {
+    const writer = new MatlabWriter();
+    const empty = writer.real([], '', [0, 300_000_000]);
+    const cells = [writer.real([0.1, 0.2]), empty];
+    const file = writer.file(writer.matrix(1, [1, 2], 'st', ...cells));
+    const trials = await openTrials(
+      { spikes: { lists: 'c.mat#st/*', padding: 0 }, trials: { duration: 1 } },
+      { 'c.mat': file },
+    );
+    expect(trials.map(spikeTimes)).toEqual([
+      [[0.1], []],
+      [[0.2], []],
+    ]);
   });
 
   it('from lists whose columns are trials, with padding that is not a spike', async () => {
@@ -145,6 +181,10 @@ describe('spikes are read', () => {
     await expect(open({ spikes })).rejects.toThrow(
       'The counts begin at 5 s, but the session starts at 0 s: set start: 5.',
     );
+    await expect(open({ start: 4.96, spikes })).rejects.toThrow(
+      'The counts begin at 5 s, but the session starts at 4.96 s: set start: 5.',
+    );
+    expect((await openTrials({ start: 4.996, spikes }))[0]!.duration).toBeCloseTo(0.4);
   });
 
   it('from counts with a clock of rounded times, without drifting from it', async () => {
@@ -189,6 +229,24 @@ describe('spikes are read', () => {
     const spikes = { traces: 'a.npz#traces', dt: 0.1, event };
     const [trial] = await openTrials({ spikes, duration: 0.4 });
     expect(spikeTimes(trial!)).toEqual(expected);
+  });
+
+  it('as the events of traces in MATLAB cells, where a cell without a trace has no events', async () => {
+    const event = { above: 0, each: true };
+    const openCells = async (traces: string, cells: MatlabValue) => {
+      const spikes = { traces, dt: 0.1, event };
+      const file = matlabFile({ cells });
+      return open({ spikes, duration: 0.4 }, { 'c.mat': file });
+    };
+    const expected = [[], [0.1], [], [0.2, 0.3]];
+    const plain = await openCells('c.mat#cells/*', [[], [0, 1, 0, 0], [], [0, 0, 2, 1]]);
+    expect(spikeTimes(plain.recording.trials[0]!)).toEqual(expected);
+    const cells = [[], { dff: [0, 1, 0, 0] }, [], { dff: [0, 0, 2, 1] }];
+    const structs = await openCells('c.mat#cells/*/dff', cells);
+    expect(spikeTimes(structs.recording.trials[0]!)).toEqual(expected);
+    expect(structs.notes).toContain(
+      'Neurons that lack the array c.mat#cells/*/dff have no spikes (2 of 4).',
+    );
   });
 
   it('as the events of traces by a threshold in robust deviations above their median', async () => {
@@ -257,6 +315,50 @@ describe('a session is cut into trials', () => {
     expect([...(trials[1]!.variables.v!.values as number[])]).toEqual([5, 6, 7]);
   });
 
+  it('where a clock jumps, in concatenated data that began before the session', async () => {
+    const gaps = { clock: 'a.npz#jumps', above: 1, dt: 0.1 };
+    const spans = async (description: object) =>
+      (await openTrials({ spikes: TIMES, duration: 3, ...description })).map(
+        ({ start, duration }) => [Number(start.toFixed(6)), Number(duration.toFixed(6))],
+      );
+    expect(await spans({ start: 0.2, trials: { gaps } })).toEqual([
+      [0, 0.3],
+      [0.3, 0.3],
+    ]);
+    expect(await spans({ start: 0.2, trials: { gaps: { ...gaps, start: 0.2 } } })).toEqual([
+      [0, 0.5],
+      [0.5, 0.3],
+    ]);
+  });
+
+  it('with the next bin where trials start within a bin of the counts, which is noted', async () => {
+    const file = encodeNpz({
+      c: { data: Uint8Array.from({ length: 10 }, (_, n) => n), shape: [1, 10] },
+      starts: f64(0, 2.5, 5.01, 8.1),
+      stops: f64(2, 5, 8, 8.9),
+    });
+    const samples01 = { data: 'b.npz#c[0,:]', dt: 1 };
+    const { recording, notes } = await open(
+      {
+        spikes: { counts: 'b.npz#c', dt: 1 },
+        trials: { starts: 'b.npz#starts', stops: 'b.npz#stops' },
+        variables: { v: samples01 },
+      },
+      { 'b.npz': file },
+    );
+    const { trials } = recording;
+    expect(trials.map(({ id, start, duration }) => [id, start, duration])).toEqual([
+      [0, 0, 2],
+      [1, 3, 2],
+      [2, 5.01, 8 - 5.01],
+    ]);
+    expect(trials.map(spikeCounts)).toEqual([[[0, 1]], [[3, 4]], [[5, 6, 7]]]);
+    expect(notes).toEqual([
+      'Trials that start within a bin of the spike counts start with the next bin (1 of 4).',
+      'Trials without a complete bin of the spike counts are left out (1 of 4).',
+    ]);
+  });
+
   it('with lists of samples for the trials in order, where an empty list gives no variable', async () => {
     const file = matlabFile({ speed: [[], [9, 1, 2], [9, 3, 4, 5]] });
     const trials = await openTrials(
@@ -286,7 +388,7 @@ describe('a session is cut into trials', () => {
     const trials = await openWithLists([[], [1, 2]]);
     expect(trials.map(({ variables }) => 'speed' in variables)).toEqual([false, true, false]);
     await expect(openWithLists([[], [1], [2], [3]])).rejects.toThrow(
-      'variables.speed has values for 4 trials, but there are 3: give one per trial, in order.',
+      'variables.speed has values for 4 trials, but the recording has 3 trials: give one value per trial, in order.',
     );
   });
 });
@@ -440,6 +542,59 @@ describe('angles with missing samples', () => {
   });
 });
 
+describe('a description with keys that exclude each other', () => {
+  const trials = { starts: 'a.npz#starts' };
+  const v = { data: 'a.npz#line', dt: 0.1 };
+  it.each<[object, string]>([
+    [
+      { spikes: { ...TIMES, counts: 'a.npz#counts' } },
+      'spikes has both times and counts: give one of times, lists, counts or traces.',
+    ],
+    [
+      { spikes: { lists: 'a.npz#times', traces: 'a.npz#traces' } },
+      'spikes has both lists and traces: give one of times, lists, counts or traces.',
+    ],
+    [
+      { spikes: { ...TIMES, ends: 'a.npz#ends' } },
+      'spikes has both neurons and ends: give one of neurons, ends or sizes.',
+    ],
+    [
+      { spikes: { times: 'a.npz#times', ends: 'a.npz#ends', trials: 'a.npz#trial' } },
+      'spikes has both trials and ends: give one of trials, ends or sizes.',
+    ],
+    [
+      { spikes: { counts: 'a.npz#counts', dt: 1, neurons: 'a.npz#neurons' } },
+      'spikes.neurons goes with times, but spikes has counts: leave out one of them.',
+    ],
+    [
+      { spikes: TIMES, variables: { v: { ...v, times: 'a.npz#line' } } },
+      'variables.v has both dt and times: give one of per_trial, dt or times.',
+    ],
+    [
+      { spikes: TIMES, variables: { v: { ...v, per_trial: true } } },
+      'variables.v has both per_trial and dt: give one of per_trial, dt or times.',
+    ],
+    [
+      { spikes: TIMES, variables: { v: { data: v.data, times: v.data, start: 1 } } },
+      'variables.v has both start and times: give one of start or times.',
+    ],
+    [
+      { spikes: TIMES, trials: { ...trials, gaps: { clock: 'a.npz#jumps', above: 1 } } },
+      'trials has both starts and gaps: give one of starts or gaps.',
+    ],
+    [
+      { spikes: TIMES, trials: { ...trials, stops: 'a.npz#stops', duration: 1 } },
+      'trials has both stops and duration: give one of stops, gaps or duration.',
+    ],
+    [
+      { spikes: TIMES, variables: { v: { ...v, period: '1/30' } } },
+      'variables.v.period should be a number above 0, but is "1/30".',
+    ],
+  ])('is rejected: %o', async (description, message) => {
+    await expect(open(description)).rejects.toThrow(message);
+  });
+});
+
 describe('a description that does not fit its files', () => {
   it.each<[string, object, string]>([
     [
@@ -505,6 +660,58 @@ describe('a description that does not fit its files', () => {
         variables: { v: { data: 'a.npz#line', dt: 0.1 } },
       },
       'variables.v is on the session clock, but the spikes are on the clocks of their trials',
+    ],
+    [
+      'intervals beside trials with clocks of their own',
+      {
+        spikes: { ...TIMES, trials: 'a.npz#trial' },
+        intervals: { run: { starts: 'a.npz#starts', stops: 'a.npz#stops' } },
+      },
+      'intervals can only be read on the session clock, but the spikes are on the clocks of their trials: leave it out.',
+    ],
+    [
+      'gaps for trials with clocks of their own',
+      {
+        spikes: { ...TIMES, trials: 'a.npz#trial' },
+        trials: { gaps: { clock: 'a.npz#jumps', above: 1 } },
+      },
+      'trials.gaps splits a session, but the spikes are on the clocks of their trials: give trials.starts, or leave it out.',
+    ],
+    [
+      'a duration for trials on the session clock',
+      { spikes: TIMES, trials: { starts: 'a.npz#starts', duration: 1 } },
+      'trials.duration is for trials with clocks of their own, but the spikes are on the session clock: give trials.stops.',
+    ],
+    [
+      'a neuron in the second trial that is not an index',
+      {
+        spikes: { times: 'a.npz#line', neurons: 'a.npz#fourth', trials: 'a.npz#halves' },
+      },
+      'spikes.neurons: spike 3 belongs to neuron 7.5, but neurons should be numbered from 0 to at most 999999; set spikes.relabel if these are labels.',
+    ],
+    [
+      'a neuron in the second trial that is past their number',
+      {
+        spikes: { ...TIMES, trials: 'a.npz#trial', count: 2 },
+      },
+      'spikes.neurons: spike 4 belongs to neuron 2, but spikes.count is 2; neurons are numbered from 0.',
+    ],
+    [
+      'a missing time in the second trial',
+      {
+        spikes: { times: 'a.npz#hole', neurons: 'a.npz#halves', trials: 'a.npz#halves' },
+      },
+      'Spike 1 of neuron 1 in trial 1 is at NaN: spike times should be numbers; remove those that are missing.',
+    ],
+    [
+      'values per trial for a session of one trial',
+      { spikes: TIMES, variables: { v: { data: 'a.npz#line', per_trial: true } } },
+      'variables.v has values for 4 trials, but the recording has 1 trial: give one value per trial, in order.',
+    ],
+    [
+      'an empty table with a long axis',
+      { spikes: { counts: 'a.npz#empty', dt: 1 } },
+      'spikes.counts is empty: it has shape [300000000, 0], without any value.',
     ],
   ])('is rejected: %s', async (_, description, message) => {
     await expect(open(description)).rejects.toThrow(message);

@@ -109,15 +109,15 @@ describe('trials with clocks of their own', () => {
   it('are rejected with a variable that has values for more trials', async () => {
     const variables = { choice: perTrial('four') };
     await expect(openTrials({ spikes: SPIKES, variables })).rejects.toThrow(
-      'variables.choice has values for 4 trials, but there are 3: give one per trial, in order.',
+      'variables.choice has values for 4 trials, but the recording has 3 trials: give one value per trial, in order.',
     );
     const labeled = { ...SPIKES, trials: 'a.npz#labels', relabel: true };
     await expect(openTrials({ spikes: labeled, variables })).rejects.toThrow(
-      'give one per trial, in the order of their labels (4, 7, 9); a trial without spikes has no label.',
+      'give one value per trial, in the order of their labels (4, 7, 9); a trial without spikes has no label.',
     );
     const fromFour = { ...SPIKES, trials: 'a.npz#labels' };
     await expect(openTrials({ spikes: fromFour, variables })).rejects.toThrow(
-      'give one per trial, in order; trial 0 has no spikes, so if trials are numbered from 1, set spikes.relabel.',
+      'give one value per trial, in order; trial 0 has no spikes, so if trials are numbered from 1, set spikes.relabel.',
     );
     const lastThree = { choice: perTrial('four[1:]') };
     expect((await openTrials({ spikes: SPIKES, variables: lastThree })).trials).toHaveLength(3);

@@ -115,6 +115,21 @@ describe('parseNpy', () => {
     expect(read.get('b.c')!.shape).toEqual([2, 1]);
   });
 
+  it('writes the same archive in every time zone', () => {
+    const { TZ } = process.env;
+    const archives = ['UTC', 'Pacific/Honolulu', 'Asia/Tokyo'].map((zone) => {
+      process.env.TZ = zone;
+      expect(new Date(0).getHours()).toBe(
+        { UTC: 0, 'Pacific/Honolulu': 14, 'Asia/Tokyo': 9 }[zone],
+      );
+      return encodeNpz({ a: { data: Float64Array.of(1, 2) } });
+    });
+    if (TZ === undefined) delete process.env.TZ;
+    else process.env.TZ = TZ;
+    expect(archives[1]).toEqual(archives[0]);
+    expect(archives[2]).toEqual(archives[0]);
+  });
+
   const eightBytes = new Uint8Array(8);
   it.each<[string, Uint8Array, string]>([
     ['another file', Uint8Array.of(1, 2, 3), 'X cannot be read: it is not a .npy file.'],
@@ -142,6 +157,16 @@ describe('parseNpy', () => {
       'complex numbers',
       npy(`'<c16'`, '(1,)', eightBytes),
       'X cannot be read: it contains complex numbers: save their real and imaginary parts.',
+    ],
+    ...["'<U0'", "'>U0'", "'|S0'", "'|S'", "'|a0'"].map((descr): [string, Uint8Array, string] => [
+      `300 million values of type ${descr}, which have no bytes`,
+      npy(descr, '(300000000,)', new Uint8Array()),
+      `X cannot be read: its type ${descr.slice(1, -1)} is of text without characters, so it contains no values.`,
+    ]),
+    [
+      'records without bytes',
+      npy(`'|V0'`, '(300000000,)', new Uint8Array()),
+      'X cannot be read: it contains records of several fields: save an array for each field.',
     ],
     [
       'dates',

@@ -172,7 +172,7 @@ describe('generated trials', () => {
     const spy = {
       generate: (windows: Parameters<Sampler['generate']>[0]) => {
         pasts.push([...windows[0]!.past.ids].filter((id) => id < NEURONS).sort());
-        expect(windows[0]!.past.spikes, 'spikes fit into the block').toBeLessThanOrEqual(38);
+        expect(windows[0]!.past.spikeCount, 'spikes fit into the block').toBeLessThanOrEqual(38);
         return sampler.generate(windows);
       },
     } as unknown as Sampler;

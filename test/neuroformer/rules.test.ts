@@ -116,7 +116,7 @@ const CLAIMS: Record<RuleName, () => Promise<void> | void> = {
       const tokenizer = withScales(plain, config, windows, training);
       const layout = new BatchLayout(config, tokenizer, recording);
       const { targets, behavior } = layout.collate(training.map((ref) => windows.at(ref)));
-      const raw = training.map((ref) => windows.variables(ref).turn!.values.at(-1)!);
+      const raw = training.map((ref) => windows.samplesAt(ref).turn!.values.at(-1)!);
       const scaled = [targets.turn!, behavior.behavior!.speed!.values];
       if (!on) expect(scaled[0], 'unscaled').toEqual(Float32Array.from(raw));
       for (const values of on ? scaled : []) {
@@ -222,7 +222,7 @@ const CLAIMS: Record<RuleName, () => Promise<void> | void> = {
       const narrow = { ...TINY, block_size: { id: 4, prev_id: 20 } };
       const tiny = model(narrow, 'keeps_start', on);
       const full = tiny.windows.windowsInTrial(0).map((ref) => tiny.windows.at(ref).current);
-      expect(full.some(({ spikes }) => spikes > 2)).toBe(true);
+      expect(full.some(({ spikeCount: spikes }) => spikes > 2)).toBe(true);
       return Math.max(...full.map(({ times }) => times[0]!));
     });
     expect(starts[0]).toBe(0);
@@ -232,8 +232,8 @@ const CLAIMS: Record<RuleName, () => Promise<void> | void> = {
   past_own_clock() {
     const [relative, absolute] = [true, false].map((on) => {
       const { past } = model(TINY, 'past_own_clock', on).at(0.1)[0]!;
-      expect(past.from).toBeCloseTo(-0.05, 12);
-      return past.times.slice(1, 1 + past.spikes);
+      expect(past.start).toBeCloseTo(-0.05, 12);
+      return past.times.slice(1, 1 + past.spikeCount);
     });
     expect([...relative!]).toEqual([...absolute!].map((time) => time + 5));
   },

@@ -8,6 +8,7 @@ import {
   replaceVariables,
   type Session,
   type TimedSeries,
+  type Trial,
 } from '../../src/recording/recording.js';
 import { resample } from '../../src/recording/sampling.js';
 import { Tokenizer } from '../../src/recording/tokenizer.js';
@@ -96,7 +97,7 @@ describe('a recording', () => {
     expect(recording.trials[0]!.variables).toEqual({ speed });
     const wrong = { ...score, values: [7, Number.NaN] };
     expect(() => replaceVariables(recording, [{ score: wrong }])).toThrow(
-      'Sample 1 of variable score is NaN, but every sample should be a number',
+      'Sample 1 of variable score in trial 0 is NaN, but every sample should be a number',
     );
   });
 
@@ -248,7 +249,7 @@ describe('a recording', () => {
     const decoded = [0, 1, 2].map((trial) =>
       windows
         .windowsInTrial(trial, 0.1)
-        .map((ref) => classes.decode(windows.variables(ref).state!.values[0]!)),
+        .map((ref) => classes.decode(windows.samplesAt(ref).state!.values[0]!)),
     );
     expect(decoded).toEqual([
       [1, 1, 1, 1],
@@ -349,7 +350,7 @@ describe('a recording', () => {
           variables: { speed: { values: [1, 10, lastSample], times: [0.1, 0.3, 0.5] } },
           duration: 0.8,
         }),
-        { ...SETTINGS, variables: [{ name: 'speed', window: 0.2, dt: 0.05, read }] },
+        { ...SETTINGS, variables: [{ name: 'speed', window: 0.2, dt: 0.05, isInput: read }] },
       );
     const samplesAt = (end: number, lastSample: number, read = true) => [
       ...makeWindows(lastSample, read).at({ trialIndex: 0, end }).variables.speed!.values,
@@ -415,6 +416,17 @@ describe('a recording is rejected, with the reason, for', () => {
       'counts of different lengths',
       { spikes: { counts: [[1, 2], [1]], dt: 0.1 } },
       'Neuron 1 has 1 bins, but neuron 0 has 2: counts should be a matrix of neurons and bins.',
+    ],
+    [
+      'a trial that starts within a bin of its counts',
+      {
+        spikes: { counts: [[1, 2, 3]], dt: 1 },
+        trials: [
+          { start: 0.96, stop: 2 },
+          { id: 3, start: 2.5, stop: 3 },
+        ],
+      },
+      'Trial 3 starts at 2.5 s, within a bin of the spike counts; trials should start on the edge of a bin (every 1 s).',
     ],
     [
       'counts without a time step',
@@ -491,6 +503,25 @@ describe('a recording is rejected, with the reason, for', () => {
   ])('%s', (_, session, message) => {
     expect(() => createRecording(session as Session)).toThrow(
       expect.objectContaining({ name: 'RecordingError', message }),
+    );
+  });
+
+  it('faults in trials that were recorded separately, with the id of the trial', () => {
+    const trial = { start: 0, duration: 1, variables: {} };
+    const assemble = (last: Partial<Trial>) =>
+      assembleRecording('r', [
+        { ...trial, id: 4, spikes: times([0.1]) },
+        { ...trial, id: 7, spikes: times([0.1]), ...last },
+      ]);
+    expect(() => assemble({ spikes: times([0.5, -1]) })).toThrow(
+      'Spike 1 of neuron 0 in trial 7 is at -1 s; spike times should be finite and not negative.',
+    );
+    expect(() => assemble({ variables: { v: { values: [1, Number.NaN], dt: 1 } } })).toThrow(
+      'Sample 1 of variable v in trial 7 is NaN, but every sample should be a number',
+    );
+    const recording = assemble({});
+    expect(() => replaceVariables(recording, [{}, { v: { values: [], dt: 1 } }])).toThrow(
+      'Variable v in trial 7 has no samples.',
     );
   });
 
@@ -606,8 +637,8 @@ describe('truncation', () => {
       past: { block: 6, windows: 3, spikes: 19, lost: 7, needed: 9 },
     });
     expect(truncationNotes(truncation)).toEqual([
-      '2 of 4 current windows (50.0 %) have more spikes than block_size.id = 6 holds; their earliest 3 spikes (25.0 %) are left out. A block of 8 would hold all.',
-      '3 of 4 past windows (75.0 %) have more spikes than block_size.prev_id = 6 holds; their earliest 7 spikes (36.8 %) are left out. A block of 9 would hold all.',
+      '2 of 4 current windows (50.0%) have more spikes than block_size.id = 6 holds; their earliest 3 spikes (25.0%) are left out. A block of 8 would hold all.',
+      '3 of 4 past windows (75.0%) have more spikes than block_size.prev_id = 6 holds; their earliest 7 spikes (36.8%) are left out. A block of 9 would hold all.',
     ]);
     const truncated = windows.at({ trialIndex: 0, end: 0.05 }).current;
     expect([...truncated.ids]).toEqual([2, 0, 1, 0, 1, 3]);

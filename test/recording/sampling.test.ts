@@ -56,7 +56,7 @@ describe('the variables of windows', () => {
     );
     // Sample n covers the 0.1 s from n / 10 s on.
     const lastSample = (end: number) =>
-      windows.variables({ trialIndex: 0, end }).speed!.values.at(-1);
+      windows.samplesAt({ trialIndex: 0, end }).speed!.values.at(-1);
     expect([1, 1.04, 1.06, 1.09, 1.1].map(lastSample)).toEqual([9, 9, 9, 9, 10]);
   });
 
@@ -72,7 +72,7 @@ describe('the variables of windows', () => {
     const fractions = { train: 0.7, validation: 0.1, test: 0.2 };
     const split = splitWindows(windows, { kind: 'blocks', fractions }, 0.02);
     const samples = SPLIT_PARTS.flatMap((part) => [
-      ...new Set(split[part].map((ref) => windows.variables(ref).speed!.values.at(-1))),
+      ...new Set(split[part].map((ref) => windows.samplesAt(ref).speed!.values.at(-1))),
     ]);
     expect(new Set(samples).size).toBe(samples.length);
     expect(samples.length).toBeGreaterThan(60);

@@ -154,7 +154,7 @@ describe('a split', () => {
     expect(thin(1).train).toEqual(train);
     expect(thin(2).train).not.toEqual(train);
     expect(notes).toEqual([
-      `Of ${split.train.length} training windows, ${train.length} are used: the latest 50 %, and of those 10 %, drawn by the seed.`,
+      `Of ${split.train.length} training windows, ${train.length} are used: the latest 50%, and of those 10%, drawn by the seed.`,
     ]);
     expect(thinTraining(split, { recent: 1, share: 1, seed: 1 })).toBe(split);
   });

@@ -60,7 +60,7 @@ describe('windows under the paper’s rules', () => {
 
   it('keep the start token of a full window, and the times of the spikes that fit', () => {
     const [paper, original] = [PAPER_RULES, ORIGINAL_RULES].map((rules) => at(0.2, rules).current);
-    expect(paper!.spikes).toBeGreaterThan(6);
+    expect(paper!.spikeCount).toBeGreaterThan(6);
     expect(paper!.ids).toEqual(original!.ids);
     expect(paper!.times[0]).toBe(0);
     expect(original!.times[0]).not.toBe(0);

@@ -135,7 +135,7 @@ class MatlabReader {
     ancestors: readonly string[],
   ): DataNode {
     const type = elementType(info.metadata);
-    const isEmpty = Boolean(attributeValue(object, 'MATLAB_empty')) && typeof type !== 'string';
+    const isEmpty = Boolean(attributeValue(object, 'MATLAB_empty')) && !('unsupported' in type);
     const storedShape = [...(info.metadata.shape ?? [0])].reverse();
     // The values of an empty array are its shape.
     const shape = isEmpty ? Array.from(this.#rows(object, info, type), Number) : storedShape;
@@ -151,7 +151,8 @@ class MatlabReader {
         );
       return lazyList(shape, isEmpty ? () => [] : items);
     }
-    if (typeof type === 'string') return this.#unreadable(object, `it contains ${type}`, shape);
+    if ('unsupported' in type)
+      return this.#unreadable(object, `it contains ${type.unsupported}`, shape);
     if (className === 'char') return this.#text(object, info, type, isEmpty ? [0] : shape);
     const read = (from = 0, to = shape[0] ?? 1) =>
       isEmpty ? type.make(0) : this.#rows(object, info, type, from, to);

@@ -77,8 +77,8 @@ function datasetNode(file: Hdf5File, object: NamedObject, info: DatasetInfo): Ar
   // A dataset with a null dataspace has no shape and no values.
   const shape = metadata.shape ?? [0];
   const type = elementType(metadata);
-  if (typeof type === 'string')
-    return unreadableNode(file.readError(object.label, `it contains ${type}`), shape);
+  if ('unsupported' in type)
+    return unreadableNode(file.readError(object.label, `it contains ${type.unsupported}`), shape);
   const sources = new Set(metadata.virtual_sources?.map(({ file_name }) => file_name));
   sources.delete('.');
   if (sources.size > 0) {

@@ -72,7 +72,7 @@ class LibraryThread {
   }
 
   /** Waits until the library is loaded, without blocking the calling thread. */
-  async started(): Promise<void> {
+  async untilStarted(): Promise<void> {
     const pollMilliseconds = 5;
     let polls = (1000 * MAX_START_SECONDS) / pollMilliseconds;
     for (; polls > 0 && this.#exchange.state !== RESPONSE; polls--)
@@ -175,32 +175,32 @@ class LocalLibrary {
  * The library that all files share. It starts with the first request, and again with the first
  * request after it was terminated.
  */
-let host: LibraryThread | LocalLibrary | undefined;
+let library: LibraryThread | LocalLibrary | undefined;
 
 /**
  * Loads the library. A page has to await this before it opens a file, as a page cannot start a
  * thread while it is blocked; in Node, the first file starts the library.
  */
 export async function prepareHdf5(): Promise<void> {
-  if (host || (canBlock() && canStartWorkerWhileBlocked())) return;
+  if (library || (canBlock() && canStartWorkerWhileBlocked())) return;
   if (canBlock()) {
     const thread = new LibraryThread();
-    await thread.started();
-    host = thread;
+    await thread.untilStarted();
+    library = thread;
     return;
   }
   const { ready } = await import('h5wasm');
-  host = new LocalLibrary(await ready);
+  library = new LocalLibrary(await ready);
 }
 
 /** The running library, which is started where that is possible. */
-function requireHost(): LibraryThread | LocalLibrary {
-  if (host) return host;
+function requireLibrary(): LibraryThread | LocalLibrary {
+  if (library) return library;
   if (!canBlock() || !canStartWorkerWhileBlocked())
     throw new Error('The HDF5 library is not loaded: await prepareHdf5() before opening a file.');
   const thread = new LibraryThread();
   thread.waitForStart();
-  host = thread;
+  library = thread;
   return thread;
 }
 
@@ -216,19 +216,19 @@ export function sendRequest(
   source: ByteSource,
   seconds: number,
 ): LibraryResponse {
-  const response = requireHost().request(request, source, seconds) ?? {
+  const response = requireLibrary().request(request, source, seconds) ?? {
     reason: `the HDF5 library did not finish within ${Math.ceil(seconds)} s`,
     mustRecycle: true,
     broken: true,
   };
   if (response.mustRecycle || response.broken) {
-    host?.terminate();
-    host = undefined;
+    library?.terminate();
+    library = undefined;
   }
   return response;
 }
 
 /** Whether the library is running, so that it may have files open. */
 export function isLibraryRunning(): boolean {
-  return host !== undefined;
+  return library !== undefined;
 }

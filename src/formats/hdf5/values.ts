@@ -31,6 +31,12 @@ export interface ElementType {
   decode(stored: StoredValues): Values;
 }
 
+/** A type whose values cannot be used. */
+export interface UnsupportedType {
+  /** What the values are, and what to save instead. */
+  readonly unsupported: string;
+}
+
 /** HDF5's classes of types (H5T_class_t). */
 export const H5T_CLASS = {
   integer: 0,
@@ -55,24 +61,21 @@ const UNSUPPORTED_CLASSES: Readonly<Record<number, string>> = {
 /** HDF5's H5T_STR_SPACEPAD: strings of fixed length are padded with blanks. */
 const PADDED_WITH_SPACES = 2;
 
-/**
- * How to decode the values of a dataset. Where they cannot be used, the result says what they are
- * and what to save instead.
- */
-export function elementType(metadata: Metadata): ElementType | string {
+/** How to decode the values of a dataset, where they can be used. */
+export function elementType(metadata: Metadata): ElementType | UnsupportedType {
   const { type, size } = metadata;
   if (type === H5T_CLASS.text) return textType(metadata);
   if (type === H5T_CLASS.float) return floatType(size);
   if (type === H5T_CLASS.integer) return integerType(size, metadata.signed);
   if (type === H5T_CLASS.enumeration && metadata.enum_type?.type === H5T_CLASS.integer) {
     const plain = integerType(size, metadata.signed);
-    if (typeof plain === 'string' || metadata.littleEndian) return plain;
+    if ('unsupported' in plain || metadata.littleEndian) return plain;
     // The library swaps the bytes of plain big-endian numbers, but not those of enumerations.
     return { ...plain, decode: (stored) => plain.decode(swapBytes(stored as Uint8Array, size)) };
   }
   if (type === H5T_CLASS.compound && isComplex(metadata))
-    return 'complex numbers: save their real and imaginary parts';
-  return UNSUPPORTED_CLASSES[type] ?? 'values of an unknown type';
+    return { unsupported: 'complex numbers: save their real and imaginary parts' };
+  return { unsupported: UNSUPPORTED_CLASSES[type] ?? 'values of an unknown type' };
 }
 
 function isComplex({ compound_type }: Metadata): boolean {
@@ -102,21 +105,23 @@ function plainType(NumberArray: NumberArrayConstructor): ElementType {
   };
 }
 
-function floatType(size: number): ElementType | string {
+function floatType(size: number): ElementType | UnsupportedType {
   if (size === 8) return plainType(Float64Array);
   if (size === 4) return plainType(Float32Array);
-  if (size !== 2)
-    return `floating-point numbers of ${8 * size} bits, which have no standard format: save float64`;
+  if (size !== 2) {
+    const what = `floating-point numbers of ${8 * size} bits, which have no standard format`;
+    return { unsupported: `${what}: save float64` };
+  }
   const decode = (stored: StoredValues) =>
     Float32Array.from(new Uint16Array((stored as Uint8Array<ArrayBuffer>).buffer), halfFloat);
   return { ...plainType(Float32Array), decode };
 }
 
-function integerType(size: number, signed: boolean): ElementType | string {
+function integerType(size: number, signed: boolean): ElementType | UnsupportedType {
   if (size === 1) return plainType(signed ? Int8Array : Uint8Array);
   if (size === 2) return plainType(signed ? Int16Array : Uint16Array);
   if (size === 4) return plainType(signed ? Int32Array : Uint32Array);
-  if (size !== 8) return `integers of ${8 * size} bits: save int32 or float64`;
+  if (size !== 8) return { unsupported: `integers of ${8 * size} bits: save int32 or float64` };
   const decode = (stored: StoredValues) => {
     const { buffer } = stored as Uint8Array<ArrayBuffer>;
     const low = new Uint32Array(buffer);
@@ -154,7 +159,7 @@ export function attributesFrom(stored: readonly StoredAttribute[]): Attributes {
   const attributes: Record<string, Attributes[string]> = {};
   for (const { name, metadata, values } of stored) {
     const type = elementType(metadata);
-    if (typeof type === 'string') continue;
+    if ('unsupported' in type) continue;
     let list: (number | string)[];
     try {
       list = [...type.decode(values)];
