@@ -28,8 +28,8 @@ export type Message =
 /** A model small enough for a laptop, which decodes every variable of the recording. */
 function configFor({ trials }: Recording): object {
   const variables = Object.entries(trials[0]!.variables).map(([name, { values, period }]) => {
-    const angle = period === undefined ? 'regression' : 'circular';
-    const objective = typeof values[0] === 'string' ? 'classification' : angle;
+    const numericObjective = period === undefined ? 'regression' : 'circular';
+    const objective = typeof values[0] === 'string' ? 'classification' : numericObjective;
     return [name, { dt: 0.05, predict: true, objective }];
   });
   return {

@@ -89,3 +89,30 @@ export function scaleInto(
 export function rowWorkgroups(engine: Engine, rows: number): number {
   return Math.ceil(rows / (engine.tuning.rowGroup / engine.tuning.rowLanes));
 }
+
+/**
+ * The number of workgroups and the constants of a kernel in which LANES invocations share a row.
+ */
+export function rowGrid(engine: Engine, rows: number) {
+  const { rowGroup: WG, rowLanes: LANES } = engine.tuning;
+  return [rowWorkgroups(engine, rows), { constants: { WG, LANES } }] as const;
+}
+
+/**
+ * to[t, c] += the sum over b of from[b * T + t, c], for t below T and c below `width`: the gradient
+ * of positions that were added to every sequence of a batch or, with T = 1, of a bias.
+ */
+export function addFoldedRows(from: Tensor, to: Tensor, T: number, width: number): void {
+  const { engine } = from;
+  const sizes = { rows: from.length / width, C: width, T };
+  // The embedding kernels share their parameters. This one does not read the others.
+  const params = { ...sizes, V: 0, hasTable: 0, hasAddend: 0, hasPositions: 0 };
+  if (canVectorize(engine, width)) {
+    const groups = Math.ceil((T * width) / 4 / WORKGROUP_SIZE);
+    const buffers = { doutVec: from, dpositionsVec: to };
+    engine.dispatch('embedding.fold_rows_wide', buffers, params, groups);
+  } else {
+    const groups = Math.ceil((T * width) / WORKGROUP_SIZE);
+    engine.dispatch('embedding.fold_rows', { dout: from, dpositions: to }, params, groups);
+  }
+}

@@ -49,9 +49,9 @@ export interface ExpectedBuffer {
 }
 
 /** The expected contents of each storage buffer of a dispatch, by binding name. */
-export function expectedBuffers(taken: CapturedCase): Record<string, ExpectedBuffer> {
-  const run = new ReferenceRun(taken);
-  KERNEL_BOUNDS[taken.kernel].expect(run);
+export function expectedBuffers(capture: CapturedCase): Record<string, ExpectedBuffer> {
+  const run = new ReferenceRun(capture);
+  KERNEL_BOUNDS[capture.kernel].expect(run);
   return run.expected;
 }
 
@@ -68,14 +68,14 @@ export interface Comparison {
 /** Compares the buffers that a device computed with the expected ones. */
 export function compareBuffers(
   expected: Record<string, ExpectedBuffer>,
-  made: DispatchOutputs,
+  actual: DispatchOutputs,
 ): Comparison {
   const faults: string[] = [];
   let share = 0;
   let undecided = 0;
   for (const [name, { words, numbers, undecided: skipped }] of Object.entries(expected)) {
     undecided += skipped.size;
-    const result = made[name]!;
+    const result = actual[name]!;
     const floats = new Float32Array(result.buffer, result.byteOffset, result.length);
     let fault: string | undefined;
     for (let i = 0; i < words.length; i++) {
@@ -105,34 +105,34 @@ class ReferenceRun {
   /** The kernel's parameters. */
   readonly p: Readonly<Record<string, number>>;
   readonly expected: Record<string, ExpectedBuffer> = {};
-  readonly #taken: CapturedCase;
+  readonly #capture: CapturedCase;
   readonly #floats = new Map<string, Float32Array>();
 
-  constructor(taken: CapturedCase) {
-    this.#taken = taken;
-    this.p = taken.params;
-    for (const { name, kind } of KERNELS[taken.kernel].bindings) {
+  constructor(capture: CapturedCase) {
+    this.#capture = capture;
+    this.p = capture.params;
+    for (const { name, kind } of KERNELS[capture.kernel].bindings) {
       if (kind !== 'storage') continue;
-      const words = taken.before[name]!.slice();
+      const words = capture.before[name]!.slice();
       this.expected[name] = { words, numbers: new Map(), undecided: new Set() };
     }
   }
 
   get workgroups(): number {
-    return this.#taken.workgroups;
+    return this.#capture.workgroups;
   }
 
   /** A constant of the shader, with the value that this dispatch was specialized with. */
   constant(name: string): number {
-    const { shader } = KERNELS[this.#taken.kernel];
-    return Number(this.#taken.constants[name] ?? SHADERS[shader]!.constants[name]);
+    const { shader } = KERNELS[this.#capture.kernel];
+    return Number(this.#capture.constants[name] ?? SHADERS[shader]!.constants[name]);
   }
 
   /**
    * A buffer's words. Entry points called wide bind the buffer under `name` with "Vec" appended.
    */
   words(name: string): Uint32Array {
-    const { before } = this.#taken;
+    const { before } = this.#capture;
     return before[name] ?? before[`${name}Vec`]!;
   }
 
