@@ -66,7 +66,7 @@ export class AdamW {
    * contains `apply`.
    *
    * @param rate the learning rate.
-   * @param gradScale multiplies the gradients: 1 / n after accumulating over n batches.
+   * @param gradScale multiplies the gradients: 1 / batches after accumulating over several.
    */
   prepare(rate: number, gradScale = 1): void {
     this.#steps += 1;
@@ -95,7 +95,7 @@ export class AdamW {
     // On a GPU, neighboring invocations should read neighboring words. On a CPU, each invocation
     // should read a block.
     const VECTORS = staged ? 1 : BLOCK_ELEMENTS / 4;
-    const params = { n: this.store.length, groups: NORM_WORKGROUPS };
+    const params = { n: this.store.length, partialCount: NORM_WORKGROUPS };
     const settings = this.#settings;
     const blocks = this.#blocks;
     const partials = this.#partials;
@@ -108,16 +108,10 @@ export class AdamW {
       NORM_WORKGROUPS,
       reduceOptions,
     );
-    engine.dispatch(
-      'adamw.norm',
-      { partials, totals: normAndClip, settings },
-      params,
-      1,
-      reduceOptions,
-    );
+    engine.dispatch('adamw.norm', { partials, normAndClip, settings }, params, 1, reduceOptions);
     engine.dispatch(
       'adamw.update',
-      { gradients, blocks, totals: normAndClip, parameters, firstMoment, secondMoment, settings },
+      { gradients, blocks, normAndClip, parameters, firstMoment, secondMoment, settings },
       params,
       Math.ceil(this.store.length / (4 * UPDATE_WORKGROUP_SIZE * VECTORS)),
       { constants: { WG: UPDATE_WORKGROUP_SIZE, VECTORS } },

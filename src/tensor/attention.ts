@@ -379,13 +379,13 @@ function backward(
   const flops = 8 * B * H * T * S * D;
   if (engine.tuning.staged) {
     const constants = { ...stagedConstants(engine, D), TILE: stagedTile(D) };
-    engine.dispatch('attention_backward.dkeys', { ...inputs, dk, dv }, params, groups, {
+    engine.dispatch('attention_backward.compute_dkdv', { ...inputs, dk, dv }, params, groups, {
       constants,
       flops,
     });
   } else {
     const constants = directConstants(D);
-    engine.dispatch('attention_direct.dkeys', { ...inputs, dk, dv }, params, groups, {
+    engine.dispatch('attention_direct.compute_dkdv', { ...inputs, dk, dv }, params, groups, {
       constants,
       flops,
     });
@@ -419,10 +419,10 @@ function queryGradient(
   const flops = 6 * B * H * T * S * D;
   if (engine.tuning.staged) {
     const constants = { ...stagedConstants(engine, D), TILE: stagedTile(D) };
-    engine.dispatch('attention_backward.dquery', buffers, params, groups, { constants, flops });
+    engine.dispatch('attention_backward.compute_dq', buffers, params, groups, { constants, flops });
   } else {
     const constants = directConstants(D);
-    engine.dispatch('attention_direct.dquery', buffers, params, groups, { constants, flops });
+    engine.dispatch('attention_direct.compute_dq', buffers, params, groups, { constants, flops });
   }
   if (parts) {
     engine.dispatch(

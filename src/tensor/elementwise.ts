@@ -93,7 +93,7 @@ export function add(a: Tensor, b: Tensor): Tensor {
   expectType('add', 'a', a, 'f32');
   expectShape('add', 'b', b, a.shape);
   const y = newOutput(engine, a.shape, [a, b]);
-  run(engine, 'combine', { x: a, saved: b, out: y }, { alpha: 1, beta: 1 });
+  run(engine, 'combine', { x: a, y: b, out: y }, { alpha: 1, beta: 1 });
   pushNode(engine, {
     op: 'add',
     outputs: [y],

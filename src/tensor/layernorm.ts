@@ -61,12 +61,14 @@ export function layerNorm(
           const buffers = { xVec: x, dyVec: dy, stats, dgammaVec: dgamma, dbetaVec: dbeta };
           // One vec4 of columns per workgroup: there are few columns and many rows.
           const constants = { WG: 1 };
-          engine.dispatch('layernorm.scale_wide', buffers, params, width / 4, { constants });
+          engine.dispatch('layernorm.backward_scale_wide', buffers, params, width / 4, {
+            constants,
+          });
         } else {
           const buffers = { x, dy, stats, dgamma, dbeta };
           const scaleGroups = Math.ceil(width / (WG / SLICES));
           const constants = { WG, SLICES };
-          engine.dispatch('layernorm.scale', buffers, params, scaleGroups, { constants });
+          engine.dispatch('layernorm.backward_scale', buffers, params, scaleGroups, { constants });
         }
         unwanted.release();
       }

@@ -31,6 +31,7 @@ type ElementwiseKernel = 'activate' | 'activate_grad' | 'dropout' | 'combine';
 
 interface ElementwiseArguments {
   x?: BufferView;
+  y?: BufferView;
   saved?: BufferView;
   random?: BufferView;
   out: Tensor;
@@ -40,7 +41,7 @@ interface ElementwiseArguments {
 export function runElementwise(
   engine: Engine,
   kernel: ElementwiseKernel,
-  { x, saved, random, out }: ElementwiseArguments,
+  { x, y, saved, random, out }: ElementwiseArguments,
   params: Partial<typeof DEFAULT_PARAMS>,
 ): void {
   const placeholder = engine.placeholders.read;
@@ -52,13 +53,20 @@ export function runElementwise(
     const buffers = {
       ...shared,
       xVec: x ?? placeholder,
+      yVec: y ?? placeholder,
       savedVec: saved ?? placeholder,
       outVec: out,
     };
     const groups = Math.ceil(out.length / 4 / (WORKGROUP_SIZE * items));
     engine.dispatch(`elementwise.${kernel}_wide`, buffers, allParams, groups, options);
   } else {
-    const buffers = { ...shared, x: x ?? placeholder, saved: saved ?? placeholder, out };
+    const buffers = {
+      ...shared,
+      x: x ?? placeholder,
+      y: y ?? placeholder,
+      saved: saved ?? placeholder,
+      out,
+    };
     const groups = Math.ceil(out.length / (WORKGROUP_SIZE * items));
     engine.dispatch(`elementwise.${kernel}`, buffers, allParams, groups, options);
   }

@@ -183,7 +183,7 @@ export class Gradients {
     return { tensor: created.reshape(shape), accumulate: false };
   }
 
-  /** Where a kernel that always adds does so: like `target`, but a new gradient is cleared first. */
+  /** Where a kernel that always adds does so: like `target`, but clears a new gradient. */
   accumulator(tensor: Tensor): Tensor {
     const target = this.target(tensor);
     if (!target.accumulate) this.#engine.clear(target.tensor);

@@ -27,7 +27,7 @@ import {
   type ExpectedBuffer,
   expectedBuffers,
   KERNEL_BOUNDS,
-} from '../races/kernel-bounds.js';
+} from './kernel-bounds.js';
 
 const SEED = Number(process.env.NEUROFORMER_SEED ?? 1);
 const CASES = Number(process.env.NEUROFORMER_CASES ?? 300);
@@ -252,7 +252,7 @@ const MISTAKES: readonly (readonly [
   [
     'no output where there are no keys',
     'attention_direct',
-    'if (area.startKey >= area.endKey) {',
+    'if (scoreBlock.startKey >= scoreBlock.endKey) {',
     'if (false) {',
   ],
   [

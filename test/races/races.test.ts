@@ -246,8 +246,9 @@ describe('every kernel', () => {
 const BARRIER = /workgroupBarrier\(\);|workgroupUniformLoad\(&([^;]+)\)/g;
 
 /**
- * The barriers whose removal causes no race, by their index in the shader. Each ends a shared
- * helper function, to separate it from its next call, in a shader that calls the helper only once.
+ * The barriers whose removal causes no race, by their index in the shader. That of normalize ends
+ * the shared function row_sum, to separate one call from the next, but each entry point of
+ * normalize calls it only once.
  */
 const UNNEEDED: Record<string, number[]> = { normalize: [2] };
 
