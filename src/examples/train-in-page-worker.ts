@@ -20,7 +20,7 @@ export interface Task {
   readonly run: string;
 }
 
-/** What the page is told: how far the work is, and in the end the report, a page of its own. */
+/** Messages to the page: progress, and at the end the report as an HTML page. */
 export type Message =
   | { readonly status: string }
   | { readonly status: string; readonly report: string };
