@@ -19,7 +19,7 @@ export async function benchStep(engine: Engine): Promise<void> {
   const step = model.record();
   const gflop = stepFlops(STEP_SIZES) / 1e9;
   console.log(
-    `sizes: ${JSON.stringify(STEP_SIZES)}; ${model.store.count} parameters, ${formatNumber(gflop)} GFLOP a step`,
+    `sizes: ${JSON.stringify(STEP_SIZES)}; ${model.store.elementCount} parameters, ${formatNumber(gflop)} GFLOP per step`,
   );
 
   for (let n = 0; n < CHECKED_STEPS; n++) {

@@ -28,7 +28,7 @@ export async function benchThreads(): Promise<void> {
   const undisturbed = await timeStepsOn(await createEngine({ adapter: 'cpu', threads }));
   const single = await timeStepsOn(await createEngine({ adapter: 'cpu', threads: 1 }));
   console.log(
-    `a step on ${threads} threads: ${formatTiming(undisturbed)} ms; on one: ${formatTiming(single)}`,
+    `one step on ${threads} threads: ${formatTiming(undisturbed)} ms; on one: ${formatTiming(single)}`,
   );
   await benchBusyCores(threads, undisturbed);
   if (threads > 1) await benchDelayedThread(threads, single, undisturbed);
@@ -131,7 +131,7 @@ function benchNewProcesses(): void {
   );
   const timing = summarizeTimes(medians);
   console.log(
-    `${PROCESSES} processes in sequence: ${formatTiming(timing)} ms a step, ` +
+    `${PROCESSES} processes in sequence: ${formatTiming(timing)} ms per step, ` +
       `the slowest ${formatNumber(timing.highest / timing.median)} times the median`,
   );
 }

@@ -10,10 +10,10 @@
 // Shapes   gradients, parameters p, firstMoment m, secondMoment v [n] f32, read as vec4 (n is a
 //          multiple of 64); blocks [n / 64] u32, bit 0: trainable, bit 1: decayed. Each parameter
 //          starts at a block boundary, so any set of parameters can be frozen or kept from decay.
-//          partials [groups]; totals [2] = (norm, clip).
-// Grid     squares: `groups` workgroups, each over every groups-th run of WG vec4. norm: one
-//          workgroup. update: an invocation updates VECTORS neighboring vec4 of one block, where
-//          VECTORS divides 16. The entries run in this order.
+//          partials [partialCount]; normAndClip [2] = (norm, clip).
+// Grid     squares: partialCount workgroups, each over every partialCount-th run of WG vec4. norm:
+//          one workgroup. update: an invocation updates VECTORS neighboring vec4 of one block,
+//          where VECTORS divides 16. The entries run in this order.
 // Memory   workgroup: WG vec2.
 // Numerics f32, sums in a fixed order. A block that is not trainable is not touched, not even
 //          decayed.
@@ -23,7 +23,8 @@ const VECTORS = 16u;
 
 struct Params {
   n: u32,
-  groups: u32,
+  // Partial sums of the squared norm.
+  partialCount: u32,
 }
 
 // The values of one training step, written by the host before it runs.
@@ -38,14 +39,14 @@ struct Settings {
   correction2: f32,
   // 0 turns clipping off.
   maxNorm: f32,
-  // 1 / n where the gradients of n batches were accumulated.
+  // 1 / batches where the gradients of several batches were accumulated.
   gradScale: f32,
 }
 
 @group(0) @binding(0) var<storage, read> gradients: array<vec4f>;
 @group(0) @binding(1) var<storage, read> blocks: array<u32>;
 @group(0) @binding(2) var<storage, read_write> partials: array<f32>;
-@group(0) @binding(3) var<storage, read_write> totals: array<f32>;
+@group(0) @binding(3) var<storage, read_write> normAndClip: array<f32>;
 @group(0) @binding(4) var<storage, read_write> parameters: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> firstMoment: array<vec4f>;
 @group(0) @binding(6) var<storage, read_write> secondMoment: array<vec4f>;
@@ -81,8 +82,8 @@ fn squares(
   let groupIndex = group.x + group.y * groups.x;
   // This invocation's share of |g|^2. Neighboring invocations read neighboring vec4.
   var sum = 0.0;
-  for (var i = groupIndex * WG + local; i < params.n / 4u; i += params.groups * WG) {
-    // A block is 64 elements, 16 vec4. Frozen blocks do not count towards the norm.
+  for (var i = groupIndex * WG + local; i < params.n / 4u; i += params.partialCount * WG) {
+    // A block is 64 elements, 16 vec4. Frozen blocks do not count toward the norm.
     if ((blocks[i / 16u] & 1u) != 0u) {
       let g = gradients[i] * settings.gradScale;
       sum += dot(g, g);
@@ -90,7 +91,7 @@ fn squares(
   }
   // One partial sum per workgroup: norm adds them in order, so no atomics are needed.
   let total = group_sum(local, sum);
-  if (local == 0u && groupIndex < params.groups) {
+  if (local == 0u && groupIndex < params.partialCount) {
     partials[groupIndex] = total;
   }
 }
@@ -98,15 +99,15 @@ fn squares(
 @compute @workgroup_size(WG)
 fn norm(@builtin(local_invocation_index) local: u32) {
   var sum = 0.0;
-  for (var i = local; i < params.groups; i += WG) {
+  for (var i = local; i < params.partialCount; i += WG) {
     sum += partials[i];
   }
   let total = group_sum(local, sum);
   if (local == 0u) {
     let gradNorm = sqrt(total);
     let isClipped = settings.maxNorm > 0.0 && gradNorm > settings.maxNorm;
-    totals[0] = gradNorm;
-    totals[1] = select(1.0, settings.maxNorm / (gradNorm + 1e-6), isClipped);
+    normAndClip[0] = gradNorm;
+    normAndClip[1] = select(1.0, settings.maxNorm / (gradNorm + 1e-6), isClipped);
   }
 }
 
@@ -125,7 +126,7 @@ fn update(
   if ((flags & 1u) == 0u) {
     return;
   }
-  let scale = settings.gradScale * totals[1];
+  let scale = settings.gradScale * normAndClip[1];
   let shrink = 1.0 - settings.rate * select(0.0, settings.decay, (flags & 2u) != 0u);
   for (var i = start; i < start + VECTORS; i++) {
     let g = gradients[i] * scale;

@@ -14,10 +14,10 @@
 // Shapes   query, o, do_, dq [B, T, H * D], where do_ is do, a reserved word of WGSL; key, value,
 //          dk, dv [B, S, H * D]; mask [B, S] u32, 0 masks a key; rowStats [B, H, T] vec4 = (l,
 //          delta, threshold, 0), whose delta is written by entry delta.
-// Grid     delta: one invocation per row. dquery: as in attention_forward, an invocation owns ROWS
-//          queries and loops over the keys, which are split over workgroups where queries are few;
-//          dq is then [splits, B, T, H * D], and matmul_reduce adds its parts. dkeys: an invocation
-//          owns ROWS (1 or 2) keys of one head and loops over all queries.
+// Grid     delta: one invocation per row. compute_dq: as in attention_forward, an invocation owns
+//          ROWS queries and loops over the keys, which are split over workgroups where queries are
+//          few; dq is then [splits, B, T, H * D], and matmul_reduce adds its parts. compute_dkdv:
+//          an invocation owns ROWS (1 or 2) keys of one head and loops over all queries.
 // Memory   O(T + S). Workgroup: two tiles of TILE rows, 2 * TILE * CHUNKS vec4, at most 16 KiB.
 // Numerics f32, sums in a fixed order. Each gradient is computed by one invocation, so no atomics
 //          are needed.
@@ -104,7 +104,8 @@ fn hash4(key: vec4u) -> vec4u {
 @group(0) @binding(5) var<storage, read_write> newRowStats: array<vec4f>;
 @group(1) @binding(0) var<uniform> params: Params;
 
-// Tiles of one head, [TILE, CHUNKS] vec4 each: keys and values in dquery, queries and do in dkeys.
+// Tiles of one head, [TILE, CHUNKS] vec4 each: keys and values in compute_dq, queries and do in
+// compute_dkdv.
 var<workgroup> tileA: array<vec4f, TILE * CHUNKS>;
 var<workgroup> tileB: array<vec4f, TILE * CHUNKS>;
 
@@ -298,7 +299,7 @@ fn score_gradients(stats: vec4f, row: u32, j: u32, s: vec4f, dpDropped: vec4f) -
 }
 
 @compute @workgroup_size(WG)
-fn dquery(
+fn compute_dq(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
@@ -465,7 +466,7 @@ fn is_key_masked(b: u32, j: u32) -> bool {
 // end helpers/is_key_masked.wgsl
 
 @compute @workgroup_size(WG)
-fn dkeys(
+fn compute_dkdv(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,

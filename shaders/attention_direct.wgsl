@@ -1,10 +1,11 @@
 // Attention without workgroup barriers, for the CPU: a workgroup is one invocation.
 //
-//   forward   o_i = sum_j keep_ij p_ij v_j,   p_ij = exp(s_ij - l_i),   s_ij = scale * q_i . k_j
-//   delta     delta_i = do_i . o_i
-//   dquery    dq_i = scale * sum_j ds_ij k_j,   ds_ij = p_ij (keep_ij dpDropped_ij - delta_i),
-//             dpDropped_ij = do_i . v_j
-//   dkeys     dk_j = scale * sum_i ds_ij q_i,   dv_j = sum_i keep_ij p_ij do_i
+//   forward        o_i = sum_j keep_ij p_ij v_j,   p_ij = exp(s_ij - l_i),
+//                  s_ij = scale * q_i . k_j
+//   delta          delta_i = do_i . o_i
+//   compute_dq     dq_i = scale * sum_j ds_ij k_j,   ds_ij = p_ij (keep_ij dpDropped_ij - delta_i),
+//                  dpDropped_ij = do_i . v_j
+//   compute_dkdv   dk_j = scale * sum_i ds_ij q_i,   dv_j = sum_i keep_ij p_ij do_i
 //
 // Shapes   query, o, do_, dq [B, T, H * D]; key, value, dk, dv [B, S, H * D]; mask [B, S] u32, 0
 //          masks a key; rowStats and newRowStats [B, H, T] vec4 = (l, delta, threshold, 0);
@@ -12,9 +13,9 @@
 //          unnormalized o [splits, B, T, H * D] and partials [splits, B, H, T] = (max, sum), which
 //          attention_forward's merge combines; dq is [splits, B, T, H * D], and matmul_reduce adds
 //          its parts.
-// Grid     a workgroup owns ROWS queries (dkeys: keys) of one head and takes them 4 at a time,
-//          against panels of TILE keys (dkeys: queries). forward and dquery may split the keys.
-//          delta: one workgroup per row.
+// Grid     a workgroup owns ROWS queries (compute_dkdv: keys) of one head and takes them 4 at a
+//          time, against panels of TILE keys (compute_dkdv: queries). forward and compute_dq may
+//          split the keys. delta: one workgroup per row.
 // Memory   workgroup: two panels of TILE rows, eight staged rows, two score tiles [4, TILE] and
 //          statistics of the rows: 4 * (2 TILE PADDED + 8 PADDED + 12 TILE + 2 ROWS) bytes, 11.75
 //          KiB as declared. Between panels the sums of o, dq, dk and dv are kept in the output
@@ -114,11 +115,11 @@ fn hash4(key: vec4u) -> vec4u {
 @group(1) @binding(0) var<uniform> params: Params;
 
 // Offsets in `memory`, in words. Panels of TILE rows, PADDED words each: keys in forward, keys and
-// values in dquery, queries and do in dkeys.
+// values in compute_dq, queries and do in compute_dkdv.
 const PANEL_A = 0u;
 const PANEL_B = TILE * PADDED;
-// Four staged rows, PADDED words each: queries in forward, queries and do in dquery, keys and
-// values in dkeys.
+// Four staged rows, PADDED words each: queries in forward, queries and do in compute_dq, keys and
+// values in compute_dkdv.
 const ROWS_A = 2u * TILE * PADDED;
 const ROWS_B = ROWS_A + 4u * PADDED;
 // Score tiles [4, TILE]: s, p or ds of the four staged rows against the panel.
@@ -129,7 +130,7 @@ const VISIBLE = SCORES_B + 4u * TILE;
 // forward: the running maximum and sum of each of the ROWS queries.
 const ROW_MAX = VISIBLE + TILE;
 const ROW_SUM = ROW_MAX + ROWS;
-// dkeys: l, delta and threshold of every query of the panel.
+// compute_dkdv: l, delta and threshold of every query of the panel.
 const ROW_L = ROW_MAX;
 const ROW_DELTA = ROW_L + TILE;
 const ROW_THRESHOLD = ROW_DELTA + TILE;
@@ -922,9 +923,9 @@ fn scale_rows(t: Tile4x8, factors: vec4f) -> Tile4x8 {
   );
 }
 
-// The work of a workgroup: queries startQuery .. startQuery + ROWS - 1 of one head, against one
-// range of the keys.
-struct Area {
+// The block of scores that a workgroup computes: queries startQuery .. startQuery + ROWS - 1 of one
+// head, against one range of the keys.
+struct Block {
   b: u32,
   h: u32,
   split: u32,
@@ -934,7 +935,7 @@ struct Area {
 }
 
 // Workgroups are numbered by block of queries, then range of keys, then head, then batch row.
-fn query_area(flat: u32) -> Area {
+fn workgroup_block(flat: u32) -> Block {
   let blocks = (params.T + ROWS - 1u) / ROWS;
   let split = (flat / blocks) % params.splits;
   let startQuery = (flat % blocks) * ROWS;
@@ -948,14 +949,14 @@ fn query_area(flat: u32) -> Area {
   }
   let h = (flat / (blocks * params.splits)) % params.H;
   let b = flat / (blocks * params.splits * params.H);
-  return Area(b, h, split, startQuery, startKey, endKey);
+  return Block(b, h, split, startQuery, startKey, endKey);
 }
 
 // Replaces the scores s [4, count] of four queries i in SCORES_A by p = exp(s - max) after dropout,
 // where max is over all keys so far. Updates ROW_MAX and ROW_SUM, and returns the factors that
 // rescale earlier sums to the new maxima.
-fn softmax_rows(area: Area, i: vec4u, j0: u32, count: u32) -> vec4f {
-  let slot = i.x - area.startQuery;
+fn softmax_rows(scoreBlock: Block, i: vec4u, j0: u32, count: u32) -> vec4f {
+  let slot = i.x - scoreBlock.startQuery;
   let oldMax = load4(ROW_MAX + slot);
   // The new maxima: four partial maxima per row, then one.
   var m0 = vec4f(oldMax.x);
@@ -970,7 +971,7 @@ fn softmax_rows(area: Area, i: vec4u, j0: u32, count: u32) -> vec4f {
   }
   let rowMax = component_maxima(m0, m1, m2, m3);
   // p and its sums. Dropout applies to what is stored, not to the sums.
-  let row = (area.b * params.H + area.h) * params.T + i;
+  let row = (scoreBlock.b * params.H + scoreBlock.h) * params.T + i;
   var sum0 = vec4f();
   var sum1 = vec4f();
   var sum2 = vec4f();
@@ -1005,28 +1006,28 @@ fn log_sum_exp(rowMax: f32, rowSum: f32) -> f32 {
 
 @compute @workgroup_size(WG)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let area = query_area(group.x + group.y * groups.x);
-  if (area.b >= params.B) {
+  let scoreBlock = workgroup_block(group.x + group.y * groups.x);
+  if (scoreBlock.b >= params.B) {
     return;
   }
   let C = params.H * D;
   let lastQuery = params.T - 1u;
-  let headOffset = area.h * D;
-  let keyBase = area.b * params.S * C + headOffset;
-  let queryBase = area.b * params.T * C + headOffset;
-  let outBase = area.split * params.B * params.T * C + queryBase;
-  let rowBase = (area.b * params.H + area.h) * params.T;
-  let endQuery = min(area.startQuery + ROWS, params.T);
+  let headOffset = scoreBlock.h * D;
+  let keyBase = scoreBlock.b * params.S * C + headOffset;
+  let queryBase = scoreBlock.b * params.T * C + headOffset;
+  let outBase = scoreBlock.split * params.B * params.T * C + queryBase;
+  let rowBase = (scoreBlock.b * params.H + scoreBlock.h) * params.T;
+  let endQuery = min(scoreBlock.startQuery + ROWS, params.T);
   for (var n = 0u; n < ROWS; n++) {
     memory[ROW_MAX + n] = NO_MAX;
     memory[ROW_SUM + n] = 0.0;
   }
 
-  for (var j0 = area.startKey; j0 < area.endKey; j0 += TILE) {
-    let count = min(TILE, area.endKey - j0);
+  for (var j0 = scoreBlock.startKey; j0 < scoreBlock.endKey; j0 += TILE) {
+    let count = min(TILE, scoreBlock.endKey - j0);
     pack_key(PANEL_A, keyBase, j0, count);
-    let isMarked = mark_visible_keys(area.b, j0, count);
-    for (var i = area.startQuery; i < endQuery; i += 4u) {
+    let isMarked = mark_visible_keys(scoreBlock.b, j0, count);
+    for (var i = scoreBlock.startQuery; i < endQuery; i += 4u) {
       // Four queries. Past the last one, it is processed again, and the result is not written.
       let i4 = min(vec4u(i, i + 1u, i + 2u, i + 3u), vec4u(lastQuery));
       stage_queries(ROWS_A, queryBase + i4 * C);
@@ -1043,12 +1044,12 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         store_scores(SCORES_A, n, mask_tile(s, isMarked, i4, j0, n, threshold));
       }
       // p [4, count]. Keys that pad the last panel are masked, so that their p is 0.
-      let rescale = softmax_rows(area, vec4u(i, i + 1u, i + 2u, i + 3u), j0, count);
+      let rescale = softmax_rows(scoreBlock, vec4u(i, i + 1u, i + 2u, i + 3u), j0, count);
       // o [4, D] = rescale * o + p . v, two chunks at a time.
       let starts = outBase + i4 * C;
       for (var c = 0u; c < CHUNKS; c += 2u) {
         var t = Tile4x8();
-        if (j0 > area.startKey) {
+        if (j0 > scoreBlock.startKey) {
           t = scale_rows(load_tile_o(starts, c), rescale);
         }
         t = add_weighted_value(t, SCORES_A, keyBase + j0 * C, count, c);
@@ -1058,8 +1059,8 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   }
 
   // Without any key the loop has written nothing: o is 0.
-  if (area.startKey >= area.endKey) {
-    for (var i = area.startQuery; i < endQuery; i++) {
+  if (scoreBlock.startKey >= scoreBlock.endKey) {
+    for (var i = scoreBlock.startQuery; i < endQuery; i++) {
       for (var c = 0u; c < CHUNKS; c++) {
         store_o(outBase + i * C, c, vec4f());
       }
@@ -1067,16 +1068,16 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   }
 
   // Without splits, divide o by the sum and write l. With splits, leave (max, sum) to merge.
-  let partialBase = area.split * params.B * params.H * params.T + rowBase;
-  for (var i = area.startQuery; i < endQuery; i++) {
-    let rowMax = memory[ROW_MAX + i - area.startQuery];
-    let rowSum = memory[ROW_SUM + i - area.startQuery];
+  let partialBase = scoreBlock.split * params.B * params.H * params.T + rowBase;
+  for (var i = scoreBlock.startQuery; i < endQuery; i++) {
+    let rowMax = memory[ROW_MAX + i - scoreBlock.startQuery];
+    let rowSum = memory[ROW_SUM + i - scoreBlock.startQuery];
     if (params.splits > 1u) {
       partials[partialBase + i] = vec2f(rowMax, rowSum);
     } else {
-      let normalize = select(0.0, 1.0 / rowSum, rowSum > 0.0);
+      let inverseSum = select(0.0, 1.0 / rowSum, rowSum > 0.0);
       for (var c = 0u; c < CHUNKS; c++) {
-        store_o(outBase + i * C, c, load_o(outBase + i * C, c) * normalize);
+        store_o(outBase + i * C, c, load_o(outBase + i * C, c) * inverseSum);
       }
       newRowStats[rowBase + i].x = log_sum_exp(rowMax, rowSum);
     }
@@ -1111,26 +1112,26 @@ fn tile_probabilities(s: Tile4x8, l: vec4f) -> Tile4x8 {
 }
 
 @compute @workgroup_size(WG)
-fn dquery(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let area = query_area(group.x + group.y * groups.x);
-  if (area.b >= params.B) {
+fn compute_dq(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let scoreBlock = workgroup_block(group.x + group.y * groups.x);
+  if (scoreBlock.b >= params.B) {
     return;
   }
   let C = params.H * D;
   let lastQuery = params.T - 1u;
-  let headOffset = area.h * D;
-  let keyBase = area.b * params.S * C + headOffset;
-  let queryBase = area.b * params.T * C + headOffset;
-  let outBase = area.split * params.B * params.T * C + queryBase;
-  let rowBase = (area.b * params.H + area.h) * params.T;
-  let endQuery = min(area.startQuery + ROWS, params.T);
+  let headOffset = scoreBlock.h * D;
+  let keyBase = scoreBlock.b * params.S * C + headOffset;
+  let queryBase = scoreBlock.b * params.T * C + headOffset;
+  let outBase = scoreBlock.split * params.B * params.T * C + queryBase;
+  let rowBase = (scoreBlock.b * params.H + scoreBlock.h) * params.T;
+  let endQuery = min(scoreBlock.startQuery + ROWS, params.T);
 
-  for (var j0 = area.startKey; j0 < area.endKey; j0 += TILE) {
-    let count = min(TILE, area.endKey - j0);
+  for (var j0 = scoreBlock.startKey; j0 < scoreBlock.endKey; j0 += TILE) {
+    let count = min(TILE, scoreBlock.endKey - j0);
     pack_key(PANEL_A, keyBase, j0, count);
     pack_value(PANEL_B, keyBase, j0, count);
-    let isMarked = mark_visible_keys(area.b, j0, count);
-    for (var i = area.startQuery; i < endQuery; i += 4u) {
+    let isMarked = mark_visible_keys(scoreBlock.b, j0, count);
+    for (var i = scoreBlock.startQuery; i < endQuery; i += 4u) {
       let i4 = min(vec4u(i, i + 1u, i + 2u, i + 3u), vec4u(lastQuery));
       stage_queries(ROWS_A, queryBase + i4 * C);
       stage_do(ROWS_B, queryBase + i4 * C);
@@ -1167,7 +1168,7 @@ fn dquery(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
       let starts = outBase + i4 * C;
       for (var c = 0u; c < CHUNKS; c += 2u) {
         var t = Tile4x8();
-        if (j0 > area.startKey) {
+        if (j0 > scoreBlock.startKey) {
           t = load_tile_dq(starts, c);
         }
         t = add_weighted_key(t, SCORES_A, keyBase + j0 * C, count, c);
@@ -1176,8 +1177,8 @@ fn dquery(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     }
   }
   // Without any key the loop has written nothing: dq is 0.
-  if (area.startKey >= area.endKey) {
-    for (var i = area.startQuery; i < endQuery; i++) {
+  if (scoreBlock.startKey >= scoreBlock.endKey) {
+    for (var i = scoreBlock.startQuery; i < endQuery; i++) {
       for (var c = 0u; c < CHUNKS; c++) {
         store_dq(outBase + i * C, c, vec4f());
       }
@@ -1230,7 +1231,7 @@ fn is_key_masked(b: u32, j: u32) -> bool {
 // end helpers/is_key_masked.wgsl
 
 @compute @workgroup_size(WG)
-fn dkeys(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u) {
+fn compute_dkdv(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u) {
   // Workgroups are numbered by block of keys, then head, then batch row.
   let blocks = (params.S + ROWS - 1u) / ROWS;
   let flat = group.x + group.y * groups.x;

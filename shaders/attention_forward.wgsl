@@ -398,9 +398,9 @@ fn store_row(
     return;
   }
   // A row that sees no key has sum 0, and o = 0.
-  let normalize = select(0.0, 1.0 / softmax.rowSum, softmax.rowSum > 0.0);
+  let inverseSum = select(0.0, 1.0 / softmax.rowSum, softmax.rowSum > 0.0);
   for (var c = 0u; c < CHUNKS; c++) {
-    store_o(offset, c, sums[c] * normalize);
+    store_o(offset, c, sums[c] * inverseSum);
   }
   rowStats[row].x = log_sum_exp(softmax.rowMax, softmax.rowSum);
 }

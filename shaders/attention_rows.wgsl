@@ -12,8 +12,8 @@
 //          order-preserving code; the scores are recomputed for every bit. Sparse attention is for
 //          accuracy here: it saves no time.
 // Numerics f32. Other kernels may round a score differently. With the threshold halfway between two
-//          scores, s >= threshold keeps the topK largest, and ties, whatever the last bits of the
-//          scores.
+//          scores, s >= threshold keeps the topK largest, and ties, as long as the two differ by
+//          more than the rounding of a score.
 
 const WG = 64u;
 

@@ -3,12 +3,12 @@
 //   activate        out[i] = f(x[i])
 //   activate_grad   out[i] (+)= x[i] * f'(saved[i])           x is the incoming gradient
 //   dropout         out[i] (+)= x[i] * keep(i) / (1 - rate)   forward and backward alike
-//   combine         out[i] (+)= alpha * x[i] + beta * saved[i]
+//   combine         out[i] (+)= alpha * x[i] + beta * y[i]
 //
 // f is GELU (erf form), ReLU, tanh or sigmoid; saved is its input for GELU and ReLU, its output for
 // tanh and sigmoid. keep(i), 0 or 1, is drawn again in backward and never stored.
 //
-// Shapes   x, saved, out [n], where n is a multiple of 4 for the entries called wide. Every (+)=
+// Shapes   x, y, saved, out [n], where n is a multiple of 4 for the entries called wide. Every (+)=
 //          adds where accumulate is 1 and overwrites where it is 0.
 // Grid     an invocation takes ITEMS elements, WG apart, so that neighboring invocations touch
 //          neighboring words. The entries called wide take ITEMS vec4.
@@ -54,11 +54,13 @@ fn hash4(key: vec4u) -> vec4u {
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> saved: array<f32>;
+@group(0) @binding(1) var<storage, read> y: array<f32>;
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
 @group(0) @binding(3) var<uniform> random: Random;
 
 @group(0) @binding(0) var<storage, read> xVec: array<vec4f>;
 @group(0) @binding(1) var<storage, read> savedVec: array<vec4f>;
+@group(0) @binding(1) var<storage, read> yVec: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> outVec: array<vec4f>;
 @group(1) @binding(0) var<uniform> params: Params;
 
@@ -183,9 +185,9 @@ fn combine(
   let start = (group.x + group.y * groups.x) * WG * ITEMS + local;
   for (var i = start; i < min(start + WG * ITEMS, params.n); i += WG) {
     var value = params.alpha * x[i];
-    // With beta = 0, saved may be a placeholder of one word.
+    // With beta = 0, y may be a placeholder of one word.
     if (params.beta != 0.0) {
-      value += params.beta * saved[i];
+      value += params.beta * y[i];
     }
     store_or_add_out(i, value);
   }
@@ -297,7 +299,7 @@ fn combine_wide(
   for (var i = start; i < min(start + WG * ITEMS, params.n / 4u); i += WG) {
     var value = params.alpha * xVec[i];
     if (params.beta != 0.0) {
-      value += params.beta * savedVec[i];
+      value += params.beta * yVec[i];
     }
     store_or_add_vec(i, value);
   }

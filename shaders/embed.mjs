@@ -34,7 +34,7 @@ const FUNCTION = /^fn (\w+)\([\s\S]*?^}$/gm;
 const isCheck = process.argv.includes('--check');
 const problems = [];
 
-function complain(file, message) {
+function reportProblem(file, message) {
   problems.push(`shaders/${file}: ${message}`);
 }
 
@@ -62,14 +62,17 @@ function readSource(file, helpers, usedHelpers) {
     for (const name of refreshed.used) usedHelpers.add(name);
     for (const name of refreshed.stale) {
       if (isCheck)
-        complain(file, `its copy of helpers/${name}.wgsl is stale; \`npm run shaders\` updates it`);
+        reportProblem(
+          file,
+          `its copy of helpers/${name}.wgsl is stale; \`npm run shaders\` updates it`,
+        );
       else console.log(`shaders/${file}: updated its copy of helpers/${name}.wgsl`);
     }
     if (!isCheck && refreshed.stale.length > 0)
       writeFileSync(SHADER_FOLDER + file, refreshed.source);
     return refreshed.source;
   } catch (error) {
-    complain(file, error.message);
+    reportProblem(file, error.message);
     return source;
   }
 }
@@ -77,7 +80,7 @@ function readSource(file, helpers, usedHelpers) {
 function checkColumns(file, source) {
   for (const [n, line] of source.split('\n').entries()) {
     if (line.length > MAX_COLUMNS)
-      complain(file, `line ${n + 1} has ${line.length} columns, at most ${MAX_COLUMNS}`);
+      reportProblem(file, `line ${n + 1} has ${line.length} columns, at most ${MAX_COLUMNS}`);
   }
 }
 
@@ -88,21 +91,21 @@ function checkHeader(file, source) {
     .filter(([, label]) => label.length === HEADER_LABEL_COLUMNS)
     .map(([, label]) => label.trim());
   if (sections.join() !== HEADER_SECTIONS.join())
-    complain(
+    reportProblem(
       file,
       `its header has the sections ${sections.join(', ') || '(none)'}; ` +
         `it should have ${HEADER_SECTIONS.join(', ')}`,
     );
 }
 
-/** A function that two shaders spell alike belongs into shaders/helpers/. */
+/** A function that two shaders spell alike belongs in shaders/helpers/. */
 function checkDuplicates(shaders) {
   const owners = new Map();
   for (const { file, source } of shaders) {
     for (const [text, name] of withoutCopies(source).matchAll(FUNCTION)) {
       const owner = owners.get(text);
       if (owner)
-        complain(
+        reportProblem(
           `${file}.wgsl`,
           `fn ${name} is the same as in ${owner}.wgsl: move it to shaders/helpers/`,
         );
@@ -141,7 +144,8 @@ function workgroupVariables(reflection, source) {
 }
 
 function describeBinding(file, entry, resource) {
-  if (resource.group !== 0) complain(file, `${entry.name}: ${resource.name} is not in group 0`);
+  if (resource.group !== 0)
+    reportProblem(file, `${entry.name}: ${resource.name} is not in group 0`);
   const isUniform = resource.resourceType === RESOURCE_UNIFORM;
   return {
     name: resource.name,
@@ -162,18 +166,18 @@ function describeKernel(file, entry) {
     .sort((p, q) => p.binding - q.binding);
   const storage = bindings.filter((b) => b.kind !== 'uniform').length;
   if (storage > MAX_STORAGE_BUFFERS) {
-    complain(
+    reportProblem(
       file,
       `${entry.name} binds ${storage} storage buffers, at most ${MAX_STORAGE_BUFFERS}`,
     );
   }
   const members = (params?.type.members ?? []).map((m) => {
-    if (!(m.type.name in SCALAR_TYPES)) complain(file, `parameter ${m.name} is not a scalar`);
+    if (!(m.type.name in SCALAR_TYPES)) reportProblem(file, `parameter ${m.name} is not a scalar`);
     return { name: m.name, type: m.type.name, offset: m.offset };
   });
   const bytes = members.length * 4;
   if (bytes > MAX_PARAMETER_BYTES) {
-    complain(
+    reportProblem(
       file,
       `${entry.name} has ${bytes} bytes of parameters, at most ${MAX_PARAMETER_BYTES}`,
     );
@@ -189,7 +193,7 @@ function describeShader(file, source) {
   try {
     reflection = new WgslReflect(source);
   } catch (error) {
-    complain(file, `wgsl_reflect cannot parse it: ${error.message}`);
+    reportProblem(file, `wgsl_reflect cannot parse it: ${error.message}`);
     return [];
   }
   const variables = workgroupVariables(reflection, source);
@@ -199,14 +203,14 @@ function describeShader(file, source) {
       .filter((variable) => new RegExp(`\\b${variable.name}\\b`).test(text))
       .reduce((sum, variable) => sum + variable.bytes, 0);
     if (bytes > MAX_WORKGROUP_BYTES) {
-      complain(
+      reportProblem(
         file,
         `${name} has ${bytes} bytes of workgroup memory as declared, at most ${MAX_WORKGROUP_BYTES}`,
       );
     }
   }
   const constants = specializableConstants(source);
-  if (!('WG' in constants)) complain(file, 'declares no `const WG`, its workgroup size');
+  if (!('WG' in constants)) reportProblem(file, 'declares no `const WG`, its workgroup size');
   const kernels = reflection.entry.compute.map((entry) => describeKernel(file, entry));
   return [{ file: file.replace('.wgsl', ''), source, constants, kernels }];
 }
@@ -262,7 +266,7 @@ const shaders = wgslFiles(SHADER_FOLDER).flatMap((file) =>
 );
 checkDuplicates(shaders);
 for (const name of helpers.keys()) {
-  if (!usedHelpers.has(name)) complain(`helpers/${name}.wgsl`, 'no shader has a copy of it');
+  if (!usedHelpers.has(name)) reportProblem(`helpers/${name}.wgsl`, 'no shader has a copy of it');
 }
 if (problems.length > 0) {
   console.error(problems.join('\n'));

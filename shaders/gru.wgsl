@@ -166,7 +166,7 @@ fn forward(
         }
       }
     }
-    // One barrier a step is enough: the next step writes the copy of h that this one has read.
+    // One barrier per step is enough: the next step writes the copy of h that this one has read.
     workgroupBarrier();
     current = CAP - current;
   }

@@ -1,17 +1,18 @@
 // Layer normalization of rows (Ba et al. 2016).
 //
-//   forward    xhat = (x - mean) * rstd,  rstd = 1 / sqrt(var + eps)
-//              y = xhat * gamma + beta
-//   backward   dxhat = dy * gamma
-//              dx (+)= rstd * (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat))
-//   scale      dgamma[c] += sum_r dy * xhat;   dbeta[c] += sum_r dy
+//   forward          xhat = (x - mean) * rstd,  rstd = 1 / sqrt(var + eps)
+//                    y = xhat * gamma + beta
+//   backward         dxhat = dy * gamma
+//                    dx (+)= rstd * (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat))
+//   backward_scale   dgamma[c] += sum_r dy * xhat;   dbeta[c] += sum_r dy
 //
 // Shapes   x, y, dy, dx [rows, C]; gamma, beta, dgamma, dbeta [C]; stats [rows, 2] = (mean, rstd),
 //          written by forward.
-// Grid     forward, backward: LANES invocations per row, WG / LANES rows per workgroup. scale:
-//          SLICES invocations per column, each with every SLICES-th row; WG / SLICES columns per
-//          workgroup. The entries called wide are for rows of whole vec4: forward and backward have
-//          one invocation per row, scale one per vec4 of columns.
+// Grid     forward, backward: LANES invocations per row, WG / LANES rows per workgroup.
+//          backward_scale: SLICES invocations per column, each with every SLICES-th row;
+//          WG / SLICES columns per workgroup. The entries called wide are for rows of whole vec4:
+//          forward and backward have one invocation per row, backward_scale one per vec4 of
+//          columns.
 // Memory   workgroup: WG vec2. With LANES and SLICES 1, for adapters where a workgroup barrier is
 //          expensive, no barrier remains.
 // Numerics f32, sums in a fixed order. The variance is the biased one, computed in a second pass
@@ -86,14 +87,14 @@ fn forward(
   let start = row * params.C;
   // Past the last row there is nothing to add, but every invocation has to reach the barriers.
   let end = select(0u, params.C, row < params.rows);
-  let scale = 1.0 / f32(params.C);
+  let inverseC = 1.0 / f32(params.C);
 
   // mean(x)
   var sum = 0.0;
   for (var c = lane; c < end; c += LANES) {
     sum += x[start + c];
   }
-  let mean = row_sum(local, vec2f(sum, 0.0)).x * scale;
+  let mean = row_sum(local, vec2f(sum, 0.0)).x * inverseC;
 
   // rstd, from mean((x - mean)^2): mean(x^2) - mean(x)^2 would cancel where |mean| is large.
   var squares = 0.0;
@@ -101,12 +102,12 @@ fn forward(
     let centered = x[start + c] - mean;
     squares += centered * centered;
   }
-  let rstd = inverseSqrt(row_sum(local, vec2f(squares, 0.0)).x * scale + params.eps);
+  let rstd = inverseSqrt(row_sum(local, vec2f(squares, 0.0)).x * inverseC + params.eps);
 
   for (var c = lane; c < end; c += LANES) {
     y[start + c] = (x[start + c] - mean) * rstd * gamma[c] + beta[c];
   }
-  // Saved for backward and scale.
+  // Saved for backward and backward_scale.
   if (row < params.rows && lane == 0u) {
     newStats[row] = vec2f(mean, rstd);
   }
@@ -144,7 +145,7 @@ fn backward(
 }
 
 @compute @workgroup_size(WG)
-fn scale(
+fn backward_scale(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
@@ -193,18 +194,18 @@ fn forward_wide(
   }
   let C4 = params.C / 4u;
   let start = row * C4;
-  let scale = 1.0 / f32(params.C);
+  let inverseC = 1.0 / f32(params.C);
   var sum = vec4f();
   for (var c = 0u; c < C4; c++) {
     sum += xVec[start + c];
   }
-  let mean = component_sum(sum) * scale;
+  let mean = component_sum(sum) * inverseC;
   var squares = vec4f();
   for (var c = 0u; c < C4; c++) {
     let centered = xVec[start + c] - mean;
     squares += centered * centered;
   }
-  let rstd = inverseSqrt(component_sum(squares) * scale + params.eps);
+  let rstd = inverseSqrt(component_sum(squares) * inverseC + params.eps);
   for (var c = 0u; c < C4; c++) {
     yVec[start + c] = (xVec[start + c] - mean) * rstd * gammaVec[c] + betaVec[c];
   }
@@ -245,7 +246,7 @@ fn backward_wide(
 }
 
 @compute @workgroup_size(WG)
-fn scale_wide(
+fn backward_scale_wide(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,

@@ -116,18 +116,18 @@ struct Tile4x8 {
 
 // The block of out that a workgroup computes: the matrix of the batch, the first row and the first
 // column.
-struct Area {
+struct Block {
   batch: u32,
   m: u32,
   n: u32,
 }
 
 // Blocks of a matrix are numbered row by row, inside the batch.
-fn workgroup_area(flat: u32, blockM: u32, blockN: u32) -> Area {
+fn workgroup_block(flat: u32, blockM: u32, blockN: u32) -> Block {
   let blocksN = (params.N + blockN - 1u) / blockN;
   let blocksM = (params.M + blockM - 1u) / blockM;
   let index = flat % (blocksN * blocksM);
-  return Area(flat / (blocksN * blocksM), (index / blocksN) * blockM, (index % blocksN) * blockN);
+  return Block(flat / (blocksN * blocksM), (index / blocksN) * blockM, (index % blocksN) * blockN);
 }
 
 // begin helpers/dropout_factor.wgsl (generated: edit there)
@@ -362,6 +362,7 @@ fn epilogue_tile(batch: u32, m: u32, n: u32, slot: u32) {
   }
 }
 
+// begin helpers/epilogue_element.wgsl (generated: edit there)
 // The epilogue of out[i], which is in column n.
 fn epilogue_element(i: u32, n: u32, sum: f32) {
   var value = params.alpha * sum;
@@ -388,6 +389,7 @@ fn epilogue_element(i: u32, n: u32, sum: f32) {
   }
   out[i] = value;
 }
+// end helpers/epilogue_element.wgsl
 
 // The epilogue of a tile at the edge of out, for the elements that exist.
 fn epilogue_edge(batch: u32, m: u32, n: u32, slot: u32) {
@@ -429,17 +431,17 @@ fn multiply(sums: Tile4x8, r: vec4u, stepK: u32, count: u32) -> Tile4x8 {
 // Multiplies all rows of the block with the panel of columns n .. n + 7 and
 // k = startK .. startK + count - 1. After the last k it also runs the epilogue.
 fn multiply_panel(
-  area: Area, n: u32, startK: u32, count: u32, baseA: u32, aM: u32, aK: u32,
+  outBlock: Block, n: u32, startK: u32, count: u32, baseA: u32, aM: u32, aK: u32,
 ) {
   let lastRow = params.M - 1u;
-  let endM = min(area.m + BLOCK_M, params.M);
+  let endM = min(outBlock.m + BLOCK_M, params.M);
   let isLast = startK + count == params.K;
   let isWhole = n + 8u <= params.N;
   let isPlain = isLast && isWhole && (params.flags & ~(BIAS | RESIDUAL)) == 0u;
-  for (var m = area.m; m < endM; m += 4u) {
+  for (var m = outBlock.m; m < endM; m += 4u) {
     // Past the last row, it is read again; those sums are never written.
     let rows = min(vec4u(m, m + 1u, m + 2u, m + 3u), vec4u(lastRow));
-    let slot = 2u * (m - area.m);
+    let slot = 2u * (m - outBlock.m);
     var t = Tile4x8();
     if (startK > 0u) {
       t = Tile4x8(
@@ -449,7 +451,7 @@ fn multiply_panel(
     }
     t = multiply(t, vec4u(baseA + startK * aK) + rows * aM, aK, count);
     if (isPlain && m + 4u <= params.M) {
-      epilogue_plain(area.batch, m, n, t);
+      epilogue_plain(outBlock.batch, m, n, t);
     } else {
       partial[slot] = t.t00;
       partial[slot + 1u] = t.t01;
@@ -467,26 +469,27 @@ fn multiply_panel(
   // Other epilogues run in a loop of their own, where they do not compete with the product for
   // registers.
   let isVectorized = isWhole && ((params.flags & DROPOUT) == 0u || params.N % 4u == 0u);
-  for (var m = area.m; m < endM; m += 4u) {
-    let slot = 2u * (m - area.m);
+  for (var m = outBlock.m; m < endM; m += 4u) {
+    let slot = 2u * (m - outBlock.m);
     if (!isVectorized || m + 4u > params.M) {
-      epilogue_edge(area.batch, m, n, slot);
+      epilogue_edge(outBlock.batch, m, n, slot);
     } else if (!isPlain) {
-      epilogue_tile(area.batch, m, n, slot);
+      epilogue_tile(outBlock.batch, m, n, slot);
     }
   }
 }
 
 @compute @workgroup_size(WG)
 fn nt(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let area = workgroup_area(group.x + group.y * groups.x, BLOCK_M, BLOCK_N);
-  if (area.batch >= params.batch) {
+  let outBlock = workgroup_block(group.x + group.y * groups.x, BLOCK_M, BLOCK_N);
+  if (outBlock.batch >= params.batch) {
     return;
   }
   let K4 = params.K / 4u;
-  let baseB = area.batch * (params.batchStrideB / 4u);
+  let baseA = outBlock.batch * params.batchStrideA;
+  let baseB = outBlock.batch * (params.batchStrideB / 4u);
   let lastColumn = params.N - 1u;
-  for (var n = area.n; n < min(area.n + BLOCK_N, params.N); n += 8u) {
+  for (var n = outBlock.n; n < min(outBlock.n + BLOCK_N, params.N); n += 8u) {
     // The offsets of the stored rows of B for the eight columns; past N, the last one again.
     let c0 = baseB + min(n, lastColumn) * K4;
     let c1 = baseB + min(n + 1u, lastColumn) * K4;
@@ -513,20 +516,21 @@ fn nt(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3
         panel[8u * k4 + 5u] = right[2];
         panel[8u * k4 + 7u] = right[3];
       }
-      multiply_panel(area, n, startK, count, area.batch * params.batchStrideA, params.K, 1u);
+      multiply_panel(outBlock, n, startK, count, baseA, params.K, 1u);
     }
   }
 }
 
 @compute @workgroup_size(WG)
 fn nn(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let area = workgroup_area(group.x + group.y * groups.x, BLOCK_M, BLOCK_N);
-  if (area.batch >= params.batch) {
+  let outBlock = workgroup_block(group.x + group.y * groups.x, BLOCK_M, BLOCK_N);
+  if (outBlock.batch >= params.batch) {
     return;
   }
   let N4 = params.N / 4u;
-  let baseB = area.batch * (params.batchStrideB / 4u);
-  for (var n = area.n; n < min(area.n + BLOCK_N, params.N); n += 8u) {
+  let baseA = outBlock.batch * params.batchStrideA;
+  let baseB = outBlock.batch * (params.batchStrideB / 4u);
+  for (var n = outBlock.n; n < min(outBlock.n + BLOCK_N, params.N); n += 8u) {
     // The offset of the panel's right four columns. Past N, the left four are read again; those
     // sums are never written.
     let right = select(0u, 1u, n + 4u < params.N);
@@ -537,21 +541,21 @@ fn nn(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3
         panel[2u * k] = bVec[row];
         panel[2u * k + 1u] = bVec[row + right];
       }
-      multiply_panel(area, n, startK, count, area.batch * params.batchStrideA, params.K, 1u);
+      multiply_panel(outBlock, n, startK, count, baseA, params.K, 1u);
     }
   }
 }
 
 @compute @workgroup_size(WG)
 fn strided(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let area = workgroup_area(group.x + group.y * groups.x, BLOCK_M, BLOCK_N);
-  if (area.batch >= params.batch) {
+  let outBlock = workgroup_block(group.x + group.y * groups.x, BLOCK_M, BLOCK_N);
+  if (outBlock.batch >= params.batch) {
     return;
   }
-  let baseA = area.batch * params.batchStrideA;
-  let baseB = area.batch * params.batchStrideB;
+  let baseA = outBlock.batch * params.batchStrideA;
+  let baseB = outBlock.batch * params.batchStrideB;
   let lastColumn = params.N - 1u;
-  for (var n = area.n; n < min(area.n + BLOCK_N, params.N); n += 8u) {
+  for (var n = outBlock.n; n < min(outBlock.n + BLOCK_N, params.N); n += 8u) {
     // The offsets of B[0, n .. n + 7]; past N, the last column again.
     let left = baseB + min(vec4u(n, n + 1u, n + 2u, n + 3u), vec4u(lastColumn)) * params.bN;
     let right = baseB + min(vec4u(n + 4u, n + 5u, n + 6u, n + 7u), vec4u(lastColumn)) * params.bN;
@@ -563,12 +567,12 @@ fn strided(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         panel[2u * k + 1u] =
           vec4f(b[right.x + row], b[right.y + row], b[right.z + row], b[right.w + row]);
       }
-      multiply_panel(area, n, startK, count, baseA, params.aM, params.aK);
+      multiply_panel(outBlock, n, startK, count, baseA, params.aM, params.aK);
     }
   }
   // All blocks of one m multiply the same A: the first one also computes the column sums.
-  if ((params.flags & COLUMN_SUMS) != 0u && area.n == 0u) {
-    for (var m = area.m; m < min(area.m + BLOCK_M, params.M); m++) {
+  if ((params.flags & COLUMN_SUMS) != 0u && outBlock.n == 0u) {
+    for (var m = outBlock.m; m < min(outBlock.m + BLOCK_M, params.M); m++) {
       var sum = 0.0;
       for (var k = 0u; k < params.K; k++) {
         sum += a[baseA + m * params.aM + k * params.aK];
@@ -600,16 +604,16 @@ fn multiply_packed(sums: Tile4x8, columnA: u32, count: u32) -> Tile4x8 {
   return t;
 }
 
-// out[4, 8] = alpha * t, or += with isAdded. Rows of out are whole vec4 here, so only the right
+// out[4, 8] = alpha * t, or += with accumulate. Rows of out are whole vec4 here, so only the right
 // four columns may be outside.
-fn store_tile(m: u32, n: u32, isAdded: bool, t: Tile4x8) {
+fn store_tile(m: u32, n: u32, accumulate: bool, t: Tile4x8) {
   let base = m * params.N + n;
   var v = array<vec4f, 8>(t.t00, t.t01, t.t10, t.t11, t.t20, t.t21, t.t30, t.t31);
   for (var j = 0u; j < 8u; j++) {
     let i = base + (j / 2u) * params.N + 4u * (j % 2u);
     if (j % 2u == 0u || n + 4u < params.N) {
       var value = params.alpha * v[j];
-      if (isAdded) {
+      if (accumulate) {
         value += out4(i);
       }
       store_out4(i, value);
@@ -619,17 +623,17 @@ fn store_tile(m: u32, n: u32, isAdded: bool, t: Tile4x8) {
 
 @compute @workgroup_size(WG)
 fn tn(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let area = workgroup_area(group.x + group.y * groups.x, TN_M, TN_N);
-  if (area.batch >= params.batch) {
+  let outBlock = workgroup_block(group.x + group.y * groups.x, TN_M, TN_N);
+  if (outBlock.batch >= params.batch) {
     return;
   }
   let M4 = params.M / 4u;
   let N4 = params.N / 4u;
-  let baseA = area.batch * (params.batchStrideA / 4u) + area.m / 4u;
-  let baseB = area.batch * (params.batchStrideB / 4u);
-  let tiles = min(TN_M, params.M - area.m) / 4u;
-  let wantsColumns = (params.flags & COLUMN_SUMS) != 0u && area.n == 0u;
-  let startRow = area.batch * params.M + area.m;
+  let baseA = outBlock.batch * (params.batchStrideA / 4u) + outBlock.m / 4u;
+  let baseB = outBlock.batch * (params.batchStrideB / 4u);
+  let tiles = min(TN_M, params.M - outBlock.m) / 4u;
+  let wantsColumns = (params.flags & COLUMN_SUMS) != 0u && outBlock.n == 0u;
+  let startRow = outBlock.batch * params.M + outBlock.m;
   // k is the long axis here: the rows of a batch. Out is added to after every TN_DEPTH of k, so
   // that the block of A is packed once for all panels of B.
   for (var startK = 0u; startK < params.K; startK += TN_DEPTH) {
@@ -639,8 +643,8 @@ fn tn(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3
         packedA[tile * TN_DEPTH + k] = aVec[baseA + (startK + k) * M4 + tile];
       }
     }
-    let isAdded = startK > 0u || (params.flags & ACCUMULATE) != 0u;
-    for (var n = area.n; n < min(area.n + TN_N, params.N); n += 8u) {
+    let accumulate = startK > 0u || (params.flags & ACCUMULATE) != 0u;
+    for (var n = outBlock.n; n < min(outBlock.n + TN_N, params.N); n += 8u) {
       // As in nn.
       let right = select(0u, 1u, n + 4u < params.N);
       for (var k = 0u; k < count; k++) {
@@ -650,7 +654,7 @@ fn tn(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3
       }
       for (var tile = 0u; tile < tiles; tile++) {
         let t = multiply_packed(Tile4x8(), tile * TN_DEPTH, count);
-        store_tile(startRow + 4u * tile, n, isAdded, t);
+        store_tile(startRow + 4u * tile, n, accumulate, t);
       }
     }
     // The sums of A[k, m] over this range of k, four columns at a time.
@@ -660,7 +664,7 @@ fn tn(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3
         for (var k = 0u; k < count; k++) {
           sum += packedA[tile * TN_DEPTH + k];
         }
-        let m = area.m + 4u * tile;
+        let m = outBlock.m + 4u * tile;
         aux[m] += sum.x;
         aux[m + 1u] += sum.y;
         aux[m + 2u] += sum.z;

@@ -142,6 +142,35 @@ fn gelu_grad(v: f32) -> f32 {
 }
 // end helpers/gelu.wgsl
 
+// begin helpers/epilogue_element.wgsl (generated: edit there)
+// The epilogue of out[i], which is in column n.
+fn epilogue_element(i: u32, n: u32, sum: f32) {
+  var value = params.alpha * sum;
+  if ((params.flags & BIAS) != 0u) {
+    value += bias[n];
+  }
+  if ((params.flags & KEEP_INPUT) != 0u) {
+    aux[i] = value;
+  }
+  if ((params.flags & GELU) != 0u) {
+    value *= normal_cdf(value);
+  }
+  if ((params.flags & GELU_GRAD) != 0u) {
+    value *= gelu_grad(aux[i]);
+  }
+  if ((params.flags & DROPOUT) != 0u) {
+    value *= dropout_factor(i);
+  }
+  if ((params.flags & RESIDUAL) != 0u) {
+    value += residual[i];
+  }
+  if ((params.flags & ACCUMULATE) != 0u) {
+    value += out[i];
+  }
+  out[i] = value;
+}
+// end helpers/epilogue_element.wgsl
+
 // Finishes the sums of out[m, n .. n + 3], element by element: the flags are the same for all
 // invocations, so no branch diverges.
 fn epilogue(tile: Tile, m: u32, n: u32, sums: vec4f) {
@@ -159,29 +188,7 @@ fn epilogue(tile: Tile, m: u32, n: u32, sums: vec4f) {
   }
   let start = (tile.batch * params.M + m) * params.N + n;
   for (var j = 0u; j < columns; j++) {
-    var value = params.alpha * sums[j];
-    if ((params.flags & BIAS) != 0u) {
-      value += bias[n + j];
-    }
-    if ((params.flags & KEEP_INPUT) != 0u) {
-      aux[start + j] = value;
-    }
-    if ((params.flags & GELU) != 0u) {
-      value *= normal_cdf(value);
-    }
-    if ((params.flags & GELU_GRAD) != 0u) {
-      value *= gelu_grad(aux[start + j]);
-    }
-    if ((params.flags & DROPOUT) != 0u) {
-      value *= dropout_factor(start + j);
-    }
-    if ((params.flags & RESIDUAL) != 0u) {
-      value += residual[start + j];
-    }
-    if ((params.flags & ACCUMULATE) != 0u) {
-      value += out[start + j];
-    }
-    out[start + j] = value;
+    epilogue_element(start + j, n + j, sums[j]);
   }
 }
 

@@ -29,7 +29,7 @@ export {
 } from './gpu/memory.js';
 export type { DispatchOptions, EngineCounts, EngineOptions } from './gpu/options.js';
 export { type ProfileRow, profileTable } from './gpu/profile.js';
-export { type Fetched, Step } from './gpu/step.js';
+export { type FetchedValues, Step } from './gpu/step.js';
 export type { MatmulTile, Tuning } from './gpu/tuning.js';
 export { HostRandom } from './math/random.js';
 export { type Initializer, normal, ones, uniform, zeros } from './nn/init.js';
@@ -49,11 +49,12 @@ export {
 } from './nn/layers.js';
 export { AdamW, type AdamWOptions } from './nn/optimizer.js';
 export {
-  type Declare,
   type LoadReport,
   Parameter,
   type ParameterOptions,
+  type ParameterScope,
   ParameterStore,
+  type TypeAndShape,
 } from './nn/parameters.js';
 export {
   decodeSafetensors,
@@ -65,6 +66,7 @@ export {
 } from './nn/safetensors.js';
 export { RateSchedule, type RateSettings } from './nn/schedule.js';
 export { type AttentionOptions, attention, attentionProbabilities } from './tensor/attention.js';
+export { conv3d, type Triple, unfold3d } from './tensor/conv3d.js';
 export { type Activation, activate, add, dropout, sumLosses } from './tensor/elementwise.js';
 export {
   addPositions,
@@ -87,19 +89,19 @@ export {
   type CrossEntropyOptions,
   contrastiveLoss,
   crossEntropy,
-  crossEntropyOfRows,
   meanSquaredError,
   NO_CLASS,
-  normalize,
+  rowCrossEntropy,
   type SquaredErrorOptions,
 } from './tensor/losses.js';
+export { normalize } from './tensor/normalize.js';
 export { type Dropout, RandomState } from './tensor/random.js';
-export { type Sampled, type SampleOptions, sample } from './tensor/sample.js';
-export { concatenate, conv3d, meanPool, slice, type Triple, unfold3d } from './tensor/sequence.js';
+export { type SampleOptions, type SampleResult, sample } from './tensor/sample.js';
+export { concatenate, meanPool, slice } from './tensor/sequence.js';
 export {
-  type Differentiated,
   differentiate,
   type Gradients,
+  type LossResult,
   markLoss,
   newOutput,
   pushNode,

@@ -171,7 +171,7 @@ export async function checkSteps(golden: GoldenCase, tally: Tally): Promise<void
         [expected[name]!],
         STEP_LOSS,
       );
-    const norm = (await optimizer.totals.floats()).subarray(0, 1);
+    const norm = (await optimizer.normAndClip.floats()).subarray(0, 1);
     tally.near(
       'norms over steps',
       `step ${n}`,

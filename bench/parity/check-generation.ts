@@ -78,7 +78,7 @@ export class GoldenGeneration {
   /** Runs all comparisons. */
   async check(tally: Tally): Promise<void> {
     const weights = readTensors(this.#folder, 'weights')!;
-    tally.same('parameters', 'names in weights', (await this.#store.assign(weights)).missing, []);
+    tally.same('parameters', 'names in weights', this.#store.assign(weights).missing, []);
     const generated = readJson<Generated>(this.#folder, 'generate');
     for (const mode of ['true_past', 'own_past'] as const)
       await this.#checkMode(mode, generated[mode], tally);

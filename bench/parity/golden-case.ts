@@ -82,7 +82,7 @@ export class GoldenCase {
 
   /** Loads the weights; returns the names of the parameters that the file does not contain. */
   async loadWeights(): Promise<string[]> {
-    return (await this.store.assign(readTensors(this.folder, 'weights')!)).missing;
+    return this.store.assign(readTensors(this.folder, 'weights')!).missing;
   }
 
   /** Computes the losses by name, the total as `loss`, and the gradients in the store. */

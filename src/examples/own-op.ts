@@ -75,7 +75,7 @@ export function softplus(x: Tensor): Tensor {
       if (!dy || !gradients.wants(x)) return;
       // Where x is used more than once, its gradient is a sum: `accumulate` says whether there is a
       // term already.
-      const { tensor: dx, accumulate } = gradients.into(x);
+      const { tensor: dx, accumulate } = gradients.target(x);
       const params = { n: x.length, accumulate: Number(accumulate) };
       engine.dispatch(BACKWARD, { x, dy, dx }, params, workgroups);
     },

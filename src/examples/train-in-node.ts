@@ -13,8 +13,8 @@ const times = Array.from({ length: 30 }, (_, neuron) =>
 const variables = { speed: { values: speed, dt: 0.05 } };
 const recording = nf.createRecording({ spikes: { times }, variables }); // all times in seconds
 
-const decoded = { speed: { dt: 0.05, predict: true, objective: 'regression' } };
-const modalities = { behavior: { n_layers: 0, window: 0.05, variables: decoded } };
+const predicted = { speed: { dt: 0.05, predict: true, objective: 'regression' } };
+const modalities = { behavior: { n_layers: 0, window: 0.05, variables: predicted } };
 const size = { n_embd: 32, n_head: 4, layers: { state: 1, state_history: 1, stimulus: 0 } };
 const windows = { window: { curr: 0.1, prev: 0.3 }, block_size: { id: 50, prev_id: 120 } };
 const config = { ...size, ...windows, modalities, training: { steps: 150, batch: 32 } };

@@ -20,7 +20,7 @@ export interface Task {
   readonly run: string;
 }
 
-/** What the page is told: how far the work is, and in the end the report, a page of its own. */
+/** Messages to the page: progress, and at the end the report as an HTML page. */
 export type Message =
   | { readonly status: string }
   | { readonly status: string; readonly report: string };
@@ -28,8 +28,8 @@ export type Message =
 /** A model small enough for a laptop, which decodes every variable of the recording. */
 function configFor({ trials }: Recording): object {
   const variables = Object.entries(trials[0]!.variables).map(([name, { values, period }]) => {
-    const angle = period === undefined ? 'regression' : 'circular';
-    const objective = typeof values[0] === 'string' ? 'classification' : angle;
+    const numericObjective = period === undefined ? 'regression' : 'circular';
+    const objective = typeof values[0] === 'string' ? 'classification' : numericObjective;
     return [name, { dt: 0.05, predict: true, objective }];
   });
   return {

@@ -150,8 +150,8 @@ const USAGE = 0x80 | 0x40 | 0x04 | 0x08;
 const MIN_BUFFER_BYTES = 256;
 
 /**
- * The smallest size class of at least `bytes`: powers of two and quarters between them, so at most
- * 25 % is added.
+ * The smallest size class of at least `bytes`: powers of two and quarters between them, so above
+ * 256 bytes at most 25 % is added.
  */
 export function sizeClass(bytes: number): number {
   if (bytes <= MIN_BUFFER_BYTES) return MIN_BUFFER_BYTES;
@@ -388,7 +388,7 @@ export class BufferPool {
         const allocatedMiB = (bytesBefore / 2 ** 20).toFixed(0);
         this.#onError(
           new GpuError(
-            `The GPU has no memory for another ${requestedMiB} MiB (${allocatedMiB} MiB in use): ` +
+            `The GPU has no memory for another ${requestedMiB} MiB (${allocatedMiB} MiB allocated): ` +
               'use a smaller batch or model.',
           ),
         );

@@ -36,6 +36,8 @@ const TIMESTAMP_PAIR_BYTES = 16;
 // GPUBufferUsage as numbers: QUERY_RESOLVE | COPY_SRC, and MAP_READ | COPY_DST.
 const RESOLVE_USAGE = 0x200 | 0x04;
 const STAGING_USAGE = 0x01 | 0x08;
+/** GPUMapMode.READ. */
+const MAP_MODE_READ = 1;
 
 /** The queries of up to BATCH_DISPATCHES dispatches, and the buffer that they are resolved into. */
 interface QueryBatch {
@@ -94,7 +96,7 @@ export class Profiler {
       );
     }
     return async () => {
-      await staging.mapAsync(1);
+      await staging.mapAsync(MAP_MODE_READ);
       const timestamps = new BigInt64Array(staging.getMappedRange());
       for (const [index, dispatch] of dispatches.entries()) {
         this.#add(dispatch, Number(timestamps[2 * index + 1]! - timestamps[2 * index]!));

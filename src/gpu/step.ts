@@ -7,7 +7,7 @@ import type { StagingSlot } from './staging.js';
 /**
  * Values that `Step.runAndFetch` copied at the end of a run. They can be read at any later time.
  */
-export interface Fetched {
+export interface FetchedValues {
   /**
    * The values as bytes, one array buffer per view, in the order of the views. A second call gives
    * the same buffers.
@@ -60,7 +60,7 @@ export class Step<T> {
   }
 
   /** How many dispatches one run makes. */
-  get dispatches(): number {
+  get dispatchCount(): number {
     return this.#commands.filter((command) => command.kind === 'dispatch').length;
   }
 
@@ -75,7 +75,7 @@ export class Step<T> {
   }
 
   /** Like `run`, with copies of `views` at the end of the same submit. */
-  runAndFetch(views: readonly BufferView[]): Fetched {
+  runAndFetch(views: readonly BufferView[]): FetchedValues {
     this.#begin();
     const slot = this.#host.submit(this.#commands, this.#ring, views);
     let bytes: Promise<ArrayBuffer[]> | undefined;

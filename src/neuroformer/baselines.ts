@@ -4,7 +4,7 @@
 
 import { uniform } from '../nn/init.js';
 import { Gru, LayerNorm, Linear } from '../nn/layers.js';
-import type { Declare } from '../nn/parameters.js';
+import type { ParameterScope } from '../nn/parameters.js';
 import { activate, dropout } from '../tensor/elementwise.js';
 import type { Dropout } from '../tensor/random.js';
 import { concatenate, slice } from '../tensor/sequence.js';
@@ -55,17 +55,17 @@ export class GruBaseline implements Baseline {
   readonly #rules: Rules;
 
   /** @param double uses two GRUs per layer. */
-  constructor(declare: Declare, width: number, double: boolean, rules: Rules) {
+  constructor(scope: ParameterScope, width: number, double: boolean, rules: Rules) {
     this.#rules = rules;
     const init = uniform(1 / Math.sqrt(2 * width));
     this.#layers = Array.from({ length: GRU_LAYERS }, (_, n) => {
-      const layer = declare.scope(`grus.${n}`);
+      const layer = scope.scope(`grus.${n}`);
       if (!double) return { grus: [new Gru(layer, width, width)], join: undefined };
       const grus = [new Gru(layer, width, width), new Gru(layer, width, width, '_reverse')];
-      const linear = new Linear(declare.scope(`linear_layers.${n}`), 2 * width, width, { init });
+      const linear = new Linear(scope.scope(`linear_layers.${n}`), 2 * width, width, { init });
       return {
         grus,
-        join: { linear, norm: new LayerNorm(declare.scope(`layer_norms.${n}`), width) },
+        join: { linear, norm: new LayerNorm(scope.scope(`layer_norms.${n}`), width) },
       };
     });
   }
@@ -139,10 +139,10 @@ export class MlpBaseline implements Baseline {
   readonly #layers: readonly { norm: LayerNorm; expand: Linear; project: Linear }[];
   readonly #isUsed: boolean;
 
-  constructor(declare: Declare, width: number, rules: Rules) {
+  constructor(scope: ParameterScope, width: number, rules: Rules) {
     this.#isUsed = rules.mlp_used;
     this.#layers = Array.from({ length: MLP_LAYERS }, (_, n) => {
-      const layer = declare.scope(`${n}`);
+      const layer = scope.scope(`${n}`);
       return {
         norm: new LayerNorm(layer.scope('ln'), width),
         expand: new Linear(layer.scope('mlp.0'), width, 2 * width, { bias: false }),

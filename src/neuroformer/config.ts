@@ -2,7 +2,7 @@
  * The model's configuration. It has the keys of the original's YAML files, so that these load
  * unchanged.
  *
- * Every default stands in `FIELDS`, beside its check. Where no other source is given, a default is
+ * Every default is in `FIELDS`, beside its check. Where no other source is given, a default is
  * that of the original's configurations for V1AL and Visnav (a-antoniades/Neuroformer, folder
  * configs).
  */

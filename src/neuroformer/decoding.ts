@@ -8,7 +8,7 @@ import type { KeysValues } from '../nn/layers.js';
 import { Tokens } from '../tensor/embedding.js';
 import { Tensor } from '../tensor/tensor.js';
 import type { ModelInputs, ModelSizes, Neuroformer } from './model.js';
-import { Pass, type Stack } from './stack.js';
+import { PassContext, type Stack } from './stack.js';
 
 /**
  * The keys and values of each block for what a window attends to: the past, the stimulus, each
@@ -71,7 +71,7 @@ export class CachedDecoder {
         key: Tensor.zeros(engine, [batch, block_size.id, n_embd]).keep(),
         value: Tensor.zeros(engine, [batch, block_size.id, n_embd]).keep(),
       }));
-    this.#current = cache(model.encodeState);
+    this.#current = cache(model.stateEncoder);
     this.#state = cache(model.decoder);
     for (let position = 0; position < block_size.id; position++) {
       const visible = Uint32Array.from({ length: batch * block_size.id }, (_, index) =>
@@ -87,17 +87,17 @@ export class CachedDecoder {
    */
   begin(inputs: ModelInputs): Sources {
     const model = this.#model;
-    const pass = new Pass(() => {}, undefined);
+    const pass = new PassContext(() => {}, undefined);
     const past = model.pastState.call(inputs.pastIds, inputs.pastTimes, pass);
     const startToken = this.#embed(0);
     const stimulus = inputs.frames && model.encodeStimulus(inputs.frames, startToken, pass);
     const { groups } = model.embedBehavior(inputs.behavior ?? {}, pass);
     this.#pastMask = model.config.rules.mask_padding ? inputs.pastMask : undefined;
-    this.#stacks = groups.map(({ attend }) => attend);
+    this.#stacks = groups.map(({ attention }) => attention);
     return {
-      past: model.attendToPast.keysValues(past),
-      stimulus: stimulus ? model.attendToStimulus.keysValues(stimulus) : [],
-      groups: groups.map(({ attend, tokens }) => attend.keysValues(tokens)),
+      past: model.pastAttention.keysValues(past),
+      stimulus: stimulus ? model.stimulusAttention.keysValues(stimulus) : [],
+      groups: groups.map(({ attention, tokens }) => attention.keysValues(tokens)),
     };
   }
 
@@ -113,9 +113,9 @@ export class CachedDecoder {
       throw new Error(`Position ${position} is outside a window of ${this.#block} tokens.`);
     const { past, stimulus, groups } = sources;
     const mask = this.#masks[position]!;
-    let x = model.encodeState.extend(this.#embed(position), this.#current, position, mask);
-    x = model.attendToPast.attendTo(x, past, this.#pastMask);
-    if (stimulus.length > 0) x = model.attendToStimulus.attendTo(x, stimulus);
+    let x = model.stateEncoder.extend(this.#embed(position), this.#current, position, mask);
+    x = model.pastAttention.attendTo(x, past, this.#pastMask);
+    if (stimulus.length > 0) x = model.stimulusAttention.attendTo(x, stimulus);
     for (const [index, keysValues] of groups.entries())
       x = this.#stacks[index]!.attendTo(x, keysValues);
     x = model.decoder.extend(x, this.#state, position, mask);
@@ -140,6 +140,6 @@ export class CachedDecoder {
   }
 
   #embed(position: number): Tensor {
-    return this.#model.currentState.callAt(position, this.ids, this.times, this.#timeTable);
+    return this.#model.currentState.embedPosition(position, this.ids, this.times, this.#timeTable);
   }
 }

@@ -3,15 +3,16 @@
 import type { Engine } from '../gpu/engine.js';
 import { ones, uniform, zeros } from '../nn/init.js';
 import { type Embedding, LayerNorm, Linear } from '../nn/layers.js';
-import type { Declare, Parameter } from '../nn/parameters.js';
+import type { Parameter, ParameterScope } from '../nn/parameters.js';
+import { conv3d, type Triple, unfold3d } from '../tensor/conv3d.js';
 import { activate, add, dropout } from '../tensor/elementwise.js';
 import { embedding, sinusoid, type Tokens } from '../tensor/embedding.js';
 import { layerNorm } from '../tensor/layernorm.js';
 import { linear } from '../tensor/linear.js';
 import type { Dropout } from '../tensor/random.js';
-import { conv3d, slice, type Triple, unfold3d } from '../tensor/sequence.js';
+import { slice } from '../tensor/sequence.js';
 import { Tensor } from '../tensor/tensor.js';
-import { Pass } from './stack.js';
+import { PassContext } from './stack.js';
 
 /** Settings of a TokenEmbedding. */
 export interface TokenSettings {
@@ -44,15 +45,15 @@ export class TokenEmbedding {
    *
    * @param table the vectors of the neurons.
    */
-  constructor(declare: Declare, suffix: string, table: Embedding, settings: TokenSettings) {
+  constructor(scope: ParameterScope, suffix: string, table: Embedding, settings: TokenSettings) {
     const { width, block, positions, time } = settings;
     this.#settings = settings;
     this.#table = table;
     if (positions)
-      this.#positions = declare.parameter(`pos_emb${suffix}`, [1, block, width], { init: zeros });
+      this.#positions = scope.parameter(`pos_emb${suffix}`, [1, block, width], { init: zeros });
     if (time !== 'learned') return;
     const half = Math.floor(width / 2);
-    const network = declare.scope(`temp_emb${suffix}.temp_emb`);
+    const network = scope.scope(`temp_emb${suffix}.temp_emb`);
     this.#network = {
       hidden: new Linear(network.scope('0'), 1, half),
       output: new Linear(network.scope('2'), half, width),
@@ -66,28 +67,28 @@ export class TokenEmbedding {
    * @param times time tokens as numbers, f32 [B, T]
    * @returns [B, T, width]
    */
-  call(tokens: Tokens, times: Tensor, pass: Pass): Tensor {
+  call(tokens: Tokens, times: Tensor, pass: PassContext): Tensor {
     const { name, width, block, dropout: rates } = this.#settings;
-    const add = this.#time(times, pass);
-    if (add) pass.observe(`temporal.${name}`, () => add);
+    const timeEmbedding = this.#time(times, pass);
+    if (timeEmbedding) pass.observe(`temporal.${name}`, () => timeEmbedding);
     const positions = this.#positions?.tensor.reshape([block, width]);
-    const sum = this.#table.call(tokens, { add, positions });
+    const sum = this.#table.call(tokens, { add: timeEmbedding, positions });
     const embedded = dropout(sum, pass.nextDropout(rates.id));
     pass.observe(`embed.${name}`, () => embedded);
     return embedded;
   }
 
   /**
-   * The embeddings of all time tokens, for `callAt`; undefined if times are not embedded.
+   * The embeddings of all time tokens, for `embedPosition`; undefined if times are not embedded.
    *
-   * @param times the number of time tokens
-   * @returns [times, width]
+   * @param timeTokens the number of time tokens
+   * @returns [timeTokens, width]
    */
-  timeTable(times: number): Tensor | undefined {
-    const tokens = Float32Array.from({ length: times }, (_, token) => token);
-    const tensor = Tensor.from(this.#table.weight.tensor.engine, tokens, [1, times]);
-    return this.#time(tensor, new Pass(() => {}, undefined))?.reshape([
-      times,
+  timeTable(timeTokens: number): Tensor | undefined {
+    const tokens = Float32Array.from({ length: timeTokens }, (_, token) => token);
+    const tensor = Tensor.from(this.#table.weight.tensor.engine, tokens, [1, timeTokens]);
+    return this.#time(tensor, new PassContext(() => {}, undefined))?.reshape([
+      timeTokens,
       this.#settings.width,
     ]);
   }
@@ -100,15 +101,20 @@ export class TokenEmbedding {
    * @param timeTable from `timeTable`
    * @returns [B, 1, width]
    */
-  callAt(position: number, tokens: Tokens, times: Tokens, timeTable: Tensor | undefined): Tensor {
+  embedPosition(
+    position: number,
+    tokens: Tokens,
+    times: Tokens,
+    timeTable: Tensor | undefined,
+  ): Tensor {
     const { width, block } = this.#settings;
-    const add = timeTable && embedding(timeTable, times);
+    const timeEmbedding = timeTable && embedding(timeTable, times);
     const positions = this.#positions?.tensor.reshape([1, block, width]);
     const row = positions && slice(positions, position, 1).reshape([1, width]);
-    return this.#table.call(tokens, { add, positions: row });
+    return this.#table.call(tokens, { add: timeEmbedding, positions: row });
   }
 
-  #time(times: Tensor, pass: Pass): Tensor | undefined {
+  #time(times: Tensor, pass: PassContext): Tensor | undefined {
     const { width, time, dropout: rates } = this.#settings;
     const [B, T] = times.shape as [number, number];
     if (this.#network) {
@@ -136,10 +142,10 @@ export class BehaviorEmbedding {
    * @param usesValues scales and shifts each value. Otherwise a layer norm is applied to the single
    *   number, as in the original, which leaves only the shift.
    */
-  constructor(declare: Declare, width: number, usesValues: boolean) {
+  constructor(scope: ParameterScope, width: number, usesValues: boolean) {
     this.#width = width;
     this.#usesValues = usesValues;
-    const mlp = declare.scope('mlp');
+    const mlp = scope.scope('mlp');
     this.#norm = {
       weight: mlp.parameter('ln.weight', [1], { init: ones }),
       bias: mlp.parameter('ln.bias', [1], { init: zeros }),
@@ -193,13 +199,13 @@ export class VideoEncoder {
   readonly #convolution: { weight: Parameter; bias: Parameter; norm: LayerNorm } | undefined;
   readonly #patches: Linear | undefined;
 
-  constructor(declare: Declare, width: number, settings: VideoSettings) {
+  constructor(scope: ParameterScope, width: number, settings: VideoSettings) {
     this.#settings = settings;
     if (settings.kind !== 'convolution') {
-      this.#patches = new Linear(declare.scope('to_patch_embedding.1'), settings.inner, width);
+      this.#patches = new Linear(scope.scope('to_patch_embedding.1'), settings.inner, width);
       return;
     }
-    const block = declare.scope('conv_block');
+    const block = scope.scope('conv_block');
     const init = uniform(1 / Math.sqrt(settings.kernel.reduce((product, n) => product * n, 1)));
     this.#convolution = {
       weight: block.parameter('0.weight', [width, 1, ...settings.kernel], { init }),

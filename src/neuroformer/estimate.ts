@@ -10,7 +10,7 @@ import { TrainingStep } from './step.js';
 
 /** The GPU memory of training. */
 export interface MemoryEstimate {
-  /** The number of trainable numbers. */
+  /** Elements of all parameters, frozen ones included. */
   readonly parameters: number;
   /** Bytes of the parameters, their gradients and the optimizer's two moments. */
   readonly state: number;
@@ -31,7 +31,7 @@ export async function estimateMemory(
     const store = new ParameterStore();
     const model = new Neuroformer(store, layout.config, modelSizes(layout.tokenizer));
     store.allocate(dry);
-    parameters = store.count;
+    parameters = store.elementCount;
     state = dry.memory().bytes - bytesBefore;
     new TrainingStep(dry, store, model, layout, batchSize);
   });

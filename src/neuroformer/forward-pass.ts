@@ -9,7 +9,7 @@ import { Batch, type BatchLayout, type HostBatch } from './batch.js';
  * Computes named tensors of each batch and reads them back as floats. It owns the memory of the
  * batch and the pass.
  */
-export class ForwardPass<Name extends string> {
+export class RecordedForward<Name extends string> {
   readonly #batch: Batch;
   readonly #step: Step<Readonly<Record<Name, Tensor>>>;
 

@@ -3,8 +3,9 @@
  */
 
 import { sumLosses } from '../tensor/elementwise.js';
-import { contrastiveLoss, crossEntropy, meanSquaredError, normalize } from '../tensor/losses.js';
-import { Tensor } from '../tensor/tensor.js';
+import { contrastiveLoss, crossEntropy, meanSquaredError } from '../tensor/losses.js';
+import { normalize } from '../tensor/normalize.js';
+import type { Tensor } from '../tensor/tensor.js';
 import { ConfigError } from '../text/schema.js';
 import type { ModelConfig } from './config.js';
 import type { ModelOutputs, Neuroformer } from './model.js';
@@ -136,9 +137,6 @@ function alignmentLoss(model: Neuroformer, { features }: ModelOutputs, weight: n
           ] as const,
       )
     : pairs;
-  const { engine, shape } = units[0]!;
-  const rows = Uint32Array.from({ length: shape[0]! }, (_, n) => n);
-  const diagonal = Tensor.from(engine, rows, [rows.length]);
   const options = { temperature: contrastive.clip_temp, factor: weight / directed.length };
-  return sumLosses(directed.map(([u, v]) => contrastiveLoss(u, v, diagonal, options)));
+  return sumLosses(directed.map(([u, v]) => contrastiveLoss(u, v, options)));
 }

@@ -7,7 +7,7 @@
  */
 
 import { Embedding, LayerNorm, Linear } from '../nn/layers.js';
-import type { Declare, ParameterStore } from '../nn/parameters.js';
+import type { ParameterScope, ParameterStore } from '../nn/parameters.js';
 import { dropout } from '../tensor/elementwise.js';
 import { addPositions, type Tokens } from '../tensor/embedding.js';
 import type { RandomState } from '../tensor/random.js';
@@ -24,7 +24,7 @@ import {
   VideoEncoder,
   type VideoSettings,
 } from './embeddings.js';
-import { type Observe, Pass, Stack } from './stack.js';
+import { type Observer, PassContext, Stack } from './stack.js';
 import { configuredVariables, isClassified, targetWidth } from './variables.js';
 
 /** The sizes of a model that the vocabularies determine. */
@@ -92,7 +92,7 @@ export interface ModelOutputs {
  */
 interface Modality {
   readonly inputs: Readonly<Record<string, BehaviorEmbedding>>;
-  readonly attend: Stack;
+  readonly attention: Stack;
 }
 
 /**
@@ -116,13 +116,13 @@ export class Neuroformer {
   /** Groups of behavior variables, by name. */
   readonly modalities: Readonly<Record<string, Modality>>;
   /** Causal self-attention over the current window. */
-  readonly encodeState: Stack;
+  readonly stateEncoder: Stack;
   /** Self-attention over the video. */
-  readonly encodeFrames: Stack;
+  readonly frameEncoder: Stack;
   /** Attention from the current window to the past window. */
-  readonly attendToPast: Stack;
+  readonly pastAttention: Stack;
   /** Attention from the current window to the video. */
-  readonly attendToStimulus: Stack;
+  readonly stimulusAttention: Stack;
   /** Causal self-attention after the fusion. */
   readonly decoder: Stack;
   /** Replaces fusion and decoder; undefined for the transformer. */
@@ -146,7 +146,7 @@ export class Neuroformer {
     const encoder = store.scope('feature_encoder');
     const trunk = store.scope('neural_visual_transformer');
     const stacks: Record<string, Stack> = {};
-    const stack = (name: string, scope: Declare, count: number) => {
+    const stack = (name: string, scope: ParameterScope, count: number) => {
       stacks[name] = new Stack(name, scope, count, stackSettings(config, name));
       return stacks[name];
     };
@@ -168,19 +168,19 @@ export class Neuroformer {
     const frameBlocks = config.window.frame === null ? 0 : layers.stimulus;
     if (frameBlocks > 0)
       this.stimulus = new VideoEncoder(store.scope('video_encoder'), width, videoSettings(config));
-    this.encodeState = stack('encoder.id', encoder.scope('neural_state_blocks'), layers.state);
-    this.encodeFrames = stack(
+    this.stateEncoder = stack('encoder.id', encoder.scope('neural_state_blocks'), layers.state);
+    this.frameEncoder = stack(
       'encoder.frames',
       encoder.scope('frame_state_blocks'),
       config.vit_encoder ? frameBlocks : 0,
     );
 
-    this.attendToPast = stack(
+    this.pastAttention = stack(
       'history',
       trunk.scope('neural_state_history_blocks'),
       layers.state_history,
     );
-    this.attendToStimulus = stack(
+    this.stimulusAttention = stack(
       'stimulus',
       trunk.scope('neural_state_stimulus_blocks'),
       frameBlocks,
@@ -191,12 +191,13 @@ export class Neuroformer {
       const embedding = (variable: string) =>
         new BehaviorEmbedding(group.scope(variable), width, rules.behavior_values);
       const inputs = Object.keys(variables).map((variable) => [variable, embedding(variable)]);
+      // The original gives every group the layer count of the last one.
       const count = rules.layers_per_group
         ? n_layers
         : Object.values(config.modalities).at(-1)!.n_layers;
       modalities[name] = {
         inputs: Object.fromEntries(inputs),
-        attend: stack(name, trunk.scope(`modalities_blocks.${name}`), count),
+        attention: stack(name, trunk.scope(`modalities_blocks.${name}`), count),
       };
     }
     this.modalities = modalities;
@@ -228,15 +229,15 @@ export class Neuroformer {
    * @param observe called with every activation
    * @throws Error where a prediction or a feature needs an input that is missing.
    */
-  forward(inputs: ModelInputs, observe: Observe = () => {}): ModelOutputs {
-    const pass = new Pass(observe, this.#random);
+  forward(inputs: ModelInputs, observe: Observer = () => {}): ModelOutputs {
+    const pass = new PassContext(observe, this.#random);
     const masksPadding = this.config.rules.mask_padding;
     const mask = masksPadding ? inputs.mask : undefined;
     const pastMask = masksPadding ? inputs.pastMask : undefined;
 
     const embedded = this.currentState.call(inputs.ids, inputs.times, pass);
     const past = this.pastState.call(inputs.pastIds, inputs.pastTimes, pass);
-    const current = this.encodeState.call(embedded, { causal: true, mask }, pass);
+    const current = this.stateEncoder.call(embedded, { causal: true, mask }, pass);
     const stimulus = inputs.frames && this.encodeStimulus(inputs.frames, embedded, pass);
     const behavior = this.embedBehavior(inputs.behavior ?? {}, pass);
 
@@ -245,10 +246,10 @@ export class Neuroformer {
       const nextDropout = () => pass.nextDropout(this.config.dropout.gru);
       lastLayer = this.baseline.call({ current, past, mask, pastMask, nextDropout });
     } else {
-      let fused = this.attendToPast.call(current, { source: past, mask: pastMask }, pass);
-      if (stimulus) fused = this.attendToStimulus.call(fused, { source: stimulus }, pass);
-      for (const { attend, tokens } of behavior.groups)
-        fused = attend.call(fused, { source: tokens }, pass);
+      let fused = this.pastAttention.call(current, { source: past, mask: pastMask }, pass);
+      if (stimulus) fused = this.stimulusAttention.call(fused, { source: stimulus }, pass);
+      for (const { attention, tokens } of behavior.groups)
+        fused = attention.call(fused, { source: tokens }, pass);
       lastLayer = this.decoder.call(fused, { causal: true, mask }, pass);
     }
 
@@ -312,7 +313,7 @@ export class Neuroformer {
    * @param embedded the embedded current window, [B, T, width]
    * @returns [B, 1 + video tokens, width]; undefined in a model without video
    */
-  encodeStimulus(frames: Tensor, embedded: Tensor, pass: Pass): Tensor | undefined {
+  encodeStimulus(frames: Tensor, embedded: Tensor, pass: PassContext): Tensor | undefined {
     if (!this.stimulus) return undefined;
     const { rules, n_embd, dropout: rates } = this.config;
     const { tokens, grid } = this.stimulus.call(frames);
@@ -325,18 +326,18 @@ export class Neuroformer {
       pass.nextDropout(rates.im),
     );
     pass.observe('embed.frames', () => sequence);
-    return this.encodeFrames.call(sequence, {}, pass);
+    return this.frameEncoder.call(sequence, {}, pass);
   }
 
   /**
    * The tokens of each group, all variables in sequence with their positions, and the features of
    * the variables.
    */
-  embedBehavior(behavior: NonNullable<ModelInputs['behavior']>, pass: Pass) {
+  embedBehavior(behavior: NonNullable<ModelInputs['behavior']>, pass: PassContext) {
     const { n_embd: width, dropout: rates } = this.config;
     const features: Record<string, Tensor> = {};
-    const groups: { attend: Stack; tokens: Tensor }[] = [];
-    for (const [name, { inputs, attend }] of Object.entries(this.modalities)) {
+    const groups: { attention: Stack; tokens: Tensor }[] = [];
+    for (const [name, { inputs, attention }] of Object.entries(this.modalities)) {
       const parts = Object.entries(inputs).flatMap(([variable, embedding]) => {
         const samples = behavior[name]?.[variable];
         if (!samples) return [];
@@ -349,7 +350,7 @@ export class Neuroformer {
       const joined = concatenate(parts);
       const tokens = addPositions(joined, encodeSequence(joined.engine, joined.axis(1), width));
       pass.observe(`modality.${name}.all`, () => tokens);
-      groups.push({ attend, tokens });
+      groups.push({ attention, tokens });
     }
     return { groups, features };
   }
@@ -399,11 +400,11 @@ function createBaseline(store: ParameterStore, config: ModelConfig): Baseline | 
 /**
  * The heads of predicted variables: one output for a number, two for an angle, or one per class.
  */
-function variableHeads(declare: Declare, config: ModelConfig, sizes: ModelSizes) {
+function variableHeads(scope: ParameterScope, config: ModelConfig, sizes: ModelSizes) {
   const heads: Record<string, Linear> = {};
   for (const { group, name, setting } of configuredVariables(config)) {
     if (!setting.predict) continue;
-    const head = declare.scope(`${group}.${name}`);
+    const head = scope.scope(`${group}.${name}`);
     heads[name] = isClassified(setting)
       ? new Linear(head, config.n_embd, classCount(name, setting, config, sizes), { bias: false })
       : new Linear(head, config.n_embd, targetWidth(setting));

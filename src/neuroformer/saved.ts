@@ -3,7 +3,7 @@
  * the metadata.
  */
 
-import type { LoadReport, ParameterStore } from '../nn/parameters.js';
+import type { LoadReport, ParameterStore, TypeAndShape } from '../nn/parameters.js';
 import {
   decodeSafetensors,
   encodeSafetensors,
@@ -11,6 +11,7 @@ import {
   SafetensorsError,
 } from '../nn/safetensors.js';
 import { Tokenizer, type TokenizerJson } from '../recording/tokenizer.js';
+import { formatShape } from '../tensor/tensor.js';
 import { type ModelConfig, parseConfig } from './config.js';
 
 /** Keys of the metadata. */
@@ -92,11 +93,12 @@ function parseTokenizer(json: unknown): Tokenizer | undefined {
 const ORIGINAL_BUFFERS = /(^|\.)(mask|inv_freq|div_term|pe)$/;
 
 /** Notes for the user about loading a model; empty if everything fits. */
-export function loadNotes({ loaded, missing, unknown, misshapen }: LoadReport): string[] {
+export function loadNotes({ loaded, missing, unknown, mismatched }: LoadReport): string[] {
   const list = (names: readonly string[]) => {
     const listed = names.slice(0, 5).join(', ');
     return names.length > 5 ? `${listed} and ${names.length - 5} more` : listed;
   };
+  const describe = ({ dtype, shape }: TypeAndShape) => `${dtype} ${formatShape(shape)}`;
   const unexpected = unknown.filter((name) => !ORIGINAL_BUFFERS.test(name));
   const notes: string[] = [];
   if (missing.length > 0)
@@ -107,13 +109,13 @@ export function loadNotes({ loaded, missing, unknown, misshapen }: LoadReport): 
     notes.push(
       `${unexpected.length} of the file's tensors are not parameters of this model: ${list(unexpected)}.`,
     );
-  for (const { name, expected, actual } of misshapen.slice(0, 5)) {
+  for (const { name, expected, actual } of mismatched.slice(0, 5)) {
     notes.push(
-      `${name} is [${actual.join(', ')}] in the file, but [${expected.join(', ')}] here: it keeps its initial values.`,
+      `${name} is ${describe(actual)} in the file, but ${describe(expected)} here: it keeps its initial values.`,
     );
   }
-  if (misshapen.length > 5)
-    notes.push(`${misshapen.length - 5} more parameters have another shape in the file.`);
+  if (mismatched.length > 5)
+    notes.push(`${mismatched.length - 5} more parameters have another shape or type in the file.`);
   if (notes.length > 0) notes.unshift(`${loaded.length} parameters were loaded.`);
   return notes;
 }

@@ -1,7 +1,7 @@
-/** Stacks of transformer blocks, and the state of one pass through the model. */
+/** Stacks of transformer blocks, and the context of one forward pass through the model. */
 
 import { Block, type KeysValues } from '../nn/layers.js';
-import type { Declare } from '../nn/parameters.js';
+import type { ParameterScope } from '../nn/parameters.js';
 import type { Dropout, RandomState } from '../tensor/random.js';
 import { writePositions } from '../tensor/sequence.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -10,24 +10,24 @@ import type { Tensor } from '../tensor/tensor.js';
  * Called with each activation's name, and a function that returns the activation. Call that at once
  * or not at all: it computes attention probabilities on demand.
  */
-export type Observe = (name: string, value: () => Tensor) => void;
+export type Observer = (name: string, value: () => Tensor) => void;
 
 /** One forward pass of the model: the observer of its activations, and the ids of its dropouts. */
-export class Pass {
+export class PassContext {
   /** Called with each activation. */
-  readonly observe: Observe;
+  readonly observe: Observer;
   readonly #random: RandomState | undefined;
   #dropouts = 0;
 
   /** @param random the stream of dropout masks; undefined for no dropout. */
-  constructor(observe: Observe, random: RandomState | undefined) {
+  constructor(observe: Observer, random: RandomState | undefined) {
     this.observe = observe;
     this.#random = random;
   }
 
   /**
-   * The next dropout of the pass. Its id counts the dropouts before it, so that every pass uses the
-   * same ids.
+   * The next dropout of the pass. Ids count from 1, so that every pass uses the same ones. A
+   * dropout of rate 0 takes none.
    */
   nextDropout(rate: number): Dropout | undefined {
     if (!this.#random || rate === 0) return undefined;
@@ -70,7 +70,7 @@ export class Stack {
   constructor(
     /** Its name in observed activations. */
     readonly name: string,
-    declare: Declare,
+    scope: ParameterScope,
     count: number,
     settings: StackSettings,
   ) {
@@ -78,40 +78,55 @@ export class Stack {
     const { width, heads } = settings;
     this.blocks = Array.from(
       { length: count },
-      (_, n) => new Block(declare.scope(`${n}`), width, { heads }),
+      (_, n) => new Block(scope.scope(`${n}`), width, { heads }),
     );
   }
 
   /** Runs the blocks over x [B, T, width]; returns the same shape. */
-  call(input: Tensor, inputs: StackInputs, pass: Pass): Tensor {
+  call(input: Tensor, inputs: StackInputs, pass: PassContext): Tensor {
     const { topK, dropout } = this.#settings;
     const { causal = false, mask } = inputs;
-    return this.blocks.reduce((x, block, n) => {
-      const source = inputs.source ?? x;
+    let x = input;
+    for (const [n, block] of this.blocks.entries()) {
+      const blockInput = x;
+      const source = inputs.source ?? blockInput;
       const blockName = `${this.name}.${n}`;
       pass.observe(`${blockName}.attention`, () =>
-        block.probabilities(x, source, { causal, mask, topK }),
+        block.probabilities(blockInput, source, { causal, mask, topK }),
       );
       const attn = pass.nextDropout(dropout.attn);
       const branches = [pass.nextDropout(dropout.resid), pass.nextDropout(dropout.resid)] as const;
-      const y = block.call(x, source, {
+      const output = block.call(blockInput, source, {
         causal,
         mask,
         topK,
         dropout: attn,
         branchDropout: branches,
       });
-      pass.observe(blockName, () => y);
-      return y;
-    }, input);
+      pass.observe(blockName, () => output);
+      x = output;
+    }
+    return x;
   }
 
-  /** The keys and values of a source for each block, to be used in several calls of `attendTo`. */
+  /**
+   * The keys and values of a source for each block, to be used in several calls of `attendTo`.
+   *
+   * @param source [B, S, width]
+   * @returns for each block, keys and values [B, S, width]
+   */
   keysValues(source: Tensor): KeysValues[] {
     return this.blocks.map((block) => block.attn.keysValues(source));
   }
 
-  /** Runs the blocks over x with keys and values from `keysValues`, without dropout. */
+  /**
+   * Runs the blocks over x with keys and values from `keysValues`, without dropout.
+   *
+   * @param x [B, T, width]
+   * @param keysValues for each block, [B, S, width]
+   * @param mask u32 [B, S], zero where a key is hidden
+   * @returns [B, T, width]
+   */
   attendTo(x: Tensor, keysValues: readonly KeysValues[], mask?: Tensor): Tensor {
     const { topK } = this.#settings;
     return this.blocks.reduce((y, block, n) => block.attend(y, keysValues[n]!, { mask, topK }), x);
@@ -124,6 +139,7 @@ export class Stack {
    * @param x [B, 1, width], the position's input
    * @param cache for each block, [B, T, width]
    * @param mask u32 [B, T], zero after the position
+   * @returns [B, 1, width]
    */
   extend(x: Tensor, cache: readonly KeysValues[], position: number, mask: Tensor): Tensor {
     const { topK } = this.#settings;

@@ -1,7 +1,7 @@
 /** Training steps, recorded once and replayed: forward pass, losses, gradients and update. */
 
 import type { Engine } from '../gpu/engine.js';
-import type { Fetched, Step } from '../gpu/step.js';
+import type { FetchedValues, Step } from '../gpu/step.js';
 import { AdamW, type AdamWOptions } from '../nn/optimizer.js';
 import type { ParameterStore } from '../nn/parameters.js';
 import type { RandomState } from '../tensor/random.js';
@@ -99,7 +99,7 @@ export class TrainingStep {
     const named = Object.entries(this.#pass.value);
     const tensors = named.map(([, tensor]) => tensor);
     this.optimizer.prepare(rate, 1 / batches.length);
-    const fetched = batches.map((host, index): Fetched => {
+    const fetched = batches.map((host, index): FetchedValues => {
       this.#batch.write(host);
       if (this.#dropout) this.#dropout.step = update * this.#accumulate + index;
       return this.#pass.runAndFetch(tensors);

@@ -9,7 +9,7 @@ import { type LinearOptions, linear, mlp } from '../tensor/linear.js';
 import type { Dropout } from '../tensor/random.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { type Initializer, normal, ones, uniform, zeros } from './init.js';
-import type { Declare, Parameter } from './parameters.js';
+import type { Parameter, ParameterScope } from './parameters.js';
 
 /**
  * The standard deviation of initial weights in GPT (Radford et al. 2018), which Neuroformer uses
@@ -34,16 +34,16 @@ export class Linear {
 
   /** @param inner the width of x. @param outer the width of y. */
   constructor(
-    declare: Declare,
+    scope: ParameterScope,
     inner: number,
     outer: number,
     { bias = true, init }: LinearLayerOptions = {},
   ) {
-    this.weight = declare.parameter('weight', [outer, inner], {
+    this.weight = scope.parameter('weight', [outer, inner], {
       init: init ?? normal(INITIAL_STD),
       decay: true,
     });
-    this.bias = bias ? declare.parameter('bias', [outer], { init: init ?? zeros }) : undefined;
+    this.bias = bias ? scope.parameter('bias', [outer], { init: init ?? zeros }) : undefined;
   }
 
   /** Maps x [..., in] to [..., out]. */
@@ -60,13 +60,13 @@ export class LayerNorm {
   readonly bias: Parameter;
 
   constructor(
-    declare: Declare,
+    scope: ParameterScope,
     width: number,
     /** Added to the variance. */
     readonly eps = 1e-5,
   ) {
-    this.weight = declare.parameter('weight', [width], { init: ones });
-    this.bias = declare.parameter('bias', [width], { init: zeros });
+    this.weight = scope.parameter('weight', [width], { init: ones });
+    this.bias = scope.parameter('bias', [width], { init: zeros });
   }
 
   /** Maps x [..., width] to the same shape. */
@@ -81,12 +81,12 @@ export class Embedding {
   readonly weight: Parameter;
 
   constructor(
-    declare: Declare,
+    scope: ParameterScope,
     /** The number of different tokens. */
     readonly vocabulary: number,
     width: number,
   ) {
-    this.weight = declare.parameter('weight', [vocabulary, width], { init: normal(INITIAL_STD) });
+    this.weight = scope.parameter('weight', [vocabulary, width], { init: normal(INITIAL_STD) });
   }
 
   /** Maps tokens [..., T] to [..., T, width]. */
@@ -141,7 +141,11 @@ export class MultiHeadAttention {
   readonly heads: number;
 
   /** @throws ShapeError where the heads do not divide the width. */
-  constructor(declare: Declare, width: number, { heads, kvWidth = width }: AttentionLayerOptions) {
+  constructor(
+    scope: ParameterScope,
+    width: number,
+    { heads, kvWidth = width }: AttentionLayerOptions,
+  ) {
     if (width % heads !== 0) {
       throw new ShapeError(
         'MultiHeadAttention',
@@ -151,10 +155,10 @@ export class MultiHeadAttention {
       );
     }
     this.heads = heads;
-    this.query = new Linear(declare.scope('query'), width, width);
-    this.key = new Linear(declare.scope('key'), kvWidth, width);
-    this.value = new Linear(declare.scope('value'), kvWidth, width);
-    this.proj = new Linear(declare.scope('proj'), width, width);
+    this.query = new Linear(scope.scope('query'), width, width);
+    this.key = new Linear(scope.scope('key'), kvWidth, width);
+    this.value = new Linear(scope.scope('value'), kvWidth, width);
+    this.proj = new Linear(scope.scope('proj'), width, width);
   }
 
   /**
@@ -206,10 +210,10 @@ export class Mlp {
   /** Maps the hidden width back to the width. */
   readonly project: Linear;
 
-  constructor(declare: Declare, width: number, expansion = 4) {
+  constructor(scope: ParameterScope, width: number, expansion = 4) {
     // The names are those of a PyTorch Sequential, whose element 1 is the GELU.
-    this.expand = new Linear(declare.scope('0'), width, expansion * width);
-    this.project = new Linear(declare.scope('2'), expansion * width, width);
+    this.expand = new Linear(scope.scope('0'), width, expansion * width);
+    this.project = new Linear(scope.scope('2'), expansion * width, width);
   }
 
   /** Maps x [..., width] to the same shape. */
@@ -252,12 +256,12 @@ export class Block {
   /** LN_f, at the end. */
   readonly lnF: LayerNorm;
 
-  constructor(declare: Declare, width: number, options: AttentionLayerOptions) {
-    this.ln1 = new LayerNorm(declare.scope('ln1'), width);
-    this.ln2 = new LayerNorm(declare.scope('ln2'), width);
-    this.attn = new MultiHeadAttention(declare.scope('attn'), width, options);
-    this.mlp = new Mlp(declare.scope('mlp'), width);
-    this.lnF = new LayerNorm(declare.scope('ln_f'), width);
+  constructor(scope: ParameterScope, width: number, options: AttentionLayerOptions) {
+    this.ln1 = new LayerNorm(scope.scope('ln1'), width);
+    this.ln2 = new LayerNorm(scope.scope('ln2'), width);
+    this.attn = new MultiHeadAttention(scope.scope('attn'), width, options);
+    this.mlp = new Mlp(scope.scope('mlp'), width);
+    this.lnF = new LayerNorm(scope.scope('ln_f'), width);
   }
 
   /**
@@ -303,11 +307,11 @@ export class Gru {
   readonly #state: { weight: Parameter; bias: Parameter };
 
   /** @param suffix appended to the parameter names, such as PyTorch's '_reverse'. */
-  constructor(declare: Declare, inner: number, hidden: number, suffix = '') {
+  constructor(scope: ParameterScope, inner: number, hidden: number, suffix = '') {
     const init = uniform(1 / Math.sqrt(hidden));
     const declareWeights = (kind: string, width: number) => ({
-      weight: declare.parameter(`weight_${kind}_l0${suffix}`, [3 * hidden, width], { init }),
-      bias: declare.parameter(`bias_${kind}_l0${suffix}`, [3 * hidden], { init }),
+      weight: scope.parameter(`weight_${kind}_l0${suffix}`, [3 * hidden, width], { init }),
+      bias: scope.parameter(`bias_${kind}_l0${suffix}`, [3 * hidden], { init }),
     });
     this.#input = declareWeights('ih', inner);
     this.#state = declareWeights('hh', hidden);

@@ -32,7 +32,7 @@ export class AdamW {
   /** The parameters that it updates. */
   readonly store: ParameterStore;
   /** f32 [2]: the norm of the last gradient before clipping, and the factor that clipped it. */
-  readonly totals: Tensor;
+  readonly normAndClip: Tensor;
   readonly #options: Required<AdamWOptions>;
   readonly #settings: Tensor;
   readonly #partials: Tensor;
@@ -45,7 +45,7 @@ export class AdamW {
     this.store = store;
     this.#options = { betas: [0.9, 0.95], eps: 1e-8, decay: 0.1, maxNorm: 1, ...options };
     const { engine } = store;
-    this.totals = Tensor.zeros(engine, [2]).keep();
+    this.normAndClip = Tensor.zeros(engine, [2]).keep();
     this.#settings = Tensor.empty(engine, [16]).keep();
     this.#partials = Tensor.empty(engine, [NORM_WORKGROUPS]).keep();
     this.#blocks = Tensor.zeros(engine, [store.length / BLOCK_ELEMENTS], 'u32').keep();
@@ -66,7 +66,7 @@ export class AdamW {
    * contains `apply`.
    *
    * @param rate the learning rate.
-   * @param gradScale multiplies the gradients: 1 / n after accumulating over n batches.
+   * @param gradScale multiplies the gradients: 1 / batches after accumulating over several.
    */
   prepare(rate: number, gradScale = 1): void {
     this.#steps += 1;
@@ -95,11 +95,11 @@ export class AdamW {
     // On a GPU, neighboring invocations should read neighboring words. On a CPU, each invocation
     // should read a block.
     const VECTORS = staged ? 1 : BLOCK_ELEMENTS / 4;
-    const params = { n: this.store.length, groups: NORM_WORKGROUPS };
+    const params = { n: this.store.length, partialCount: NORM_WORKGROUPS };
     const settings = this.#settings;
     const blocks = this.#blocks;
     const partials = this.#partials;
-    const { totals } = this;
+    const { normAndClip } = this;
     const reduceOptions = { constants: { WG } };
     engine.dispatch(
       'adamw.squares',
@@ -108,10 +108,10 @@ export class AdamW {
       NORM_WORKGROUPS,
       reduceOptions,
     );
-    engine.dispatch('adamw.norm', { partials, totals, settings }, params, 1, reduceOptions);
+    engine.dispatch('adamw.norm', { partials, normAndClip, settings }, params, 1, reduceOptions);
     engine.dispatch(
       'adamw.update',
-      { gradients, blocks, totals, parameters, firstMoment, secondMoment, settings },
+      { gradients, blocks, normAndClip, parameters, firstMoment, secondMoment, settings },
       params,
       Math.ceil(this.store.length / (4 * UPDATE_WORKGROUP_SIZE * VECTORS)),
       { constants: { WG: UPDATE_WORKGROUP_SIZE, VECTORS } },
@@ -126,7 +126,7 @@ export class AdamW {
 
   /** Releases the optimizer's memory; the moments belong to the store. */
   dispose(): void {
-    for (const tensor of [this.totals, this.#settings, this.#partials, this.#blocks])
+    for (const tensor of [this.normAndClip, this.#settings, this.#partials, this.#blocks])
       tensor.dispose();
   }
 

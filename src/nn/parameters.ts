@@ -66,12 +66,15 @@ export class Parameter {
  * Declares parameters in a store, with a prefix before their names. Layers get one in their
  * constructor.
  */
-export interface Declare {
+export interface ParameterScope {
   /** Declares a parameter. */
   parameter(name: string, shape: Shape, options: ParameterOptions): Parameter;
   /** Declares with a longer prefix: `prefix` and a dot are appended to the current one. */
-  scope(prefix: string): Declare;
+  scope(prefix: string): ParameterScope;
 }
+
+/** The element type and the shape of a tensor on the host. */
+export type TypeAndShape = Pick<HostTensor, 'dtype' | 'shape'>;
 
 /** What loading a file into a store did, by parameter names. */
 export interface LoadReport {
@@ -82,18 +85,18 @@ export interface LoadReport {
   /** Tensors in the file that are not parameters of the store. */
   unknown: string[];
   /** Parameters whose tensor in the file has another shape or is not f32. */
-  misshapen: {
+  mismatched: {
     /** The parameter's name. */
     name: string;
-    /** The parameter's shape. */
-    expected: Shape;
-    /** The shape in the file. */
-    actual: Shape;
+    /** The parameter's type, which is F32, and its shape. */
+    expected: TypeAndShape;
+    /** The type and shape in the file. */
+    actual: TypeAndShape;
   }[];
 }
 
 /** The parameters of a model: declared first, then allocated in four flat buffers. */
-export class ParameterStore implements Declare {
+export class ParameterStore implements ParameterScope {
   readonly #byName = new Map<string, Parameter>();
   #length = 0;
   #memory: { engine: Engine; values: Tensor; gradients: Tensor; m: Tensor; v: Tensor } | undefined;
@@ -114,7 +117,7 @@ export class ParameterStore implements Declare {
   }
 
   /** Declares with a prefix: the names in it are `prefix`, a dot and the layer's name. */
-  scope(prefix: string): Declare {
+  scope(prefix: string): ParameterScope {
     return {
       parameter: (name, shape, options) => this.parameter(`${prefix}.${name}`, shape, options),
       scope: (inner) => this.scope(`${prefix}.${inner}`),
@@ -188,8 +191,8 @@ export class ParameterStore implements Declare {
     return this.#length;
   }
 
-  /** The number of trainable numbers: the elements of all parameters, without padding. */
-  get count(): number {
+  /** Elements of all parameters, frozen ones included, without the padding between them. */
+  get elementCount(): number {
     return [...this].reduce((sum, parameter) => sum + parameter.length, 0);
   }
 
@@ -267,22 +270,23 @@ export class ParameterStore implements Declare {
    *
    * @throws SafetensorsError where the file is damaged; then no value is changed.
    */
-  async load(file: Uint8Array): Promise<LoadReport> {
+  load(file: Uint8Array): LoadReport {
     return this.assign(decodeSafetensors(file).tensors);
   }
 
   /**
-   * Loads the tensors whose name and shape fit a parameter and keeps the other parameters
+   * Loads the tensors whose name, type and shape fit a parameter and keeps the other parameters
    * unchanged.
    */
-  async assign(tensors: ReadonlyMap<string, HostTensor>): Promise<LoadReport> {
-    const report: LoadReport = { loaded: [], missing: [], unknown: [], misshapen: [] };
+  assign(tensors: ReadonlyMap<string, HostTensor>): LoadReport {
+    const report: LoadReport = { loaded: [], missing: [], unknown: [], mismatched: [] };
     for (const parameter of this) {
       const { name, shape } = parameter;
       const tensor = tensors.get(name);
       if (!tensor) report.missing.push(name);
       else if (tensor.dtype !== 'F32' || formatShape(tensor.shape) !== formatShape(shape)) {
-        report.misshapen.push({ name, expected: shape, actual: tensor.shape });
+        const actual = { dtype: tensor.dtype, shape: tensor.shape };
+        report.mismatched.push({ name, expected: { dtype: 'F32', shape }, actual });
       } else {
         parameter.tensor.write(tensor.data as Float32Array);
         report.loaded.push(name);

@@ -21,9 +21,9 @@
 
 import type { Engine } from '../gpu/engine.js';
 import { Batch, type BatchLayout, type HostBatch } from '../neuroformer/batch.js';
-import { ForwardPass } from '../neuroformer/forward-pass.js';
+import { RecordedForward } from '../neuroformer/forward-pass.js';
 import type { Neuroformer } from '../neuroformer/model.js';
-import { crossEntropyOfRows } from '../tensor/losses.js';
+import { rowCrossEntropy } from '../tensor/losses.js';
 
 /**
  * Attention of a model's predictions to past spikes. Maps are [neurons x neurons], with 0 on the
@@ -158,9 +158,14 @@ export async function ablationMap(mapInputs: MapInputs): Promise<Float64Array> {
     throw new Error('Ablation hides spikes with the padding mask: set rules.mask_padding.');
   const drops = new Float64Array(neurons * neurons);
   const targets = new Float64Array(neurons);
-  using pass = new ForwardPass(engine, layout, size, ({ inputs, targets: { nextIds, padId } }) => ({
-    losses: crossEntropyOfRows(model.forward(inputs).idLogits, nextIds, { ignore: padId }),
-  }));
+  using pass = new RecordedForward(
+    engine,
+    layout,
+    size,
+    ({ inputs, targets: { nextIds, padId } }) => ({
+      losses: rowCrossEntropy(model.forward(inputs).idLogits, nextIds, { ignore: padId }),
+    }),
+  );
   const computeLosses = async ({ host, hidden }: AblationQuery) => {
     const { losses } = await pass.run(hidden ? { ...host, pastMask: hidden.mask } : host);
     return losses;

@@ -4,7 +4,7 @@ import type { DecodedVariable } from '../analyze/decoded-variable.js';
 import type { Engine } from '../gpu/engine.js';
 import { wrapToTurn } from '../math/angles.js';
 import type { BatchLayout } from '../neuroformer/batch.js';
-import { ForwardPass } from '../neuroformer/forward-pass.js';
+import { RecordedForward } from '../neuroformer/forward-pass.js';
 import type { Neuroformer } from '../neuroformer/model.js';
 import { decodedPeriod, isClassified } from '../neuroformer/variables.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
@@ -64,7 +64,7 @@ export async function decodeWindows(
   if (refs.length === 0) return recordedValues(layout, windows, refs);
   const decoded = predictedVariables(layout);
   const size = Math.min(64, refs.length);
-  using pass = new ForwardPass(
+  using pass = new RecordedForward(
     engine,
     layout,
     size,

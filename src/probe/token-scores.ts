@@ -5,7 +5,7 @@
 
 import type { Engine } from '../gpu/engine.js';
 import type { BatchLayout, HostBatch } from '../neuroformer/batch.js';
-import { ForwardPass } from '../neuroformer/forward-pass.js';
+import { RecordedForward } from '../neuroformer/forward-pass.js';
 import type { Neuroformer } from '../neuroformer/model.js';
 
 /** Predictions of the next neuron, and of a unigram model for comparison. */
@@ -65,7 +65,7 @@ export async function scoreTokens(
   const { ids } = layout.tokenizer;
   let busiest = 0;
   for (let n = 0; n < ids.neurons; n++) if (frequencies[n]! > frequencies[busiest]!) busiest = n;
-  using pass = new ForwardPass(engine, layout, size, ({ inputs }) => ({
+  using pass = new RecordedForward(engine, layout, size, ({ inputs }) => ({
     logits: model.forward(inputs).idLogits,
   }));
   let [tokens, spikes, correct, unigramCorrect, bits, unigramBits] = [0, 0, 0, 0, 0, 0];

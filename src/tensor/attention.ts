@@ -5,6 +5,7 @@
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
 import type { BufferView } from '../gpu/memory.js';
+import { REDUCE_WORKGROUP_SIZE } from './gemm.js';
 import { type Dropout, dropoutParams } from './random.js';
 import { type Gradients, newOutput, pushNode } from './tape.js';
 import { expectShape, Tensor } from './tensor.js';
@@ -38,9 +39,24 @@ interface Sizes {
   D: number;
 }
 
+/** The maximum width of a head, D. */
 const MAX_HEAD = 128;
+/** The maximum number of ranges that the keys are split into. */
 const MAX_SPLITS = 64;
 const WORKGROUP_SIZE = 64;
+/**
+ * How often attention_rows.threshold computes all scores: once for each bit of the topK-th score,
+ * and once for the score below it.
+ */
+const THRESHOLD_PASSES = 33;
+/** Workgroup memory of the staged kernels: the limit that every WebGPU device has. */
+const WORKGROUP_BYTES = 16384;
+/** The maximum number of keys (or queries) in a staged tile. */
+const MAX_STAGED_TILE = 32;
+/** The size of a panel of the direct kernels, in words: 4 KiB. */
+const PANEL_WORDS = 1024;
+/** The widest head of which two rows per invocation fit into registers. */
+const MAX_PAIRED_HEAD = 64;
 
 /**
  * softmax(q k^T * scale) v per head, over the keys that a query sees. The output of a query that
@@ -60,14 +76,14 @@ export function attention(
   options: AttentionOptions,
 ): Tensor {
   const { engine } = query;
-  const { out, rows, sizes } = attend(query, key, value, options);
+  const { out, rowStats, sizes } = attend(query, key, value, options);
   pushNode(engine, {
     op: 'attention',
     outputs: [out],
-    saved: [rows],
+    saved: [rowStats],
     backward(gradients) {
       const dout = gradients.get(out);
-      if (dout) backward(gradients, { query, key, value, out, dout, rows }, sizes, options);
+      if (dout) backward(gradients, { query, key, value, out, dout, rowStats }, sizes, options);
     },
   });
   return out;
@@ -91,12 +107,18 @@ export function attentionProbabilities(
   return engine.scope(() => {
     // The log-sum-exp of each row comes from a forward pass, whose output is not used: the keys
     // serve as values.
-    const { rows, sizes } = attend(query, key, key, { ...options, dropout: undefined });
+    const { rowStats, sizes } = attend(query, key, key, { ...options, dropout: undefined });
     const { B, T, S, H, D } = sizes;
     const probability = Tensor.empty(engine, [B, H, T, S]);
     engine.dispatch(
       'attention_rows.probabilities',
-      { query, key, mask: options.mask ?? engine.placeholders.read, rowStats: rows, probability },
+      {
+        query,
+        key,
+        mask: options.mask ?? engine.placeholders.read,
+        rowStats,
+        probability,
+      },
       rowParams(sizes, options),
       Math.ceil((B * H * T * Math.ceil(S / 4)) / WORKGROUP_SIZE),
       { constants: { D, WG: WORKGROUP_SIZE } },
@@ -106,7 +128,7 @@ export function attentionProbabilities(
 }
 
 /**
- * The output, and in `rows` [B, H, T, 4] the log-sum-exp and threshold of each row of scores.
+ * The output, and in `rowStats` [B, H, T, 4] the log-sum-exp and threshold of each row of scores.
  * Records no tape node.
  */
 function attend(query: Tensor, key: Tensor, value: Tensor, options: AttentionOptions) {
@@ -114,10 +136,10 @@ function attend(query: Tensor, key: Tensor, value: Tensor, options: AttentionOpt
   const sizes = checkSizes(query, key, value, options);
   const { B, T, H } = sizes;
   const out = newOutput(engine, query.shape, [query, key, value]);
-  const rows = Tensor.empty(engine, [B, H, T, 4]);
-  if (isSparse(sizes, options)) computeThresholds(engine, query, key, rows, sizes, options);
-  forward(engine, query, key, value, out, rows, sizes, options);
-  return { out, rows, sizes };
+  const rowStats = Tensor.empty(engine, [B, H, T, 4]);
+  if (isSparse(sizes, options)) computeThresholds(engine, query, key, rowStats, sizes, options);
+  forward(engine, query, key, value, out, rowStats, sizes, options);
+  return { out, rowStats, sizes };
 }
 
 function checkSizes(query: Tensor, key: Tensor, value: Tensor, options: AttentionOptions): Sizes {
@@ -181,7 +203,7 @@ function scoreParams(sizes: Sizes, options: AttentionOptions) {
  */
 function stagedTile(D: number): number {
   const chunks = Math.ceil(D / 4);
-  return Math.min(32, 4 * Math.floor(16384 / (2 * 16 * chunks * 4)));
+  return Math.min(MAX_STAGED_TILE, 4 * Math.floor(WORKGROUP_BYTES / (2 * 16 * chunks * 4)));
 }
 
 /** Queries (or keys) per workgroup of the direct kernels. */
@@ -193,7 +215,7 @@ const DIRECT_ROWS = 32;
  */
 function directTile(D: number): number {
   const words = 4 * Math.ceil(D / 4);
-  return Math.min(64, 8 * Math.max(1, Math.floor(1024 / words / 8)));
+  return Math.min(64, 8 * Math.max(1, Math.floor(PANEL_WORDS / words / 8)));
 }
 
 function tileFor(engine: Engine, D: number): number {
@@ -206,9 +228,9 @@ function rowsPerWorkgroup(engine: Engine, D: number): number {
   return staged ? attentionGroup * rowsPerInvocation(engine, D) : DIRECT_ROWS;
 }
 
-/** Two rows per invocation share their loads, but only up to D = 64 do both fit into registers. */
+/** Two rows per invocation share their loads, where both fit into registers. */
 function rowsPerInvocation(engine: Engine, D: number): number {
-  return D <= 64 ? engine.tuning.attentionRows : 1;
+  return D <= MAX_PAIRED_HEAD ? engine.tuning.attentionRows : 1;
 }
 
 function queryBlocks(engine: Engine, { B, T, H, D }: Sizes): number {
@@ -230,17 +252,17 @@ function computeThresholds(
   engine: Engine,
   query: Tensor,
   key: Tensor,
-  rows: Tensor,
+  rowStats: Tensor,
   sizes: Sizes,
   options: AttentionOptions,
 ): void {
   const { B, T, S, H, D } = sizes;
   engine.dispatch(
     'attention_rows.threshold',
-    { query, key, mask: options.mask ?? engine.placeholders.read, rowStats: rows },
+    { query, key, mask: options.mask ?? engine.placeholders.read, rowStats },
     rowParams(sizes, options),
     Math.ceil((B * H * T) / WORKGROUP_SIZE),
-    { constants: { D, WG: WORKGROUP_SIZE }, flops: 33 * 2 * B * H * T * S * D },
+    { constants: { D, WG: WORKGROUP_SIZE }, flops: THRESHOLD_PASSES * 2 * B * H * T * S * D },
   );
 }
 
@@ -250,7 +272,7 @@ function forward(
   key: Tensor,
   value: Tensor,
   out: Tensor,
-  rows: Tensor,
+  rowStats: Tensor,
   sizes: Sizes,
   options: AttentionOptions,
 ): void {
@@ -272,21 +294,27 @@ function forward(
   const flops = 4 * B * H * T * S * D;
   if (engine.tuning.staged) {
     const constants = stagedConstants(engine, D);
-    engine.dispatch('attention_forward.forward', { ...buffers, rowStats: rows }, params, groups, {
+    engine.dispatch('attention_forward.forward', { ...buffers, rowStats }, params, groups, {
       constants: { ...constants, TILE: stagedTile(D) },
       flops,
     });
   } else {
     const constants = directConstants(D);
-    engine.dispatch('attention_direct.forward', { ...buffers, newRowStats: rows }, params, groups, {
-      constants,
-      flops,
-    });
+    engine.dispatch(
+      'attention_direct.forward',
+      { ...buffers, newRowStats: rowStats },
+      params,
+      groups,
+      {
+        constants,
+        flops,
+      },
+    );
   }
   if (!parts || !partials) return;
   engine.dispatch(
     'attention_forward.merge',
-    { partialO: parts, partialSums: partials, o: out, rowStats: rows },
+    { partialO: parts, partialSums: partials, o: out, rowStats },
     params,
     Math.ceil((B * H * T * Math.ceil(D / 4)) / WORKGROUP_SIZE),
     { constants: { D, WG: WORKGROUP_SIZE } },
@@ -309,7 +337,7 @@ interface BackwardTensors {
   value: Tensor;
   out: Tensor;
   dout: Tensor;
-  rows: Tensor;
+  rowStats: Tensor;
 }
 
 function backward(
@@ -324,12 +352,12 @@ function backward(
   const mask = options.mask ?? engine.placeholders.read;
   const params = attentionParams(sizes, options, 1);
   if (engine.tuning.staged) {
-    const buffers = { o: tensors.out, do_: tensors.dout, newRowStats: tensors.rows };
+    const buffers = { o: tensors.out, do_: tensors.dout, newRowStats: tensors.rowStats };
     const constants = { D, WG: WORKGROUP_SIZE };
     const groups = Math.ceil((B * H * T) / WORKGROUP_SIZE);
     engine.dispatch('attention_backward.delta', buffers, params, groups, { constants });
   } else {
-    const buffers = { forwardO: tensors.out, do_: tensors.dout, newRowStats: tensors.rows };
+    const buffers = { forwardO: tensors.out, do_: tensors.dout, newRowStats: tensors.rowStats };
     const constants = directConstants(D);
     engine.dispatch('attention_direct.delta', buffers, params, B * H * T, { constants });
   }
@@ -339,7 +367,7 @@ function backward(
     value: tensors.value,
     mask,
     do_: tensors.dout,
-    rowStats: tensors.rows,
+    rowStats: tensors.rowStats,
     random,
   };
   if (gradients.wants(tensors.query))
@@ -351,13 +379,13 @@ function backward(
   const flops = 8 * B * H * T * S * D;
   if (engine.tuning.staged) {
     const constants = { ...stagedConstants(engine, D), TILE: stagedTile(D) };
-    engine.dispatch('attention_backward.dkeys', { ...inputs, dk, dv }, params, groups, {
+    engine.dispatch('attention_backward.compute_dkdv', { ...inputs, dk, dv }, params, groups, {
       constants,
       flops,
     });
   } else {
     const constants = directConstants(D);
-    engine.dispatch('attention_direct.dkeys', { ...inputs, dk, dv }, params, groups, {
+    engine.dispatch('attention_direct.compute_dkdv', { ...inputs, dk, dv }, params, groups, {
       constants,
       flops,
     });
@@ -391,17 +419,17 @@ function queryGradient(
   const flops = 6 * B * H * T * S * D;
   if (engine.tuning.staged) {
     const constants = { ...stagedConstants(engine, D), TILE: stagedTile(D) };
-    engine.dispatch('attention_backward.dquery', buffers, params, groups, { constants, flops });
+    engine.dispatch('attention_backward.compute_dq', buffers, params, groups, { constants, flops });
   } else {
     const constants = directConstants(D);
-    engine.dispatch('attention_direct.dquery', buffers, params, groups, { constants, flops });
+    engine.dispatch('attention_direct.compute_dq', buffers, params, groups, { constants, flops });
   }
   if (parts) {
     engine.dispatch(
       'matmul_reduce.main',
       { partials: parts, out: dq, columnSums: engine.placeholders.write },
       { elements: dq.length, columns: 0, stride: dq.length, splits, accumulate: 0, alpha: 1 },
-      Math.ceil(dq.length / 64),
+      Math.ceil(dq.length / REDUCE_WORKGROUP_SIZE),
     );
     parts.release();
   }

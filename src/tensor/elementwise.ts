@@ -34,7 +34,7 @@ export function activate(x: Tensor, kind: Activation): Tensor {
         kind,
         dy,
         kind === 'tanh' || kind === 'sigmoid' ? y : x,
-        gradients.into(x),
+        gradients.target(x),
       );
     },
   });
@@ -70,7 +70,7 @@ export function dropout(x: Tensor, options: Dropout | undefined): Tensor {
     outputs: [y],
     backward(gradients) {
       const dy = gradients.get(y);
-      if (dy && gradients.wants(x)) applyDropout(engine, dy, options, gradients.into(x));
+      if (dy && gradients.wants(x)) applyDropout(engine, dy, options, gradients.target(x));
     },
   });
   return y;
@@ -93,13 +93,13 @@ export function add(a: Tensor, b: Tensor): Tensor {
   expectType('add', 'a', a, 'f32');
   expectShape('add', 'b', b, a.shape);
   const y = newOutput(engine, a.shape, [a, b]);
-  run(engine, 'combine', { x: a, saved: b, out: y }, { alpha: 1, beta: 1 });
+  run(engine, 'combine', { x: a, y: b, out: y }, { alpha: 1, beta: 1 });
   pushNode(engine, {
     op: 'add',
     outputs: [y],
     backward(gradients) {
       gradients.share(y, a);
-      gradients.pass(y, b);
+      gradients.transfer(y, b);
     },
   });
   return y;

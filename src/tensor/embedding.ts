@@ -2,7 +2,7 @@
 
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
-import { canVectorize } from './primitives.js';
+import { addFoldedRows, canVectorize } from './primitives.js';
 import { newOutput, pushNode } from './tape.js';
 import { elementCount, expectShape, expectType, type Shape, Tensor } from './tensor.js';
 
@@ -217,16 +217,9 @@ function gather(
           );
         }
       }
-      if (gradients.wants(positions)) {
-        const gradient = gradients.accumulator(positions);
-        const groups = Math.ceil((length * width) / vectorSize / WORKGROUP_SIZE);
-        if (isWide) {
-          const buffers = { doutVec: dout, dpositionsVec: gradient };
-          engine.dispatch('embedding.fold_rows_wide', buffers, sizes, groups);
-        } else
-          engine.dispatch('embedding.fold_rows', { dout, dpositions: gradient }, sizes, groups);
-      }
-      if (add) gradients.pass(out, add);
+      if (gradients.wants(positions))
+        addFoldedRows(dout, gradients.accumulator(positions), length, width);
+      if (add) gradients.transfer(out, add);
     },
   });
   return out;

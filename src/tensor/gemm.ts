@@ -58,6 +58,9 @@ const DIRECT_BLOCKS = SHADERS.matmul_direct!.constants as Readonly<
   Record<'BLOCK_M' | 'BLOCK_N' | 'TN_M' | 'TN_N', number>
 >;
 
+/** The workgroup size of matmul_reduce, as the shader declares it. */
+export const REDUCE_WORKGROUP_SIZE = SHADERS.matmul_reduce!.constants.WG as number;
+
 /** Dispatches a matrix product. @throws Error where the column sums of a batch are asked for */
 export function gemm(engine: Engine, product: Product): void {
   // The matrices of a batch are computed by different workgroups, which would all add to one sum.
@@ -179,6 +182,8 @@ function tileFor(engine: Engine, { M, N, batch = 1 }: Product): MatmulTile {
  * partial sums.
  */
 const MIN_SPLIT_K = 256;
+/** The maximum number of ranges: the memory and time of the second pass grow with them. */
+const MAX_SPLITS_K = 32;
 
 /**
  * Into how many ranges K is split: with few tiles and a long K, and without an epilogue, which
@@ -187,7 +192,7 @@ const MIN_SPLIT_K = 256;
 function splitsFor(engine: Engine, p: Product, workgroups: number): number {
   if (hasEpilogue(p) || (p.batch ?? 1) !== 1) return 1;
   const desired = Math.floor(engine.tuning.minWorkgroups / workgroups);
-  return Math.max(1, Math.min(desired, Math.floor(p.K / MIN_SPLIT_K), 32));
+  return Math.max(1, Math.min(desired, Math.floor(p.K / MIN_SPLIT_K), MAX_SPLITS_K));
 }
 
 function runStaged(engine: Engine, p: Product): void {
@@ -244,7 +249,7 @@ function runStaged(engine: Engine, p: Product): void {
       accumulate: Number(p.accumulate ?? false),
       alpha: p.alpha ?? 1,
     },
-    Math.ceil((M * N + columns) / 64),
+    Math.ceil((M * N + columns) / REDUCE_WORKGROUP_SIZE),
   );
   partials.release();
 }

@@ -3,7 +3,7 @@
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
 import type { Kernels } from '../gpu/shaders.gen.js';
-import { linear, productGradients } from './linear.js';
+import { linear, weightGradients } from './linear.js';
 import { newOutput, pushNode } from './tape.js';
 import { expectShape, Tensor } from './tensor.js';
 
@@ -140,7 +140,7 @@ function recurrence(
         options,
       );
       rows.release();
-      productGradients(gradients, dstate, previous, weight, bias);
+      weightGradients(gradients, dstate, previous, weight, bias);
       dstate.release();
       for (const [input, gradient] of [
         [gates, dx],

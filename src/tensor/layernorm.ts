@@ -61,25 +61,29 @@ export function layerNorm(
           const buffers = { xVec: x, dyVec: dy, stats, dgammaVec: dgamma, dbetaVec: dbeta };
           // One vec4 of columns per workgroup: there are few columns and many rows.
           const constants = { WG: 1 };
-          engine.dispatch('layernorm.scale_wide', buffers, params, width / 4, { constants });
+          engine.dispatch('layernorm.backward_scale_wide', buffers, params, width / 4, {
+            constants,
+          });
         } else {
           const buffers = { x, dy, stats, dgamma, dbeta };
-          const columns = Math.ceil(width / (WG / SLICES));
+          const scaleGroups = Math.ceil(width / (WG / SLICES));
           const constants = { WG, SLICES };
-          engine.dispatch('layernorm.scale', buffers, params, columns, { constants });
+          engine.dispatch('layernorm.backward_scale', buffers, params, scaleGroups, { constants });
         }
         unwanted.release();
       }
       if (!dy || !gradients.wants(x)) return;
-      const { tensor: dx, accumulate } = gradients.into(x);
-      const all = { ...params, accumulate: Number(accumulate) };
+      const { tensor: dx, accumulate } = gradients.target(x);
+      const backwardParams = { ...params, accumulate: Number(accumulate) };
       if (isWide) {
         const buffers = { xVec: x, gammaVec: gamma, dyVec: dy, stats, dxVec: dx };
-        engine.dispatch('layernorm.backward_wide', buffers, all, groups, { constants: { WG } });
+        engine.dispatch('layernorm.backward_wide', buffers, backwardParams, groups, {
+          constants: { WG },
+        });
       } else {
         const buffers = { x, gamma, dy, stats, dx };
         const constants = { WG, LANES };
-        engine.dispatch('layernorm.backward', buffers, all, groups, { constants });
+        engine.dispatch('layernorm.backward', buffers, backwardParams, groups, { constants });
       }
     },
   });

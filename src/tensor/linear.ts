@@ -3,6 +3,7 @@
 import { ShapeError } from '../gpu/errors.js';
 import { activateGradient, applyDropout } from './elementwise.js';
 import { gemm } from './gemm.js';
+import { addFoldedRows } from './primitives.js';
 import type { Dropout } from './random.js';
 import { type Gradients, newOutput, pushNode, tracks } from './tape.js';
 import { elementCount, expectShape, expectType, Tensor } from './tensor.js';
@@ -65,7 +66,7 @@ export function linear(x: Tensor, weight: Tensor, options: LinearOptions = {}): 
       }
       linearGradients(gradients, dz, x, weight, bias);
       if (dz !== dy) dz.release();
-      if (residual) gradients.pass(y, residual);
+      if (residual) gradients.transfer(y, residual);
     },
   });
   return y;
@@ -87,10 +88,10 @@ function linearGradients(
   weight: Tensor,
   bias: Tensor | undefined,
 ): void {
-  productGradients(gradients, dy, x, weight, bias);
+  weightGradients(gradients, dy, x, weight, bias);
   if (!gradients.wants(x)) return;
   const [outer, inner] = weight.shape as [number, number];
-  const { tensor, accumulate } = gradients.into(x);
+  const { tensor, accumulate } = gradients.target(x);
   gemm(x.engine, {
     layout: 'nn',
     M: elementCount(x.shape) / inner,
@@ -103,8 +104,8 @@ function linearGradients(
   });
 }
 
-/** Adds the gradients of y = x W^T + b to those of W and b, but not to that of x. */
-export function productGradients(
+/** Adds the gradients of y = x W^T + b to those of W and b. */
+export function weightGradients(
   gradients: Gradients,
   dy: Tensor,
   x: Tensor,
@@ -112,11 +113,11 @@ export function productGradients(
   bias: Tensor | undefined,
 ): void {
   if (!gradients.wants(weight)) {
-    if (gradients.wants(bias)) biasGradient(gradients, dy, bias);
+    if (gradients.wants(bias)) addFoldedRows(dy, gradients.accumulator(bias), 1, bias.length);
     return;
   }
   const [outer, inner] = weight.shape as [number, number];
-  const { tensor, accumulate } = gradients.into(weight);
+  const { tensor, accumulate } = gradients.target(weight);
   gemm(x.engine, {
     layout: 'tn',
     M: outer,
@@ -128,25 +129,6 @@ export function productGradients(
     accumulate,
     columnSums: gradients.wants(bias) ? gradients.accumulator(bias) : undefined,
   });
-}
-
-/** The gradient of the bias alone, where the weight is frozen: the sum of dy's rows. */
-function biasGradient(gradients: Gradients, dy: Tensor, bias: Tensor): void {
-  const { engine } = dy;
-  engine.dispatch(
-    'embedding.fold_rows',
-    { dout: dy, dpositions: gradients.accumulator(bias) },
-    {
-      rows: dy.length / bias.length,
-      C: bias.length,
-      V: 0,
-      T: 1,
-      hasTable: 0,
-      hasAddend: 0,
-      hasPositions: 0,
-    },
-    Math.ceil(bias.length / 64),
-  );
 }
 
 /** The parameters of a two-layer perceptron. */
@@ -219,7 +201,8 @@ export function mlp(
       const dy = gradients.get(y);
       if (!dy || !u) return;
       const dz = dropoutGradient(dy, dropout);
-      linearGradients(gradients, dz, h, weight2, bias2);
+      // The gradient of h is not needed itself: the next product multiplies it by GELU' at once.
+      weightGradients(gradients, dz, h, weight2, bias2);
       const du = Tensor.empty(engine, u.shape);
       gemm(engine, {
         layout: 'nn',
@@ -234,7 +217,7 @@ export function mlp(
       if (dz !== dy) dz.release();
       linearGradients(gradients, du, x, weight1, bias1);
       du.release();
-      if (residual) gradients.pass(y, residual);
+      if (residual) gradients.transfer(y, residual);
     },
   });
   return y;
@@ -266,7 +249,7 @@ export function matmulTransposed(a: Tensor, b: Tensor, alpha = 1): Tensor {
       const dy = gradients.get(y);
       if (!dy) return;
       if (gradients.wants(a)) {
-        const { tensor, accumulate } = gradients.into(a);
+        const { tensor, accumulate } = gradients.target(a);
         gemm(engine, {
           layout: 'nn',
           M,
@@ -281,7 +264,7 @@ export function matmulTransposed(a: Tensor, b: Tensor, alpha = 1): Tensor {
         });
       }
       if (gradients.wants(b)) {
-        const { tensor, accumulate } = gradients.into(b);
+        const { tensor, accumulate } = gradients.target(b);
         gemm(engine, {
           layout: 'tn',
           M: N,

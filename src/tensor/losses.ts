@@ -6,8 +6,8 @@
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
 import { matmulTransposed } from './linear.js';
-import { rowWorkgroups, scaleInto } from './primitives.js';
-import { markLoss, newOutput, pushNode, tracks } from './tape.js';
+import { rowGrid, scaleInto } from './primitives.js';
+import { markLoss, pushNode, tracks } from './tape.js';
 import { expectShape, expectType, Tensor } from './tensor.js';
 
 /** The target of a row that has no class. Such rows do not count in a loss. */
@@ -80,13 +80,13 @@ export function crossEntropy(
  * @param targets u32, one per row
  * @returns [rows]
  */
-export function crossEntropyOfRows(
+export function rowCrossEntropy(
   logits: Tensor,
   targets: Tensor,
   { ignore = NO_CLASS }: Pick<CrossEntropyOptions, 'ignore'> = {},
 ): Tensor {
   const { engine } = logits;
-  const { rows, classes } = rowShape('crossEntropyOfRows', logits, targets);
+  const { rows, classes } = rowShape('rowCrossEntropy', logits, targets);
   const rowLoss = Tensor.empty(engine, [rows]);
   // The kernel reads them only to compute a gradient.
   const totals = Tensor.empty(engine, [2]);
@@ -114,14 +114,6 @@ function rowShape(op: string, logits: Tensor, targets: Tensor): { rows: number; 
   expectType(op, 'logits', logits, 'f32');
   expectShape(op, 'targets', targets.reshape([targets.length]), [rows], {}, 'u32');
   return { rows, classes };
-}
-
-/**
- * The number of workgroups and the constants of a kernel in which LANES invocations share a row.
- */
-function rowGrid(engine: Engine, rows: number) {
-  const { rowGroup: WG, rowLanes: LANES } = engine.tuning;
-  return [rowWorkgroups(engine, rows), { constants: { WG, LANES } }] as const;
 }
 
 /** Options of `meanSquaredError`. */
@@ -182,69 +174,32 @@ export function meanSquaredError(
 }
 
 /**
- * x divided by its Euclidean norm over the last axis.
- *
- * @param x [..., width]
- * @param eps the smallest norm to divide by
- */
-export function normalize(x: Tensor, eps = 1e-12): Tensor {
-  const { engine } = x;
-  expectType('normalize', 'x', x, 'f32');
-  const width = x.axis(-1);
-  const rows = x.length / width;
-  const y = newOutput(engine, x.shape, [x]);
-  const norms = Tensor.empty(engine, [rows]);
-  const params = { rows, C: width, eps, accumulate: 0 };
-  const [groups, options] = rowGrid(engine, rows);
-  engine.dispatch('normalize.forward', { x, newY: y, norms }, params, groups, options);
-  pushNode(engine, {
-    op: 'normalize',
-    outputs: [y],
-    saved: [norms],
-    backward(gradients) {
-      const dy = gradients.get(y);
-      if (!dy || !gradients.wants(x)) return;
-      const { tensor, accumulate } = gradients.into(x);
-      const backward = { ...params, accumulate: Number(accumulate) };
-      engine.dispatch(
-        'normalize.backward',
-        { dy, y, dx: tensor, norms },
-        backward,
-        groups,
-        options,
-      );
-    },
-  });
-  return y;
-}
-
-/**
- * The contrastive loss in one direction, which pulls row a of u towards row a of v and away from
+ * The contrastive loss in one direction, which pulls row a of u toward row a of v and away from
  * the other rows of v:
  *
  *   factor * mean_a [ logsumexp_b(u_a . v_b / temperature) - u_a . v_a / temperature ]
  *
  * @param u [B, width], rows of unit length, as `normalize` returns them
  * @param v [B, width], rows of unit length
- * @param diagonal u32 [B], the numbers 0 .. B - 1
  * @returns [1]
  * @throws ShapeError where shapes disagree, or the temperature is not positive.
  */
 export function contrastiveLoss(
   u: Tensor,
   v: Tensor,
-  diagonal: Tensor,
   options: { temperature: number; factor?: number },
 ): Tensor {
   const { temperature, factor = 1 } = options;
   const bound = expectShape('contrastiveLoss', 'u', u, ['B', 'width']);
   expectShape('contrastiveLoss', 'v', v, ['B', 'width'], bound);
-  expectShape('contrastiveLoss', 'diagonal', diagonal, [u.axis(0)], {}, 'u32');
   if (!(temperature > 0))
     throw new ShapeError('contrastiveLoss', 'temperature', 'above 0', String(temperature));
   return u.engine.scope(() => {
+    // The class of row a is a itself, on the diagonal.
+    const classes = Uint32Array.from({ length: u.axis(0) }, (_, a) => a);
+    const targets = Tensor.from(u.engine, classes, [classes.length]);
     const logits = matmulTransposed(u, v, 1 / temperature);
-    return crossEntropy(logits, diagonal, { factor });
+    return crossEntropy(logits, targets, { factor });
   });
 }
 
@@ -288,7 +243,7 @@ function pushLoss(op: string, loss: Tensor, input: Tensor, gradient: Tensor | un
       } else if (factor === 1) {
         gradients.accumulate(input, gradient);
       } else {
-        const { tensor, accumulate } = gradients.into(input);
+        const { tensor, accumulate } = gradients.target(input);
         scaleInto(engine, gradient, factor, tensor, accumulate);
         gradient.release();
       }

@@ -31,6 +31,7 @@ type ElementwiseKernel = 'activate' | 'activate_grad' | 'dropout' | 'combine';
 
 interface ElementwiseArguments {
   x?: BufferView;
+  y?: BufferView;
   saved?: BufferView;
   random?: BufferView;
   out: Tensor;
@@ -40,7 +41,7 @@ interface ElementwiseArguments {
 export function runElementwise(
   engine: Engine,
   kernel: ElementwiseKernel,
-  { x, saved, random, out }: ElementwiseArguments,
+  { x, y, saved, random, out }: ElementwiseArguments,
   params: Partial<typeof DEFAULT_PARAMS>,
 ): void {
   const placeholder = engine.placeholders.read;
@@ -52,13 +53,20 @@ export function runElementwise(
     const buffers = {
       ...shared,
       xVec: x ?? placeholder,
+      yVec: y ?? placeholder,
       savedVec: saved ?? placeholder,
       outVec: out,
     };
     const groups = Math.ceil(out.length / 4 / (WORKGROUP_SIZE * items));
     engine.dispatch(`elementwise.${kernel}_wide`, buffers, allParams, groups, options);
   } else {
-    const buffers = { ...shared, x: x ?? placeholder, saved: saved ?? placeholder, out };
+    const buffers = {
+      ...shared,
+      x: x ?? placeholder,
+      y: y ?? placeholder,
+      saved: saved ?? placeholder,
+      out,
+    };
     const groups = Math.ceil(out.length / (WORKGROUP_SIZE * items));
     engine.dispatch(`elementwise.${kernel}`, buffers, allParams, groups, options);
   }
@@ -88,4 +96,31 @@ export function scaleInto(
 /** The number of workgroups of a kernel in which `rowLanes` invocations share a row. */
 export function rowWorkgroups(engine: Engine, rows: number): number {
   return Math.ceil(rows / (engine.tuning.rowGroup / engine.tuning.rowLanes));
+}
+
+/**
+ * The number of workgroups and the constants of a kernel in which LANES invocations share a row.
+ */
+export function rowGrid(engine: Engine, rows: number) {
+  const { rowGroup: WG, rowLanes: LANES } = engine.tuning;
+  return [rowWorkgroups(engine, rows), { constants: { WG, LANES } }] as const;
+}
+
+/**
+ * to[t, c] += the sum over b of from[b * T + t, c], for t below T and c below `width`: the gradient
+ * of positions that were added to every sequence of a batch or, with T = 1, of a bias.
+ */
+export function addFoldedRows(from: Tensor, to: Tensor, T: number, width: number): void {
+  const { engine } = from;
+  const sizes = { rows: from.length / width, C: width, T };
+  // The embedding kernels share their parameters. This one does not read the others.
+  const params = { ...sizes, V: 0, hasTable: 0, hasAddend: 0, hasPositions: 0 };
+  if (canVectorize(engine, width)) {
+    const groups = Math.ceil((T * width) / 4 / WORKGROUP_SIZE);
+    const buffers = { doutVec: from, dpositionsVec: to };
+    engine.dispatch('embedding.fold_rows_wide', buffers, params, groups);
+  } else {
+    const groups = Math.ceil((T * width) / WORKGROUP_SIZE);
+    engine.dispatch('embedding.fold_rows', { dout: from, dpositions: to }, params, groups);
+  }
 }

@@ -27,7 +27,7 @@ export interface SampleOptions {
 }
 
 /** The classes that `sample` drew. */
-export interface Sampled {
+export interface SampleResult {
   /** u32 [rows], the classes */
   drawn: Tensor;
   /**
@@ -43,7 +43,7 @@ export interface Sampled {
  * @param logits [..., classes]
  * @throws ShapeError where an option is out of range.
  */
-export function sample(logits: Tensor, options: SampleOptions): Sampled {
+export function sample(logits: Tensor, options: SampleOptions): SampleResult {
   const { engine } = logits;
   const { temperature = 1, topK = 0, topP = 1, lowest, random, site } = options;
   expectType('sample', 'logits', logits, 'f32');

@@ -68,7 +68,7 @@ export function markLoss(loss: Tensor): Tensor {
  * The result of a differentiated function: the loss, alone or in an object with other tensors that
  * are kept.
  */
-export type Differentiated =
+export type LossResult =
   | Tensor
   | {
       /** The loss, of one element. */
@@ -82,11 +82,12 @@ export type Differentiated =
  * The backward pass releases each activation after it has used it. The tensors that `fn` returns
  * are kept.
  *
- * @param fn computes the loss with crossEntropy, meanSquaredError, contrastiveLoss or sumLosses.
+ * @param fn computes the loss with crossEntropy, meanSquaredError, contrastiveLoss or sumLosses, or
+ *   marks the output of an operation by markLoss.
  * @throws Error where `fn` is async or itself calls `differentiate`, or where the loss comes from
- *   another operation.
+ *   another operation and is not marked.
  */
-export function differentiate<R extends Differentiated>(engine: Engine, fn: () => R): R {
+export function differentiate<R extends LossResult>(engine: Engine, fn: () => R): R {
   if (tapes.has(engine)) {
     throw new Error('differentiate cannot be nested: the engine has no second derivatives.');
   }
@@ -105,11 +106,11 @@ export function differentiate<R extends Differentiated>(engine: Engine, fn: () =
   });
 }
 
-function runBackward(engine: Engine, tape: TapeNode[], result: Differentiated): void {
+function runBackward(engine: Engine, tape: TapeNode[], result: LossResult): void {
   const loss = result instanceof Tensor ? result : result.loss;
   if (!losses.has(loss.root)) {
     throw new Error(
-      'differentiate: the loss should be computed by crossEntropy, meanSquaredError, contrastiveLoss or sumLosses.',
+      'differentiate: the loss should be computed by crossEntropy, meanSquaredError, contrastiveLoss or sumLosses, or be marked by markLoss.',
     );
   }
   const returned: Tensor[] = result instanceof Tensor ? [result] : Object.values(result);
@@ -173,8 +174,8 @@ export class Gradients {
     this.#factors.set(loss.root, (this.#factors.get(loss.root) ?? 0) + factor);
   }
 
-  /** The target for a kernel that can either overwrite or add. */
-  into({ root, shape }: Tensor): Target {
+  /** Where a kernel that can either overwrite or add writes the gradient of an input. */
+  target({ root, shape }: Tensor): Target {
     const existing = this.#existingGradient(root);
     if (existing) return { tensor: existing.reshape(shape), accumulate: true };
     const created = Tensor.empty(this.#engine, root.shape);
@@ -182,9 +183,9 @@ export class Gradients {
     return { tensor: created.reshape(shape), accumulate: false };
   }
 
-  /** The target for a kernel that always adds: like `into`, but a new gradient is cleared first. */
+  /** Where a kernel that always adds does so: like `target`, but clears a new gradient. */
   accumulator(tensor: Tensor): Tensor {
-    const target = this.into(tensor);
+    const target = this.target(tensor);
     if (!target.accumulate) this.#engine.clear(target.tensor);
     return target.tensor;
   }
@@ -204,7 +205,7 @@ export class Gradients {
    * Adds the output's gradient to the input's and takes it away from the output, without a copy if
    * possible.
    */
-  pass(output: Tensor, input: Tensor): void {
+  transfer(output: Tensor, input: Tensor): void {
     const gradient = this.#gradients.get(output.root);
     if (!gradient || !this.wants(input)) return;
     this.#gradients.delete(output.root);
@@ -215,7 +216,7 @@ export class Gradients {
   share(output: Tensor, input: Tensor): void {
     const gradient = this.#gradients.get(output.root);
     if (!gradient || !this.wants(input)) return;
-    const { tensor, accumulate } = this.into(input);
+    const { tensor, accumulate } = this.target(input);
     scaleInto(this.#engine, gradient, 1, tensor, accumulate);
   }
 

@@ -141,20 +141,20 @@ async function readFileAs<T>(
  * Loads the weights and the optimizer's state from a checkpoint.
  *
  * @param name the checkpoint's name in error messages.
- * @throws FileError where a parameter of the model is missing or has another shape in the
- *   checkpoint.
+ * @throws FileError where a parameter of the model is missing or has another shape or
+ *   type in the checkpoint.
  */
-export async function restoreCheckpoint(
+export function restoreCheckpoint(
   { tensors, moments, progress }: Checkpoint,
   parameters: ParameterStore,
   optimizer: AdamW,
   name: string,
-): Promise<void> {
-  const { missing, misshapen } = await parameters.assign(tensors);
-  const mismatched = missing[0] ?? misshapen[0]?.name;
-  if (mismatched !== undefined)
+): void {
+  const { missing, mismatched } = parameters.assign(tensors);
+  const wrong = missing[0] ?? mismatched[0]?.name;
+  if (wrong !== undefined)
     throw new FileError(
-      `${name} is not a checkpoint of this model: parameter ${mismatched} is missing or has another shape.`,
+      `${name} is not a checkpoint of this model: parameter ${wrong} is missing or has another shape or type.`,
     );
   parameters.assignMoments('m', moments.m);
   parameters.assignMoments('v', moments.v);

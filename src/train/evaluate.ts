@@ -3,7 +3,7 @@
 import type { Engine } from '../gpu/engine.js';
 import { HostRandom } from '../math/random.js';
 import type { BatchLayout, HostBatch } from '../neuroformer/batch.js';
-import { ForwardPass } from '../neuroformer/forward-pass.js';
+import { RecordedForward } from '../neuroformer/forward-pass.js';
 import { modelLosses } from '../neuroformer/losses.js';
 import type { Neuroformer } from '../neuroformer/model.js';
 import type { StepLosses } from '../neuroformer/step.js';
@@ -63,7 +63,7 @@ export function* windowBatches(
  */
 export class Evaluator {
   readonly #layout: BatchLayout;
-  readonly #pass: ForwardPass<string>;
+  readonly #pass: RecordedForward<string>;
 
   /**
    * @param size windows in a batch.
@@ -77,7 +77,7 @@ export class Evaluator {
     only?: readonly string[],
   ) {
     this.#layout = layout;
-    this.#pass = new ForwardPass(
+    this.#pass = new RecordedForward(
       engine,
       layout,
       size,

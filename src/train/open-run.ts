@@ -78,7 +78,7 @@ export async function loadModel(
   const store = new ParameterStore();
   const model = new Neuroformer(store, config, modelSizes(tokenizer));
   store.allocate(engine);
-  const notes = loadNotes(await store.assign(saved.tensors));
+  const notes = loadNotes(store.assign(saved.tensors));
   return { model, notes, [Symbol.dispose]: () => store.dispose() };
 }
 

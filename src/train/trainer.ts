@@ -280,7 +280,7 @@ class Trainer {
         );
       }
       const name = `${records.store.name}/${LAST_CHECKPOINT}`;
-      await restoreCheckpoint(checkpoint, this.#store, this.#step.optimizer, name);
+      restoreCheckpoint(checkpoint, this.#store, this.#step.optimizer, name);
       this.#progress = checkpoint.progress;
       await records.dropMetricsAfter(this.#progress.step);
       watcher.note(`Resuming at update ${this.#progress.step} of ${this.#totalSteps}.`);
@@ -289,8 +289,7 @@ class Trainer {
     await records.clear();
     await this.#options.onStart?.();
     if (initialModel)
-      for (const note of loadNotes(await this.#store.assign(initialModel.tensors)))
-        watcher.note(note);
+      for (const note of loadNotes(this.#store.assign(initialModel.tensors))) watcher.note(note);
     await this.#save();
   }
 

@@ -77,7 +77,7 @@ export async function generateFrom(engine: Engine, file: Uint8Array): Promise<nu
   const store = new ParameterStore();
   const model = new Neuroformer(store, config!, modelSizes(tokenizer!));
   store.allocate(engine);
-  await store.assign(tensors);
+  store.assign(tensors);
   const sampler = new Sampler(engine, model, layout, 3, { seed: 7 });
   const starts = [1, 5, 9].map((end) => ({ trialIndex: 0, end }));
   const trials = await generateTrials(sampler, windows, { starts, seconds: 3 });

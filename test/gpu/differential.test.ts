@@ -27,7 +27,7 @@ import {
   type ExpectedBuffer,
   expectedBuffers,
   KERNEL_BOUNDS,
-} from '../races/kernel-bounds.js';
+} from './kernel-bounds.js';
 
 const SEED = Number(process.env.NEUROFORMER_SEED ?? 1);
 const CASES = Number(process.env.NEUROFORMER_CASES ?? 300);
@@ -35,7 +35,7 @@ const CASES = Number(process.env.NEUROFORMER_CASES ?? 300);
 const DEVICES = THOROUGH ? (['cpu', 'swiftshader'] as const) : (['cpu'] as const);
 const NAMES = Object.keys(KERNELS) as KernelName[];
 
-let taken: CapturedCase[] = [];
+let captures: CapturedCase[] = [];
 let expected: Record<string, ExpectedBuffer>[] = [];
 let cpu: Engine;
 const outputs = new Map<string, DispatchOutputs[]>();
@@ -49,15 +49,15 @@ beforeAll(async () => {
     const engine = await createEngine({ device: cpu.device, tuning });
     const familyOps = ops.filter((op) => op.family === family);
     const cases = familyOps.map(({ name, run }) => ({ name, run: () => run(engine) }));
-    taken.push(...(await captureCases(engine, cases)));
+    captures.push(...(await captureCases(engine, cases)));
     engine.dispose();
   }
-  expected = taken.map(expectedBuffers);
+  expected = captures.map(expectedBuffers);
 }, 300_000);
 
 afterAll(() => {
   cpu.dispose();
-  taken = [];
+  captures = [];
   expected = [];
   outputs.clear();
 });
@@ -67,7 +67,7 @@ function compareResults(results: readonly DispatchOutputs[]) {
   const faults: string[] = [];
   const used = new Map<KernelName, number>();
   let undecided = 0;
-  for (const [n, { kernel, name, params }] of taken.entries()) {
+  for (const [n, { kernel, name, params }] of captures.entries()) {
     const comparison = compareBuffers(expected[n]!, results[n]!);
     used.set(kernel, Math.max(used.get(kernel) ?? 0, comparison.share));
     undecided += comparison.undecided;
@@ -82,7 +82,7 @@ describe(`${CASES} calls of ops on random shapes, seed ${SEED}`, () => {
     'agree with the reference within rounding: %s',
     async (adapter) => {
       const engine = adapter === 'cpu' ? cpu : await createEngine({ adapter });
-      const results = await replay(engine, taken);
+      const results = await replay(engine, captures);
       if (engine !== cpu) engine.dispose();
       outputs.set(adapter, results);
       const { faults, undecided, used } = compareResults(results);
@@ -95,15 +95,15 @@ describe(`${CASES} calls of ops on random shapes, seed ${SEED}`, () => {
   );
 
   it('run every kernel on every device', () => {
-    const kernels = new Set(taken.map(({ kernel }) => kernel));
+    const kernels = new Set(captures.map(({ kernel }) => kernel));
     const missing = NAMES.filter((name) => !kernels.has(name));
     expect(missing, 'kernels that no op of test/helpers/random-ops.ts dispatches').toEqual([]);
-    for (const adapter of DEVICES) expect(outputs.get(adapter)?.length).toBe(taken.length);
+    for (const adapter of DEVICES) expect(outputs.get(adapter)?.length).toBe(captures.length);
   });
 
   afterAll(() => {
     const rows = NAMES.map((name) => {
-      const runs = taken.filter(({ kernel }) => kernel === name).length;
+      const runs = captures.filter(({ kernel }) => kernel === name).length;
       const used = DEVICES.map((adapter) => {
         const share = shares.get(adapter)?.get(name);
         return share === undefined ? '-' : `${(100 * share).toFixed(0)}%`;
@@ -166,7 +166,7 @@ function isUndecided(reference: Record<string, ExpectedBuffer>): boolean {
  * results no longer pass.
  */
 function changeOperands(n: number, random: HostRandom): Sensitivity {
-  const [dispatch, results] = [taken[n]!, outputs.get('cpu')![n]!];
+  const [dispatch, results] = [captures[n]!, outputs.get('cpu')![n]!];
   const sensitivity = { changes: 0, noticed: 0 };
   for (const { name, kind } of KERNELS[dispatch.kernel].bindings) {
     if (kind === 'uniform') continue;
@@ -188,8 +188,8 @@ function changeOperands(n: number, random: HostRandom): Sensitivity {
 /** Some dispatches of a kernel, from small to large, without those whose reference is slow. */
 function chooseDispatches(kernel: KernelName): number[] {
   const size = (n: number) =>
-    Object.values(taken[n]!.before).reduce((sum, { length }) => sum + length, 0);
-  const indices = taken.flatMap((dispatch, n) =>
+    Object.values(captures[n]!.before).reduce((sum, { length }) => sum + length, 0);
+  const indices = captures.flatMap((dispatch, n) =>
     dispatch.kernel === kernel && size(n) < 8000 ? [n] : [],
   );
   indices.sort((a, b) => size(a) - size(b));
@@ -253,7 +253,7 @@ const MISTAKES: readonly (readonly [
   [
     'no output where there are no keys',
     'attention_direct',
-    'if (area.startKey >= area.endKey) {',
+    'if (scoreBlock.startKey >= scoreBlock.endKey) {',
     'if (false) {',
   ],
   [
@@ -319,12 +319,12 @@ async function faultsWhenChanged(
   mistakeEngine ??= await createEngine({ adapter: 'cpu' });
   const engine = await createEngine({ device: mistakeEngine.device });
   try {
-    const indices = taken.flatMap(({ kernel }, n) =>
+    const indices = captures.flatMap(({ kernel }, n) =>
       KERNELS[kernel].shader === shader ? [n] : [],
     );
     const results = await replay(
       engine,
-      indices.map((n) => taken[n]!),
+      indices.map((n) => captures[n]!),
     );
     return results.flatMap((result, i) => compareBuffers(expected[indices[i]!]!, result).faults);
   } catch (error) {

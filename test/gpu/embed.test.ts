@@ -171,7 +171,7 @@ describe('embedding the shaders', () => {
     });
   });
 
-  it('rejects a function that stands in two shaders', () => {
+  it('rejects a function that is in two shaders', () => {
     const text = 'fn half(v: f32) -> f32 {\n  return 0.5 * v;\n}\n';
     for (const name of ['adamw', 'gru'])
       writeFileSync(

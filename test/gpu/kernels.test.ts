@@ -163,7 +163,7 @@ describe('compiling', () => {
     const buffers = {
       out: x,
       x: broken.placeholders.read,
-      saved: broken.placeholders.read,
+      y: broken.placeholders.read,
       random: broken.placeholders.read,
     };
     broken.dispatch('elementwise.combine', buffers, params, 1, { constants: { WG: 65536 } });

@@ -255,7 +255,7 @@ describe('training a hundred steps', () => {
     expect(trainer.counts()).toEqual({
       ...before.counts,
       submits: before.counts.submits + 100,
-      dispatches: before.counts.dispatches + 100 * step.dispatches,
+      dispatches: before.counts.dispatches + 100 * step.dispatchCount,
     });
     step.dispose();
   });

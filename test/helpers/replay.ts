@@ -182,12 +182,12 @@ const MAX_ARENA_BYTES = 2 ** 24;
  */
 export async function replay(
   engine: Engine,
-  taken: readonly CapturedCase[],
+  captures: readonly CapturedCase[],
 ): Promise<DispatchOutputs[]> {
   const outputs: DispatchOutputs[] = [];
   let batch: CapturedCase[] = [];
   let bytes = 0;
-  for (const dispatch of taken) {
+  for (const dispatch of captures) {
     const size = Object.values(dispatch.before).reduce(
       (sum, words) => sum + words.byteLength + 2 * ALIGNMENT,
       0,
@@ -206,10 +206,10 @@ export async function replay(
 
 async function replayTogether(
   engine: Engine,
-  taken: readonly CapturedCase[],
+  captures: readonly CapturedCase[],
 ): Promise<DispatchOutputs[]> {
   const [inputs, outputs] = [new Arena(), new Arena()];
-  const locations = taken.map(({ kernel, before }) =>
+  const locations = captures.map(({ kernel, before }) =>
     Object.fromEntries(
       KERNELS[kernel].bindings.map(({ name, kind }) => {
         const arena = kind === 'storage' ? outputs : inputs;
@@ -218,7 +218,7 @@ async function replayTogether(
     ),
   );
   for (const arena of [inputs, outputs]) arena.upload(engine);
-  for (const [n, { kernel, before, params, workgroups, constants }] of taken.entries()) {
+  for (const [n, { kernel, before, params, workgroups, constants }] of captures.entries()) {
     const views = Object.fromEntries(
       Object.entries(locations[n]!).map(([name, { arena, offset }]) => {
         const size = before[name]!.byteLength;
@@ -230,7 +230,7 @@ async function replayTogether(
     });
   }
   const after = await outputs.download(engine);
-  const contents = taken.map(({ kernel, before }, n) =>
+  const contents = captures.map(({ kernel, before }, n) =>
     Object.fromEntries(
       KERNELS[kernel].bindings
         .filter(({ kind }) => kind === 'storage')
@@ -250,7 +250,9 @@ async function replayTogether(
         ({ arena, offset }) => arena === outputs && offset <= 4 * strayWord,
       ),
     );
-    throw new Error(`${taken[previous]?.kernel} or the next dispatch wrote outside its buffers.`);
+    throw new Error(
+      `${captures[previous]?.kernel} or the next dispatch wrote outside its buffers.`,
+    );
   }
   inputs.buffer!.destroy();
   outputs.buffer!.destroy();

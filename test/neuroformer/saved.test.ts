@@ -47,23 +47,23 @@ describe('a saved model', () => {
     expect(saved.metadata).toMatchObject({ note: 'a test', format: 'pt' });
     const loaded = new TinyNeuroformer(engine(), saved.config!);
     for (const { tensor, length } of loaded.store) tensor.write(new Float32Array(length));
-    const report = await loaded.store.assign(saved.tensors);
+    const report = loaded.store.assign(saved.tensors);
     expect(loadNotes(report)).toEqual([]);
     expect(await loaded.outputs(windows)).toEqual(before);
   });
 
-  it('loads what fits into a model with other modalities, and reports new, unknown and misshapen tensors', async () => {
+  it('loads what fits into a model with other modalities, and reports new, unknown and mismatched tensors', async () => {
     const spikes = new TinyNeuroformer(engine(), { ...TINY, gru_only: true });
     const file = await saveModel(spikes.store, spikes.config, spikes.tokenizer);
     const wide = { ...WITH_SPEED, block_size: { id: 12, prev_id: 24 } };
     const finer = new TinyNeuroformer(engine(), wide);
     const initial = (await finer.store.values()).get('pos_emb_prev')!.data;
-    const report = await finer.store.assign(openModel(file).tensors);
+    const report = finer.store.assign(openModel(file).tensors);
     expect(loadNotes(report)).toEqual([
       `${report.loaded.length} parameters were loaded.`,
       '22 parameters are new and keep their initial values: modality_embeddings.behavior.speed.mlp.ln.weight, modality_embeddings.behavior.speed.mlp.ln.bias, modality_embeddings.behavior.speed.mlp.mlp.0.weight, modality_embeddings.behavior.speed.mlp.mlp.2.weight, neural_visual_transformer.modalities_blocks.behavior.0.ln1.weight and 17 more.',
       "12 of the file's tensors are not parameters of this model: gru.grus.0.weight_ih_l0, gru.grus.0.bias_ih_l0, gru.grus.0.weight_hh_l0, gru.grus.0.bias_hh_l0, gru.grus.1.weight_ih_l0 and 7 more.",
-      'pos_emb_prev is [1, 20, 8] in the file, but [1, 24, 8] here: it keeps its initial values.',
+      'pos_emb_prev is F32 [1, 20, 8] in the file, but F32 [1, 24, 8] here: it keeps its initial values.',
     ]);
     const [loaded, saved] = [await finer.store.values(), await spikes.store.values()];
     expect(loaded.get('tok_emb.weight')).toEqual(saved.get('tok_emb.weight'));
@@ -85,7 +85,7 @@ describe('a saved model', () => {
     store.allocate(engine());
     const saved = openModel(file);
     expect([saved.config, saved.tokenizer]).toEqual([undefined, undefined]);
-    const report = await store.assign(saved.tensors);
+    const report = store.assign(saved.tensors);
     expect(report.unknown).toContain('neural_visual_transformer.mask');
     expect(loadNotes(report)).toEqual([]);
     const { tensors } = decodeSafetensors(await store.save());

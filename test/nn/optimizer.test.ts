@@ -77,7 +77,7 @@ for (const [variant, options] of [
           expectClose(
             'AdamW gradient norm',
             'product',
-            (await optimizer.totals.floats()).subarray(0, 1),
+            (await optimizer.normAndClip.floats()).subarray(0, 1),
             [norm],
           );
         }

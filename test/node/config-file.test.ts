@@ -30,7 +30,7 @@ function parameterCount(name: string, neurons: number, changes: object = {}): nu
   // The original implementation makes the projection as wide as the model, whatever the file says.
   const rules = { ...config.rules, clip_width: false };
   new Neuroformer(store, { ...config, rules }, { ids: neurons + 3, times: times.size });
-  return store.count;
+  return store.elementCount;
 }
 
 describe('configuration files of the original implementation', () => {

@@ -44,8 +44,8 @@ export interface CapturedDispatch {
 /** What the checker reports about one dispatch; both lists are empty where all is well. */
 export interface DispatchReport {
   /**
-   * Races, barriers that not all invocations reach, and accesses outside a variable. Each stands
-   * once per variable and pair of source lines.
+   * Races, barriers that not all invocations reach, and accesses outside a variable. Each is
+   * listed once per variable and pair of source lines.
    */
   readonly problems: string[];
   /** For each buffer whose contents differ from the device's, the first word that does. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ref } from '../../src/reference/array.js';
 import * as reference from '../../src/reference/conv3d.js';
-import { conv3d, type Triple, unfold3d } from '../../src/tensor/sequence.js';
+import { conv3d, type Triple, unfold3d } from '../../src/tensor/conv3d.js';
 import { Tensor } from '../../src/tensor/tensor.js';
 import {
   checkOp,

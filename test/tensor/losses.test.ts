@@ -5,9 +5,9 @@ import * as reference from '../../src/reference/losses.js';
 import { sumLosses } from '../../src/tensor/elementwise.js';
 import {
   crossEntropy,
-  crossEntropyOfRows,
   meanSquaredError,
   NO_CLASS,
+  rowCrossEntropy,
 } from '../../src/tensor/losses.js';
 import { differentiate } from '../../src/tensor/tape.js';
 import { Tensor } from '../../src/tensor/tensor.js';
@@ -231,7 +231,7 @@ for (const [variant, options] of [
         const [rows, classes] = shape;
         const { targets, ignore } = makeRows(shape);
         const logits = Float32Array.from({ length: rows * classes }, () => 3 * random.normal());
-        const losses = crossEntropyOfRows(
+        const losses = rowCrossEntropy(
           Tensor.from(engine(), logits, shape),
           Tensor.from(engine(), targets, [rows]),
           { ignore },
@@ -245,7 +245,7 @@ for (const [variant, options] of [
           );
         });
         expect(losses.shape).toEqual([rows]);
-        expectClose('crossEntropyOfRows', 'elementwise', await losses.floats(), expected);
+        expectClose('rowCrossEntropy', 'elementwise', await losses.floats(), expected);
       }
     });
 
@@ -315,11 +315,8 @@ describe('losses with invalid arguments', () => {
     expectShapeErrors([
       [() => crossEntropy(words(3, 4), words(3)), `crossEntropy: logits ${f32}`],
       [() => crossEntropy(x, words(4)), 'crossEntropy: targets should be [3], but is [4].'],
-      [() => crossEntropyOfRows(words(3, 4), words(3)), `crossEntropyOfRows: logits ${f32}`],
-      [
-        () => crossEntropyOfRows(x, words(4)),
-        'crossEntropyOfRows: targets should be [3], but is [4].',
-      ],
+      [() => rowCrossEntropy(words(3, 4), words(3)), `rowCrossEntropy: logits ${f32}`],
+      [() => rowCrossEntropy(x, words(4)), 'rowCrossEntropy: targets should be [3], but is [4].'],
       [
         () => crossEntropy(x, floats(3)),
         'crossEntropy: targets should be of type u32, but is f32.',

@@ -109,7 +109,7 @@ export class ErrorScopes {
 
   /**
    * Runs `call` and returns its result. If it throws one of the device's errors, that is reported
-   * as an error of `what`, and the result is `undefined`.
+   * as an error of `callName`, and the result is `undefined`.
    */
   attempt<T>(callName: string, call: () => T): T | undefined {
     try {

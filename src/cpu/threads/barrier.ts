@@ -1,7 +1,7 @@
 /**
  * How threads share one command and meet at its end. Each thread takes chunks of the command's
  * units until none are left, and then waits until the other threads have finished theirs. All
- * coordination goes through words of the command itself:
+ * coordination goes through words of the command, and one control word, SLEEPERS:
  *
  *   word      written by     waited for by  guarantee
  *   NEXT      every thread   nobody         its atomic add is the claim: no unit is claimed twice

@@ -5,11 +5,11 @@
  * a training step. The results are the same bits with any number of threads.
  *
  * Lists repeat (a training step is the same list again and again). So a list, identified by its
- * signature, is compared with itself: the time it took with some number of threads against the time
- * it took with half as many. While one of the two is in use, the other one can be tried:
+ * signature, is compared with itself: the time it took with the number of threads in use against
+ * the time it took with another number:
  *
- *   fewer are tried   when a list's threads mostly wait for each other
- *   more are tried    some time after fewer have won
+ *   half as many   are tried when a list's threads mostly wait for each other
+ *   all            are tried some time after fewer have won
  *
  * A list with almost no work gets one thread. More threads would save less than waking them costs,
  * and the main thread, which writes the next list meanwhile, has a core to itself.
@@ -23,8 +23,8 @@
 /** A list's time with some number of threads is known after this many runs; their median counts. */
 const MIN_SAMPLES = 3;
 /**
- * If threads wait for more than this share of their time, fewer are tried: almost half of the work
- * is lost.
+ * If threads wait for more than this share of their time, half as many are tried: almost half of
+ * the work is lost.
  */
 const MAX_WAITING_SHARE = 0.4;
 /**

@@ -514,7 +514,7 @@ describe('memory', () => {
     const finished = engine.finish();
     await expect(finished).rejects.toThrow(GpuError);
     await expect(finished).rejects.toThrow(
-      'The GPU has no memory for another 1024.0 MiB (3072 MiB in use): use a smaller batch or model.',
+      'The GPU has no memory for another 1024.0 MiB (3072 MiB allocated): use a smaller batch or model.',
     );
     expect(resident() - before).toBeLessThan(100 * MEBIBYTE);
     engine.dispose();

@@ -39,7 +39,7 @@ export interface CheckedAccess {
 const BINDING_BYTES = 8;
 
 /** Thrown where a variable turns out to need memory, since an index into it is not constant. */
-export class NeedsMemory extends Error {
+export class NeedsMemoryError extends Error {
   constructor(readonly variable: Variable) {
     super(`${variable.name} is indexed by a value that is not constant.`);
   }

@@ -15,7 +15,7 @@ import * as fold from '../ir/fold.js';
 import { i32, type Node, readsMutableState, type Statement } from '../ir/ir.js';
 import { binary, bitcast, convert, unary } from './arithmetic.js';
 import type { Frame } from './frame.js';
-import { NeedsMemory } from './frame.js';
+import { NeedsMemoryError } from './frame.js';
 import { lowerBuiltin } from './lower-builtin.js';
 import * as storage from './storage.js';
 import {
@@ -248,7 +248,7 @@ export class ExpressionLowering {
     const count = partCount(base.type);
     if (constant !== undefined && constant >= 0 && constant < count)
       return storage.part(base, constant);
-    if ('variable' in base && base.variable) throw new NeedsMemory(base.variable);
+    if ('variable' in base && base.variable) throw new NeedsMemoryError(base.variable);
     throw new Error('The base of an element is not a variable.');
   }
 

@@ -18,7 +18,7 @@ import type { BuiltinValue, EntryPoint, Program, Variable } from '../../wgsl/pro
 import { roundUp, sizeOf, U32, vectorType } from '../../wgsl/types.js';
 import * as fold from '../ir/fold.js';
 import { get, i32, type Local, type Node, type Statement } from '../ir/ir.js';
-import { type CheckedAccess, Frame, type KernelBinding, NeedsMemory } from './frame.js';
+import { type CheckedAccess, Frame, type KernelBinding, NeedsMemoryError } from './frame.js';
 import { StatementLowering } from './lower-statement.js';
 import * as storage from './storage.js';
 import { fromConstant, fromLanes, scalar, type Value } from './values.js';
@@ -93,7 +93,7 @@ export function lower(program: Program, entry: EntryPoint, isChecked: boolean): 
       return lowerWith(new Frame(entry, program.text, isChecked, inMemory));
     } catch (error) {
       // A variable with an index that is not constant moves to memory, and lowering starts again.
-      if (!(error instanceof NeedsMemory)) throw error;
+      if (!(error instanceof NeedsMemoryError)) throw error;
       inMemory.add(error.variable);
     }
   }

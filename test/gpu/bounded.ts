@@ -22,11 +22,11 @@ export interface Bounded {
  * which the formulas below leave out.
  */
 const ULP = 1.001 * 2 ** -23;
-const HALF = ULP / 2;
+const HALF_ULP = ULP / 2;
 /** The smallest normal f32: smaller results may be flushed to zero. */
-const SMALLEST = 2 ** -126;
+const MIN_NORMAL = 2 ** -126;
 /** The largest finite f32: WGSL does not say what a larger result becomes. */
-const LARGEST = 3.4028235e38;
+const MAX_F32 = 3.4028235e38;
 
 /** An f32 that has no error, such as a word of a buffer. */
 export function exact(value: number): Bounded {
@@ -35,21 +35,21 @@ export function exact(value: number): Bounded {
 
 /** A decimal constant in a shader, which is rounded to f32. */
 function constant(value: number): Bounded {
-  return { value, error: HALF * Math.abs(value) };
+  return { value, error: HALF_ULP * Math.abs(value) };
 }
 
 const ZERO = exact(0);
 const ONE = exact(1);
 
 function rounded(value: number, error: number, relative: number): Bounded {
-  return { value, error: error + relative * (Math.abs(value) + error) + SMALLEST };
+  return { value, error: error + relative * (Math.abs(value) + error) + MIN_NORMAL };
 }
 
 /** a + b; adding an exact zero adds no error. */
 export function add(a: Bounded, b: Bounded): Bounded {
   if (isZero(a)) return b;
   if (isZero(b)) return a;
-  return rounded(a.value + b.value, a.error + b.error, HALF);
+  return rounded(a.value + b.value, a.error + b.error, HALF_ULP);
 }
 
 /** a - b. */
@@ -68,7 +68,7 @@ export function multiply(a: Bounded, b: Bounded): Bounded {
   if (isOne(a)) return b;
   if (isOne(b)) return a;
   const error = Math.abs(a.value) * b.error + Math.abs(b.value) * a.error + a.error * b.error;
-  return rounded(a.value * b.value, error, HALF);
+  return rounded(a.value * b.value, error, HALF_ULP);
 }
 
 /** a / b; the error is infinite where b may be zero. */
@@ -76,7 +76,7 @@ export function divide(a: Bounded, b: Bounded): Bounded {
   if (isZero(a)) return ZERO;
   const value = a.value / b.value;
   // A divisor that overflows f32 makes the quotient zero or nearly so.
-  if (b.value > LARGEST) return { value, error: Math.abs(value) + SMALLEST };
+  if (b.value > MAX_F32) return { value, error: Math.abs(value) + MIN_NORMAL };
   const error = (a.error + Math.abs(value) * b.error) / (Math.abs(b.value) - b.error);
   return rounded(value, Math.abs(b.value) > b.error ? error : Number.POSITIVE_INFINITY, 2.5 * ULP);
 }
@@ -159,7 +159,7 @@ export function normalCdf(x: Bounded): Bounded {
   const tail = multiply(multiply(exact(0.5), t), power);
   const fitError = ERFC_FIT_ERROR * tail.value;
   // For positive x, 1 - tail rounds once more.
-  const error = tail.error + fitError + (x.value + x.error > 0 ? HALF : 0);
+  const error = tail.error + fitError + (x.value + x.error > 0 ? HALF_ULP : 0);
   return { value: 0.5 * erfc(-x.value / Math.SQRT2), error };
 }
 
@@ -191,7 +191,7 @@ export class Sum {
     const product = a * b;
     this.#value += product;
     this.#magnitude += Math.abs(product);
-    this.#error += HALF * Math.abs(product) + SMALLEST;
+    this.#error += HALF_ULP * Math.abs(product) + MIN_NORMAL;
     this.#terms += 1;
     return this;
   }
@@ -204,7 +204,7 @@ export class Sum {
   total(roundings = 0): Bounded {
     if (this.#terms === 0) return ZERO;
     const steps = this.#terms - 1 + roundings;
-    return { value: this.#value, error: this.#error + steps * HALF * this.#magnitude };
+    return { value: this.#value, error: this.#error + steps * HALF_ULP * this.#magnitude };
   }
 }
 

@@ -49,9 +49,9 @@ export interface ExpectedBuffer {
 }
 
 /** The expected contents of each storage buffer of a dispatch, by binding name. */
-export function expectedBuffers(taken: CapturedCase): Record<string, ExpectedBuffer> {
-  const run = new ReferenceRun(taken);
-  KERNEL_BOUNDS[taken.kernel].expect(run);
+export function expectedBuffers(capture: CapturedCase): Record<string, ExpectedBuffer> {
+  const run = new ReferenceRun(capture);
+  KERNEL_BOUNDS[capture.kernel].expect(run);
   return run.expected;
 }
 
@@ -68,14 +68,14 @@ export interface Comparison {
 /** Compares the buffers that a device computed with the expected ones. */
 export function compareBuffers(
   expected: Record<string, ExpectedBuffer>,
-  made: DispatchOutputs,
+  actual: DispatchOutputs,
 ): Comparison {
   const faults: string[] = [];
   let share = 0;
   let undecided = 0;
   for (const [name, { words, numbers, undecided: skipped }] of Object.entries(expected)) {
     undecided += skipped.size;
-    const result = made[name]!;
+    const result = actual[name]!;
     const floats = new Float32Array(result.buffer, result.byteOffset, result.length);
     let fault: string | undefined;
     for (let i = 0; i < words.length; i++) {
@@ -105,34 +105,34 @@ class ReferenceRun {
   /** The kernel's parameters. */
   readonly p: Readonly<Record<string, number>>;
   readonly expected: Record<string, ExpectedBuffer> = {};
-  readonly #taken: CapturedCase;
+  readonly #capture: CapturedCase;
   readonly #floats = new Map<string, Float32Array>();
 
-  constructor(taken: CapturedCase) {
-    this.#taken = taken;
-    this.p = taken.params;
-    for (const { name, kind } of KERNELS[taken.kernel].bindings) {
+  constructor(capture: CapturedCase) {
+    this.#capture = capture;
+    this.p = capture.params;
+    for (const { name, kind } of KERNELS[capture.kernel].bindings) {
       if (kind !== 'storage') continue;
-      const words = taken.before[name]!.slice();
+      const words = capture.before[name]!.slice();
       this.expected[name] = { words, numbers: new Map(), undecided: new Set() };
     }
   }
 
   get workgroups(): number {
-    return this.#taken.workgroups;
+    return this.#capture.workgroups;
   }
 
   /** A constant of the shader, with the value that this dispatch was specialized with. */
   constant(name: string): number {
-    const { shader } = KERNELS[this.#taken.kernel];
-    return Number(this.#taken.constants[name] ?? SHADERS[shader]!.constants[name]);
+    const { shader } = KERNELS[this.#capture.kernel];
+    return Number(this.#capture.constants[name] ?? SHADERS[shader]!.constants[name]);
   }
 
   /**
    * A buffer's words. Entry points called wide bind the buffer under `name` with "Vec" appended.
    */
   words(name: string): Uint32Array {
-    const { before } = this.#taken;
+    const { before } = this.#capture;
     return before[name] ?? before[`${name}Vec`]!;
   }
 
@@ -716,7 +716,7 @@ const dropElements = elementwise((run, i) => multiply(run.number('x', i), run.dr
 const combine = elementwise((run, i) => {
   const scaled = multiply(exact(run.p.alpha!), run.number('x', i));
   if (run.p.beta === 0) return scaled;
-  return add(scaled, multiply(exact(run.p.beta!), run.number('saved', i)));
+  return add(scaled, multiply(exact(run.p.beta!), run.number('y', i)));
 });
 
 // Reductions of rows.
@@ -1057,32 +1057,34 @@ function resolveSettings(run: ReferenceRun): Settings {
 const BLOCK = 64;
 
 function gradientSquares(run: ReferenceRun): void {
-  const { n, groups } = run.p as Record<string, number>;
+  const { n, partialCount } = run.p as Record<string, number>;
   const { gradScale } = resolveSettings(run);
   const width = 4 * run.constant('WG');
-  const sums = range(groups!).map(() => new Sum());
+  const sums = range(partialCount!).map(() => new Sum());
   for (let i = 0; i < n!; i++) {
     if ((run.words('blocks')[Math.floor(i / BLOCK)]! & 1) === 0) continue;
     const g = multiply(run.number('gradients', i), gradScale);
-    sums[Math.floor(i / width) % groups!]!.add(multiply(g, g));
+    sums[Math.floor(i / width) % partialCount!]!.add(multiply(g, g));
   }
   for (const [group, sum] of sums.entries()) run.put('partials', group, sum.total());
 }
 
 function gradientNorm(run: ReferenceRun): void {
   const { maxNorm } = resolveSettings(run);
-  const norm = squareRoot(sumBounded(range(run.p.groups!).map((n) => run.number('partials', n))));
-  run.put('totals', 0, norm);
+  const norm = squareRoot(
+    sumBounded(range(run.p.partialCount!).map((n) => run.number('partials', n))),
+  );
+  run.put('normAndClip', 0, norm);
   const clips = maxNorm.value > 0 && norm.value > maxNorm.value;
   const epsilon = exact(Math.fround(1e-6));
-  run.put('totals', 1, clips ? divide(maxNorm, add(norm, epsilon)) : exact(1));
+  run.put('normAndClip', 1, clips ? divide(maxNorm, add(norm, epsilon)) : exact(1));
 }
 
 function updateParameters(run: ReferenceRun): void {
   const { rate, beta1, beta2, eps, decay, correction1, correction2, gradScale } =
     resolveSettings(run);
   const one = exact(1);
-  const scale = multiply(gradScale, run.number('totals', 1));
+  const scale = multiply(gradScale, run.number('normAndClip', 1));
   for (let i = 0; i < run.p.n!; i++) {
     // Bit 0 of a block: trainable; bit 1: decayed.
     const flags = run.words('blocks')[Math.floor(i / BLOCK)]!;
@@ -1175,12 +1177,12 @@ export const KERNEL_BOUNDS: Readonly<Record<KernelName, KernelBound>> = {
   'adamw.norm': { bound: 'a sum, sqrt 4.5 ulp, the quotient 2.5', expect: gradientNorm },
   'adamw.update': { bound: ADAM, expect: updateParameters },
   'attention_backward.delta': { bound: 'D products', expect: attentionDelta('o') },
-  'attention_backward.dquery': { bound: SCORE_GRADIENTS, expect: queryGradient },
-  'attention_backward.dkeys': { bound: SCORE_GRADIENTS, expect: keyGradients },
+  'attention_backward.compute_dq': { bound: SCORE_GRADIENTS, expect: queryGradient },
+  'attention_backward.compute_dkdv': { bound: SCORE_GRADIENTS, expect: keyGradients },
   'attention_direct.forward': { bound: SCORES, expect: attentionForward(0) },
   'attention_direct.delta': { bound: 'D products', expect: attentionDelta('forwardO') },
-  'attention_direct.dquery': { bound: SCORE_GRADIENTS, expect: queryGradient },
-  'attention_direct.dkeys': { bound: SCORE_GRADIENTS, expect: keyGradients },
+  'attention_direct.compute_dq': { bound: SCORE_GRADIENTS, expect: queryGradient },
+  'attention_direct.compute_dkdv': { bound: SCORE_GRADIENTS, expect: keyGradients },
   'attention_forward.forward': { bound: SCORES, expect: attentionForward(4) },
   'attention_forward.merge': {
     bound: 'exp of each split, a sum of them, 1 / sum',
@@ -1218,8 +1220,8 @@ export const KERNEL_BOUNDS: Readonly<Record<KernelName, KernelBound>> = {
   'layernorm.forward_wide': { bound: LAYERNORM, expect: layerNormForward },
   'layernorm.backward': { bound: LAYERNORM, expect: layerNormBackward },
   'layernorm.backward_wide': { bound: LAYERNORM, expect: layerNormBackward },
-  'layernorm.scale': { bound: SUMMED, expect: layerNormScale },
-  'layernorm.scale_wide': { bound: SUMMED, expect: layerNormScale },
+  'layernorm.backward_scale': { bound: SUMMED, expect: layerNormScale },
+  'layernorm.backward_scale_wide': { bound: SUMMED, expect: layerNormScale },
   'matmul_direct.nt': { bound: PRODUCT, expect: product(false) },
   'matmul_direct.nn': { bound: PRODUCT, expect: product(false) },
   'matmul_direct.tn': { bound: PRODUCT, expect: product(false) },
