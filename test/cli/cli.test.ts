@@ -222,7 +222,7 @@ describe('the command line, from training to the report', () => {
     const { code, err } = await neuroformer('report', inFolder('damaged'));
     expect(code).toBe(1);
     expect(err).toBe(
-      `${inFolder('damaged')}/generated.json or generated.npz is damaged: run neuroformer generate again.\n`,
+      `${inFolder('damaged')}/generated.json or generated.npz is damaged: run generate again.\n`,
     );
   });
 
@@ -264,7 +264,7 @@ describe('the command line, from training to the report', () => {
     const short = await neuroformer('generate', inFolder('untested'), '--seconds', '0.001');
     expect([short.code, short.err]).toEqual([
       1,
-      'A trial should be at least one window long (0.005 s), but --seconds is 0.001.\n',
+      'A trial should be at least one window long (0.005 s), but seconds is 0.001.\n',
     ]);
   });
 
@@ -438,7 +438,7 @@ describe('the demo', () => {
         '1',
       );
       expect(code, err).toBe(0);
-      for (const stage of ['Simulating', 'Training', 'Generating', 'Explaining', 'Reporting'])
+      for (const stage of ['Simulating', 'Training', 'Generating', 'Connectivity', 'Reporting'])
         expect(out).toMatch(new RegExp(`^${stage}: [\\d.]+ s$`, 'm'));
       expect(out).toMatch(/Attention (beats|does not beat) Pearson correlation/);
       expect(out.trim().split('\n').at(-1)).toMatch(/The report is .+report\.html$/);

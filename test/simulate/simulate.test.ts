@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { hubEvidence } from '../../src/analyze/hub-check.js';
 import { type Progress, silentWatcher, type Watcher } from '../../src/ports/watcher.js';
-import { neuronGroup, simulateHub } from '../../src/simulate/hub.js';
+import { simulateHub } from '../../src/simulate/hub.js';
 import { INPUT_STEP, simulateInputs } from '../../src/simulate/inputs.js';
+import { neuronGroup } from '../../src/simulate/truth.js';
 import { simulationProgress } from '../../src/stages/simulate.js';
 
 describe('a hub network', () => {
