@@ -44,7 +44,7 @@ export function hubEvidence(network: HubNetwork): HubEvidence {
   const accepted = groupAuroc >= 0.8 && hubRecall <= 0.34 && aurocWithin <= 0.7;
   return {
     accepted,
-    sentence: `Pearson correlation (50 ms) separates pairs within a group from other pairs with AUROC ${groupAuroc.toFixed(2)}, finds ${(100 * hubRecall).toFixed(0)} % of the hubs, and separates hub connections within groups from other pairs with AUROC ${aurocWithin.toFixed(2)}: the network is ${accepted ? 'accepted' : 'rejected'}.`,
+    sentence: `Pearson correlation (50 ms) separates pairs within a group from other pairs with AUROC ${groupAuroc.toFixed(2)}, finds ${(100 * hubRecall).toFixed(0)}% of the hubs, and separates hub connections within groups from other pairs with AUROC ${aurocWithin.toFixed(2)}: the network is ${accepted ? 'accepted' : 'rejected'}.`,
   };
 }
 

@@ -330,8 +330,8 @@ function isFullTurn({ low, high }: { low: number; high: number }): boolean {
 }
 
 /**
- * A warning if the samples of a variable begin late or end early, so that they cover fewer than 90
- * % of the spikes.
+ * A warning if the samples of a variable begin late or end early, so that they cover fewer than 90%
+ * of the spikes.
  */
 function coverageWarnings(name: string, step: number, { trials }: Recording): string[] {
   let [covered, total] = [0, 0];
@@ -353,7 +353,7 @@ function coverageWarnings(name: string, step: number, { trials }: Recording): st
   const share = covered / total;
   return share < 0.9
     ? [
-        `The samples of ${name} cover only ${(100 * share).toFixed(0)} % of the spikes: do they begin and end together, and is the time step right?`,
+        `The samples of ${name} cover only ${(100 * share).toFixed(0)}% of the spikes: do they begin and end together, and is the time step right?`,
       ]
     : [];
 }

@@ -64,7 +64,7 @@ describe('a hub network', () => {
   it('is accepted because correlation reveals its groups but not its hubs', () => {
     const { accepted, sentence } = hubEvidence(simulateHub({ neurons: 36, seconds: 300, seed: 1 }));
     expect(accepted).toBe(true);
-    expect(sentence).toContain('finds 0 % of the hubs');
+    expect(sentence).toContain('finds 0% of the hubs');
     // If all neurons fire alike, correlation does not even reveal the groups.
     const spikes = network.spikes.map(() => network.spikes[0]!);
     expect(hubEvidence({ ...network, spikes }).accepted).toBe(false);
