@@ -10,8 +10,8 @@ import { SCORE_NAMES, scoreVariable } from '../src/analyze/decoding-scores.js';
 import {
   type BaselineInputs,
   type BaselineResult,
-  linearBaselines,
-} from '../src/analyze/linear-baselines.js';
+  spikeBaselines,
+} from '../src/analyze/spike-baselines.js';
 import { parseConfig } from '../src/neuroformer/config.js';
 import { readYamlFile } from '../src/node/config-file.js';
 import { openDataset } from '../src/node/dataset.js';
@@ -89,12 +89,12 @@ async function showRidges(root: string, { folder, bin, histories, recent }: Case
 }
 
 /**
- * The ridge regressions among the linear baselines. Stops after the last of them, so that the
+ * The ridge regressions among the baselines. Stops after the last of them, so that the
  * others are not fitted.
  */
 function fitRidges(inputs: BaselineInputs): BaselineResult[] {
   const ridges: BaselineResult[] = [];
-  for (const result of linearBaselines(inputs)) {
+  for (const result of spikeBaselines(inputs)) {
     if (result.name.startsWith('ridge')) ridges.push(result);
     if (ridges.length === inputs.histories.length) break;
   }

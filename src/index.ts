@@ -20,7 +20,7 @@ export { type Folder, fileFolder, memoryFolder } from './ports/folder.js';
 export { opfsStore } from './ports/opfs-store.js';
 export { memoryStore, type RunStore } from './ports/run-store.js';
 export type { Progress, Watcher } from './ports/watcher.js';
-export type { DecodedResults, ExplainedResults, GeneratedResults } from './probe/results.js';
+export type { ConnectivityResults, DecodedResults, GeneratedResults } from './probe/results.js';
 export { type DataDictionary, fromDataDictionary } from './recording/data-dictionary.js';
 export { RecordingError } from './recording/errors.js';
 export {
@@ -32,9 +32,10 @@ export {
 export { type HubNetwork, type HubSettings, simulateHub } from './simulate/hub.js';
 export type { StageOptions } from './stages/context.js';
 export { type DecodeSettings, decode } from './stages/decode.js';
+export { StoppedError, UsageError } from './stages/errors.js';
 export { explain } from './stages/explain.js';
 export { type GenerateSettings, generate } from './stages/generate.js';
-export { inspectStage as inspect } from './stages/inspect.js';
+export { inspectDataset as inspect } from './stages/inspect.js';
 export { report } from './stages/report.js';
 export { type TrainedRun, type TrainOptions, train } from './stages/train.js';
 export { ConfigError } from './text/schema.js';
@@ -52,17 +53,16 @@ export type {
 export type { Score, Scores } from './analyze/decoding-scores.js';
 export type { EdgeScores } from './analyze/edges.js';
 export type { RecordingOverview, VariableOverview, WindowSpikes } from './analyze/overview.js';
-export type { Truth } from './dataset/dataset.js';
 export type { DrawSettings } from './generate/sampler.js';
 export type { GeneratedTrial } from './generate/trials.js';
 export type { ModalityGroup } from './neuroformer/config.js';
 export type { Rules } from './neuroformer/rules.js';
-export type { ConnectivityMap, ExplainSettings } from './probe/connectivity.js';
+export type { ConnectivityMap, ConnectivitySettings } from './probe/connectivity.js';
 export type {
-  AheadScores,
   CountPerPart,
   GeneratedAndRecorded,
   GeneratedScores,
+  OneWindowAheadScores,
   WindowScores,
 } from './probe/generated.js';
 export type { MethodScores } from './probe/results.js';
@@ -88,6 +88,7 @@ export type { ClassValue } from './recording/vocabularies.js';
 export type { WindowRef } from './recording/windows.js';
 export type { Figure } from './report/draw.js';
 export type { Report } from './report/report.js';
+export type { Truth } from './simulate/truth.js';
 export type { BestLoss, TrainingProgress } from './train/checkpoint.js';
 export type { EngineSource } from './train/engine-source.js';
 export type { RunFacts } from './train/run-records.js';

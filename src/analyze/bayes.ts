@@ -287,7 +287,7 @@ function checkSetting(bins: number, smoothing: number, floor: number): void {
     );
 }
 
-/** The bins of a variable. A value beyond the range belongs to the nearest bin. */
+/** The bins of a variable. The largest value belongs to the last bin. */
 function valueBins(values: ArrayLike<number>, rows: number, { period, bins }: BayesSetting) {
   checkRows(values, rows);
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];

@@ -10,7 +10,7 @@ import {
 } from './scores.js';
 
 /**
- * A score with its 95 % interval over resamplings of the windows. NaN stands for what does not
+ * A score with its 95% interval over resamplings of the windows. NaN stands for what does not
  * exist.
  */
 export interface Score {
@@ -44,9 +44,9 @@ export const SCORE_NAMES: Readonly<
   ],
   angle: [
     ['median', 'median error (deg)'],
-    ['mean', 'mean error'],
-    ['signed', 'signed median'],
-    ['aligned', 'median after subtracting it'],
+    ['mean', 'mean error (deg)'],
+    ['signed', 'bias (deg)'],
+    ['aligned', 'median error without bias (deg)'],
   ],
   class: [
     ['accuracy', 'accuracy'],

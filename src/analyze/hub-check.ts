@@ -3,11 +3,13 @@
  * groups, not its hubs.
  */
 
+import { auroc } from '../math/statistics.js';
 import { countSpikes } from '../recording/spikes.js';
-import { type HubNetwork, neuronGroup } from '../simulate/hub.js';
+import type { HubNetwork } from '../simulate/hub.js';
+import { neuronGroup } from '../simulate/truth.js';
 import { formatCount } from '../text/format.js';
 import { binTrials, pearsonCorrelations } from './correlation.js';
-import { auroc, scoreEdges } from './edges.js';
+import { scoreEdges } from './edges.js';
 
 const BIN_SECONDS = 0.05;
 
@@ -38,11 +40,11 @@ export function hubEvidence(network: HubNetwork): HubEvidence {
     pairs.map((pair) => map[pair]!),
     sameGroup,
   );
-  const { hubRecall, aurocWithin } = scoreEdges(map, { ...network, group });
+  const { hubRecall, aurocWithin } = scoreEdges(map, network);
   const accepted = groupAuroc >= 0.8 && hubRecall <= 0.34 && aurocWithin <= 0.7;
   return {
     accepted,
-    sentence: `Pearson correlation (50 ms) separates pairs within a group from other pairs with AUROC ${groupAuroc.toFixed(2)}, finds ${(100 * hubRecall).toFixed(0)} % of the hubs, and separates hub connections within groups from other pairs with AUROC ${aurocWithin.toFixed(2)}: the network is ${accepted ? 'accepted' : 'rejected'}.`,
+    sentence: `Pearson correlation (50 ms) separates pairs within a group from other pairs with AUROC ${groupAuroc.toFixed(2)}, finds ${(100 * hubRecall).toFixed(0)}% of the hubs, and separates hub connections within groups from other pairs with AUROC ${aurocWithin.toFixed(2)}: the network is ${accepted ? 'accepted' : 'rejected'}.`,
   };
 }
 

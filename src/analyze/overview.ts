@@ -94,9 +94,9 @@ export interface WindowSpikes {
   /** Half of the windows have at most this many. */
   readonly median: number;
   /** 999 of 1000 windows have at most this many. */
-  readonly nearlyAll: number;
+  readonly percentile999: number;
   /** Spikes of the window that has the most. */
-  readonly most: number;
+  readonly maximum: number;
 }
 
 /** Common lengths of windows, seconds. */
@@ -225,7 +225,9 @@ function windowSpikes(
   const sorted = Uint32Array.from(allCounts).sort();
   const quantile = (share: number) =>
     sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!;
-  return [{ seconds, median: quantile(0.5), nearlyAll: quantile(0.999), most: sorted.at(-1)! }];
+  return [
+    { seconds, median: quantile(0.5), percentile999: quantile(0.999), maximum: sorted.at(-1)! },
+  ];
 }
 
 /** Sentences on what looks wrong in a recording, with what to do. */
@@ -328,8 +330,8 @@ function isFullTurn({ low, high }: { low: number; high: number }): boolean {
 }
 
 /**
- * A warning if the samples of a variable begin late or end early, so that they cover fewer than 90
- * % of the spikes.
+ * A warning if the samples of a variable begin late or end early, so that they cover fewer than 90%
+ * of the spikes.
  */
 function coverageWarnings(name: string, step: number, { trials }: Recording): string[] {
   let [covered, total] = [0, 0];
@@ -351,7 +353,7 @@ function coverageWarnings(name: string, step: number, { trials }: Recording): st
   const share = covered / total;
   return share < 0.9
     ? [
-        `The samples of ${name} cover only ${(100 * share).toFixed(0)} % of the spikes: do they begin and end together, and is the time step right?`,
+        `The samples of ${name} cover only ${(100 * share).toFixed(0)}% of the spikes: do they begin and end together, and is the time step right?`,
       ]
     : [];
 }

@@ -2,8 +2,7 @@
 
 import { meanDirection, wrapToHalfTurn } from '../math/angles.js';
 import { HostRandom } from '../math/random.js';
-import { mean, median } from '../math/statistics.js';
-import { correlation } from './edges.js';
+import { correlation, mean, median } from '../math/statistics.js';
 
 /** Scores of a numeric variable. */
 export interface RegressionScores {
@@ -130,7 +129,7 @@ export function scoreClasses<T>(truth: ArrayLike<T>, predicted: ArrayLike<T>): C
   };
 }
 
-/** The 95 % interval of a score over resamplings. */
+/** The 95% interval of a score over resamplings. */
 export interface ConfidenceInterval {
   /** The 2.5th percentile. */
   readonly low: number;
@@ -153,7 +152,7 @@ export interface Resampling {
 }
 
 /**
- * 95 % intervals of scores whose rows are correlated over time, by the moving-block bootstrap
+ * 95% intervals of scores whose rows are correlated over time, by the moving-block bootstrap
  * (Künsch 1989).
  *
  * Each resampling draws as many rows as there are, in blocks of consecutive rows. All blocks of a
@@ -201,8 +200,10 @@ function blockDrawer(segments: readonly number[], block: number, random: HostRan
   for (const length of segments) {
     // A segment weighs as much as the blocks it has room for, so that it is drawn in proportion to
     // its rows.
-    if (length > 0) cumulative += length / Math.min(length, block);
-    if (length > 0) weighted.push({ start, length, cumulative });
+    if (length > 0) {
+      cumulative += length / Math.min(length, block);
+      weighted.push({ start, length, cumulative });
+    }
     start += length;
   }
   return () => {

@@ -6,11 +6,11 @@
 import { lowerBound } from '../recording/spikes.js';
 
 /** Spike times of each neuron, in seconds, ascending. */
-export type Trains = readonly ArrayLike<number>[];
+export type SpikeTrains = readonly ArrayLike<number>[];
 
 /** A segment of time with the spikes in and around it. Each segment has its own clock. */
 export interface SpikeSegment {
-  readonly times: Trains;
+  readonly times: SpikeTrains;
   /** When the segment starts, in seconds on its clock. */
   readonly from: number;
   /** When the segment ends, in seconds on its clock. */
@@ -18,7 +18,7 @@ export interface SpikeSegment {
 }
 
 /** The spikes of a train from `from` up to `to`. */
-export function spikesBetween(times: ArrayLike<number>, from: number, to: number): number[] {
+export function spikeTimesBetween(times: ArrayLike<number>, from: number, to: number): number[] {
   const [first, end] = [lowerBound(times, from - 1e-9), lowerBound(times, to - 1e-9)];
   return Array.prototype.slice.call(times, first, end);
 }
@@ -29,7 +29,7 @@ export function firingRates(segments: readonly SpikeSegment[]): Float64Array {
   const seconds = segments.reduce((sum, { from, to }) => sum + to - from, 0);
   return Float64Array.from({ length: neurons }, (_, n) => {
     const spikes = segments.reduce(
-      (sum, { times, from, to }) => sum + spikesBetween(times[n]!, from, to).length,
+      (sum, { times, from, to }) => sum + spikeTimesBetween(times[n]!, from, to).length,
       0,
     );
     return spikes / seconds;
@@ -40,7 +40,7 @@ export function firingRates(segments: readonly SpikeSegment[]): Float64Array {
 export function interspikeIntervals(segments: readonly SpikeSegment[]): number[] {
   return segments.flatMap(({ times, from, to }) =>
     times.flatMap((train) => {
-      const spikes = spikesBetween(train, from, to);
+      const spikes = spikeTimesBetween(train, from, to);
       return spikes.slice(1).map((time, n) => time - spikes[n]!);
     }),
   );
@@ -52,7 +52,7 @@ export function interspikeIntervals(segments: readonly SpikeSegment[]): number[]
  *
  * @param bin seconds
  */
-export function timeCourse(segments: readonly SpikeSegment[], bin: number): Float64Array {
+export function psth(segments: readonly SpikeSegment[], bin: number): Float64Array {
   const seconds = Math.min(...segments.map(({ from, to }) => to - from));
   const bins = Math.max(1, Math.floor(seconds / bin + 1e-9));
   const counts = new Float64Array(bins);
@@ -60,7 +60,7 @@ export function timeCourse(segments: readonly SpikeSegment[], bin: number): Floa
   for (const { times, from, to } of segments) {
     neurons = times.length;
     for (const train of times) {
-      for (const time of spikesBetween(train, from, to)) {
+      for (const time of spikeTimesBetween(train, from, to)) {
         const b = Math.floor((time - from) / bin + 1e-9);
         if (b < bins) counts[b]! += 1;
       }
@@ -94,10 +94,10 @@ export function spikeTriggeredRate(
   const counts = new Float64Array(bins);
   let events = 0;
   for (const { times, from, to } of segments) {
-    const triggers = spikesBetween(times[source]!, from + before, to - after);
+    const triggers = spikeTimesBetween(times[source]!, from + before, to - after);
     events += triggers.length;
     for (const target of targets) {
-      const spikes = spikesBetween(times[target]!, from, to);
+      const spikes = spikeTimesBetween(times[target]!, from, to);
       let first = 0;
       for (const trigger of triggers) {
         while (first < spikes.length && spikes[first]! < trigger - before - 1e-9) first += 1;

@@ -1,13 +1,9 @@
-/**
- * The commands `connectivity`, which reads what a model depends on, and `report`, which shows a run
- * on one page.
- */
+/** The command `connectivity`: reads what a model depends on, and compares it with correlations. */
 
 import type { Command } from 'commander';
 import { createEngine } from '../node.js';
 import { attentionVerdict, scoreTable } from '../report/report.js';
 import { explain } from '../stages/explain.js';
-import { REPORT_PATH, report } from '../stages/report.js';
 import { alignedTable } from '../text/table.js';
 import { parseCount, parseWhole } from './options.js';
 import { openRunFolder } from './run-folder.js';
@@ -19,7 +15,7 @@ export function addConnectivity(program: Command): void {
     .command('connectivity')
     .description('read directed connectivity from attention and by ablation, with controls')
     .argument('<run>', 'run folder')
-    .option('--data <path>', 'path of the data, if they have moved')
+    .option('--data <path>', 'path to the data, if it has moved')
     .option('--windows <n>', 'number of windows to read attention from', parseCount, 4000)
     .option('--ablation-windows <n>', 'number of windows for ablation', parseCount, 4000)
     .option('--seed <n>', 'random seed of the windows and of the untrained control', parseWhole, 1)
@@ -38,25 +34,5 @@ export function addConnectivity(program: Command): void {
             print(`${alignedTable([table.head, ...table.rows])}\n${attentionVerdict(maps)}`);
           print(`${maps.length} maps written to ${folder}/connectivity.npz and connectivity.json.`);
         }),
-    );
-}
-
-/** Adds the command `report`. */
-export function addReport(program: Command): void {
-  program
-    .command('report')
-    .description(
-      'write an HTML page about a run: training, decoding, generated spikes, connectivity',
-    )
-    .argument('<run>', 'run folder')
-    .option('--data <path>', 'path of the data, if they have moved')
-    .addHelpText('after', '\nExample:\n  neuroformer report runs/hub')
-    .action((folder: string, options: { data?: string }) =>
-      runCommand(async () => {
-        await report(await openRunFolder(folder, options.data));
-        print(
-          `The report is ${folder}/${REPORT_PATH}. Its figures and their numbers are in ${folder}/figures.`,
-        );
-      }),
     );
 }

@@ -9,7 +9,7 @@ import { decodedFileName } from '../stages/result-files.js';
 import { formatCount } from '../text/format.js';
 import { alignedTable } from '../text/table.js';
 import { describePart } from '../train/open-run.js';
-import { parseCount, parsePositive, parseWhole } from './options.js';
+import { parseCounts, parsePositive, parseWhole } from './options.js';
 import { openRunFolder } from './run-folder.js';
 import { print, runCommand, type TerminalWatcher } from './terminal.js';
 
@@ -29,7 +29,7 @@ export function addDecode(program: Command): void {
     .command('decode')
     .description('decode behavior with a trained model and score it, optionally against baselines')
     .argument('<run>', 'run folder')
-    .option('--data <path>', 'path of the data, if they have moved')
+    .option('--data <path>', 'path to the data, if it has moved')
     .addOption(
       new Option('--part <name>', 'part of the split to decode')
         .choices([...SPLIT_PARTS, 'all'])
@@ -41,12 +41,12 @@ export function addDecode(program: Command): void {
     )
     .option(
       '--bin <s>',
-      'bin width of the linear baselines in seconds (default: the time step of decoding)',
+      'bin width of the ridge, lasso and Bayes baselines in seconds (default: the time step of decoding)',
       parsePositive,
     )
     .option(
       '--history <list>',
-      'bins of history of the linear baselines, such as 10,30 (default: 10, and as many as a window spans)',
+      'bins of history of the ridge, lasso and Bayes baselines, such as 10,30 (default: 10, and as many as a window spans)',
       parseCounts,
     )
     .option('--block <s>', 'length of a bootstrap block in seconds', parsePositive, 10)
@@ -55,14 +55,6 @@ export function addDecode(program: Command): void {
     .action((folder: string, options: DecodeOptions) =>
       runCommand((watcher) => decodeCommand(folder, options, watcher)),
     );
-}
-
-/** Parses whole numbers such as '10,30', and sorts them in rising order. */
-function parseCounts(text: string): number[] {
-  return text
-    .split(',')
-    .map(parseCount)
-    .sort((p, q) => p - q);
 }
 
 async function decodeCommand(

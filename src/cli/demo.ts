@@ -8,7 +8,7 @@ import { diskStore } from '../node/disk-store.js';
 import { createEngine, openDataset } from '../node.js';
 import { expectEmpty } from '../ports/run-store.js';
 import { attentionVerdict, scoreTable } from '../report/report.js';
-import { type DemoSettings, demoStage } from '../stages/demo.js';
+import { type DemoSettings, runDemo } from '../stages/demo.js';
 import { REPORT_PATH } from '../stages/report.js';
 import { formatDuration } from '../text/format.js';
 import { alignedTable } from '../text/table.js';
@@ -46,7 +46,7 @@ async function demo(
   const store = diskStore(out);
   await expectEmpty(store, force);
   const openData = () => openDataset(`${out}/data`);
-  const results = await demoStage(store, settings, openData, { engine: createEngine, watcher });
+  const results = await runDemo(store, settings, openData, { engine: createEngine, watcher });
   watcher.close();
   if ('stoppedAt' in results) {
     printStopped(results.stoppedAt, out);

@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander';
 import { createEngine } from '../node.js';
 import { SPLIT_PARTS } from '../recording/splits.js';
 import {
-  describeAhead,
+  describeOneWindowAhead,
   describeRates,
   type GenerateSettings,
   generate,
@@ -41,12 +41,12 @@ export function addGenerate(program: Command): void {
     .command('generate')
     .description('generate trials of spikes with a trained model')
     .argument('<run>', 'run folder')
-    .option('--data <path>', 'path of the data, if they have moved')
+    .option('--data <path>', 'path to the data, if it has moved')
     .option('--trials <n>', 'number of trials, drawn in parallel', parseCount, 20)
     .option('--seconds <s>', 'length of each trial in seconds', parsePositive, 8)
     .addOption(
       new Option(
-        '--past <whose>',
+        '--past <source>',
         "spikes in the past window: the model's own, or the recorded ones",
       )
         .choices(['own', 'recorded'])
@@ -70,15 +70,20 @@ export function addGenerate(program: Command): void {
       'draw only from the most likely neurons whose probabilities add up to p',
       parseShare,
     )
-    .option('--greedy', 'always take the most likely neuron and time')
+    .addOption(
+      new Option('--greedy', 'always take the most likely neuron and time').conflicts([
+        'temperature',
+        'timeTemperature',
+      ]),
+    )
     .option(
       '--silent <list>',
-      'silence neurons, by index from 0, such as 5,6: an experiment in the model',
+      'neurons to silence in the model, by index from 0, such as 5,6',
       parseNeurons,
     )
     .option(
       '--drive <list>',
-      'drive neurons at rates in Hz, by index from 0, such as 5:40,6:40',
+      'neurons to drive in the model, by index from 0, with rates in Hz, such as 5:40,6:40',
       parseRates,
     )
     .option('--seed <n>', 'random seed', parseWhole, 1)
@@ -116,5 +121,5 @@ async function generateCommand(
   print(
     `${scores.trials} trials of ${scores.seconds.toFixed(1)} s, ${formatCount(scores.spikes)} spikes. ${describeRates(scores)} Written to ${folder}/${name}.npz, ${name}.nwb and ${name}.json.`,
   );
-  if (ahead) print(describeAhead(ahead));
+  if (ahead) print(describeOneWindowAhead(ahead));
 }

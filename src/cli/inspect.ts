@@ -11,10 +11,10 @@ import { diskStore } from '../node/disk-store.js';
 import { openDataset } from '../node.js';
 import { expectEmpty } from '../ports/run-store.js';
 import type { Recording } from '../recording/recording.js';
-import { inspectStage, previewConfig, writeOverview } from '../stages/inspect.js';
+import { inspectDataset, previewConfig, writeOverview } from '../stages/inspect.js';
 import { formatCount, formatDuration } from '../text/format.js';
 import { alignedPairs, alignedTable } from '../text/table.js';
-import { readSettings } from './options.js';
+import { readSettings } from './settings.js';
 import { print, runCommand } from './terminal.js';
 
 interface InspectOptions {
@@ -46,7 +46,7 @@ async function inspect(path: string, { config, out, force }: InspectOptions): Pr
   if (out !== undefined) await expectEmpty(diskStore(out), force);
   const dataset = await openDataset(path);
   const { recording, names, notes, rawDescription: raw, guessed } = dataset;
-  const overview = inspectStage(dataset);
+  const overview = inspectDataset(dataset);
   print(describeRecording(overview, names));
   if (overview.variables.length > 0) print(`\n${tabulateVariables(overview)}`);
   if (overview.windows.length > 0) print(`\n${tabulateWindows(overview)}`);
@@ -55,7 +55,7 @@ async function inspect(path: string, { config, out, force }: InspectOptions): Pr
   for (const note of [...notes, ...overview.warnings]) print(`\nNote: ${note}`);
   if (guessed)
     print(
-      `\nThere is no dataset.yaml for this file. It was read as if by this one:\n\n${stringify(raw)}`,
+      `\nThere is no dataset.yaml for this file. The file was read as this dataset.yaml describes it:\n\n${stringify(raw)}`,
     );
   if (out === undefined) return;
   const folder = relative(out, dirname(dataset.path));
@@ -145,8 +145,8 @@ function shortList(labels: readonly string[]): string {
 function tabulateWindows({ windows }: RecordingOverview): string {
   return `Spikes per window, by its length, and the block size that holds 999 of 1,000 windows (spikes, SOS and EOS):\n${alignedTable(
     [
-      ['window (s)', 'median', '99.9 %', 'maximum', 'block'],
-      ...windows.map(({ seconds, median, nearlyAll, most }) =>
+      ['window (s)', 'median', '99.9%', 'maximum', 'block'],
+      ...windows.map(({ seconds, median, percentile999: nearlyAll, maximum: most }) =>
         [seconds, median, nearlyAll, most, nearlyAll + 2].map(String),
       ),
     ],
@@ -157,12 +157,17 @@ function tabulateWindows({ windows }: RecordingOverview): string {
  * The windows that a configuration makes of a recording, and the notes that `train` would print.
  */
 function describeConfig(recording: Recording, path: string): string {
-  const { data, cut, notes } = previewConfig(recording, readSettings(path));
+  const { data, cut, notes } = readSettings(
+    path,
+    [],
+    (raw) => previewConfig(recording, raw),
+    'as the path to inspect',
+  );
   const { train, validation, test, leftOut } = data.split;
   return [
     `Windows with ${path}: ${formatCount(train.length)} training, ${formatCount(validation.length)} validation, ${formatCount(test.length)} test, ${formatCount(leftOut)} left out.`,
     ...(cut.current.windows + cut.past.windows === 0
-      ? ['Its blocks hold all spikes of the training windows.']
+      ? ['No training window exceeds its block size (block_size.id, block_size.prev_id).']
       : []),
     ...notes,
   ].join('\n');

@@ -6,7 +6,7 @@
 import { type Command, Option } from 'commander';
 import { createEngine } from '../node.js';
 import { compareLabels, type LabelsSettings } from '../stages/labels.js';
-import { parseCount, parseShare } from './options.js';
+import { parseCount, parseShares } from './options.js';
 import { openRunFolder } from './run-folder.js';
 import { print, runCommand, type TerminalWatcher } from './terminal.js';
 
@@ -25,7 +25,7 @@ export function addLabels(program: Command): void {
       'measure how much labeled data decoding needs, with and without pretraining on spikes',
     )
     .argument('<run>', 'run folder, whose data, model and training settings are used')
-    .option('--data <path>', 'path of the data, if they have moved')
+    .option('--data <path>', 'path to the data, if it has moved')
     .addOption(
       new Option('--shares <list>', 'shares of the labeled windows to train on')
         .argParser(parseShares)
@@ -45,14 +45,6 @@ export function addLabels(program: Command): void {
     .action((folder: string, options: LabelsOptions) =>
       runCommand((watcher) => labelsCommand(folder, options, watcher)),
     );
-}
-
-/** Parses shares such as '0.01,0.1,1', and sorts them in rising order. */
-function parseShares(text: string): number[] {
-  return text
-    .split(',')
-    .map(parseShare)
-    .sort((p, q) => p - q);
 }
 
 async function labelsCommand(

@@ -1,10 +1,7 @@
 /** Parsers of option values. Invalid values are refused with one sentence. */
 
 import { InvalidArgumentError } from 'commander';
-import { parse, YAMLParseError } from 'yaml';
-import { readYamlFile } from '../node/config-file.js';
-import { UsageError } from '../stages/errors.js';
-import { ConfigError, isRecord, nearest } from '../text/schema.js';
+import { MAX_THREADS } from '../cpu/index.js';
 
 /** A parser of numbers that pass a check. An empty text is not a number. */
 function numberParser(kind: string, isValid: (value: number) => boolean): (text: string) => number {
@@ -40,23 +37,66 @@ export const parseShare = numberParser(
 /** Parses a number, 0 or more, such as a temperature. @throws InvalidArgumentError */
 export const parseNonNegative = numberParser('a number, 0 or more', (value) => value >= 0);
 
-/** Parses indices of neurons such as '3,5,8'. @throws InvalidArgumentError */
-export function parseNeurons(text: string): number[] {
-  return text.split(',').map(parseWhole);
+/** A parser of lists whose items, separated by commas, all pass a check. */
+function listParser(kind: string, isValid: (value: number) => boolean): (text: string) => number[] {
+  return (text) => {
+    const values = text.split(',').map((item) => (item.trim() === '' ? Number.NaN : Number(item)));
+    if (!values.every((value) => Number.isFinite(value) && isValid(value)))
+      throw new InvalidArgumentError(`It should be ${kind}.`);
+    return values;
+  };
 }
+
+/** Parses indices of neurons such as '3,5,8'. @throws InvalidArgumentError */
+export const parseNeurons = listParser(
+  'a list of whole numbers, such as 5,6',
+  (value) => Number.isInteger(value) && value >= 0,
+);
+
+const countList = listParser(
+  'a list of whole numbers, 1 or more, such as 10,30',
+  (value) => Number.isInteger(value) && value >= 1,
+);
+
+/** Parses counts such as '10,30', and sorts them ascending. @throws InvalidArgumentError */
+export function parseCounts(text: string): number[] {
+  return countList(text).sort((p, q) => p - q);
+}
+
+const shareList = listParser(
+  'a list of numbers above 0 and at most 1, such as 0.1,1',
+  (value) => value > 0 && value <= 1,
+);
+
+/** Parses shares such as '0.01,0.1,1', and sorts them ascending. @throws InvalidArgumentError */
+export function parseShares(text: string): number[] {
+  return shareList(text).sort((p, q) => p - q);
+}
+
+/** Hz. No neuron can be driven faster. */
+const MAX_DRIVE = 1000;
 
 /** Parses indices of neurons with rates in Hz, such as '5:40,6:40'. @throws InvalidArgumentError */
 export function parseRates(text: string): Record<number, number> {
-  return Object.fromEntries(
-    text.split(',').map((pair) => {
-      const [neuron = '', rate = '', ...more] = pair.split(':');
-      const hertz = parsePositive(rate);
-      if (more.length > 0 || hertz > 1000)
-        throw new InvalidArgumentError('It should be neuron:rate, with a rate of at most 1000 Hz.');
-      return [parseWhole(neuron), hertz] as const;
-    }),
-  );
+  const rates = new Map<number, number>();
+  for (const pair of text.split(',')) {
+    const [, neuron = '', rate = ''] = /^\s*(\d+):\s*([^\s:]+)\s*$/.exec(pair) ?? [];
+    if (rate === '' || !Number.isFinite(Number(rate)) || rates.has(Number(neuron)))
+      throw new InvalidArgumentError(
+        'It should be neuron:rate pairs such as 5:40,6:40, each neuron once.',
+      );
+    if (Number(rate) <= 0 || Number(rate) > MAX_DRIVE)
+      throw new InvalidArgumentError(`A rate should be above 0 and at most ${MAX_DRIVE} Hz.`);
+    rates.set(Number(neuron), Number(rate));
+  }
+  return Object.fromEntries(rates);
 }
+
+/** Parses a number of CPU threads. @throws InvalidArgumentError */
+export const parseThreads = numberParser(
+  `a whole number from 1 to ${MAX_THREADS}`,
+  (value) => Number.isInteger(value) && value >= 1 && value <= MAX_THREADS,
+);
 
 /**
  * Adds a setting such as 'training.rate=0.001' to the previous ones.
@@ -66,50 +106,4 @@ export function parseRates(text: string): Record<number, number> {
 export function collectSetting(text: string, previous: readonly string[] = []): string[] {
   if (!/^[^=]+=/.test(text)) throw new InvalidArgumentError('It should be key=value.');
   return [...previous, text];
-}
-
-/**
- * Reads a configuration file and applies the settings of `--set` to it.
- *
- * @param path of a YAML file; undefined is an empty configuration.
- * @param settings texts of the form key=value, where the key is a path such as training.rate.
- * @returns the model's configuration and the training settings, both unchecked.
- * @throws ConfigError where the file cannot be read, is not YAML, or misspells `training`;
- *   UsageError where a value
- * of `settings` is not YAML.
- */
-export function readSettings(path: string | undefined, settings: readonly string[] = []) {
-  const raw = path === undefined ? {} : readYamlFile(path);
-  for (const setting of settings) {
-    const separator = setting.indexOf('=');
-    const keys = setting.slice(0, separator).split('.');
-    assign(raw, keys, parseValue(setting, setting.slice(separator + 1)));
-  }
-  const { training, ...model } = raw;
-  const misspelled = Object.keys(model).find((key) => nearest(key, ['training']));
-  if (misspelled !== undefined)
-    throw new ConfigError(`${misspelled} is not known; did you mean training?`);
-  return { model, training: training ?? {} };
-}
-
-function parseValue(setting: string, text: string): unknown {
-  try {
-    return parse(text);
-  } catch (error) {
-    if (!(error instanceof YAMLParseError)) throw error;
-    throw new UsageError(`--set ${setting} is not a setting: the value after = is not valid YAML.`);
-  }
-}
-
-/** Sets the value at a path of keys, creating the objects on the way. */
-function assign(target: Record<string, unknown>, keys: readonly string[], value: unknown): void {
-  const [key, ...rest] = keys as [string, ...string[]];
-  if (key === '__proto__') throw new UsageError('--set cannot change __proto__.');
-  if (rest.length === 0) {
-    target[key] = value;
-    return;
-  }
-  const inner = isRecord(target[key]) ? target[key] : {};
-  target[key] = inner;
-  assign(inner, rest, value);
 }

@@ -2,13 +2,16 @@
 
 import { Command } from 'commander';
 import { VERSION } from '../version.gen.js';
-import { addConnectivity, addReport } from './connectivity.js';
+import { addConnectivity } from './connectivity.js';
 import { addDecode } from './decode.js';
 import { addDemo } from './demo.js';
 import { addDevices } from './devices.js';
+import { addFinetune } from './finetune.js';
 import { addGenerate } from './generate.js';
 import { addInspect } from './inspect.js';
 import { addLabels } from './labels.js';
+import { parseThreads } from './options.js';
+import { addReport } from './report.js';
 import { addSimulate } from './simulate.js';
 import { addTrain } from './train.js';
 
@@ -19,18 +22,23 @@ export function createProgram(): Command {
       'A GPT over spikes, on any GPU or none: inspect recordings, train models, decode behavior, generate spikes, read connectivity.\n\nStart with: neuroformer demo, or neuroformer inspect <your file>',
     )
     .version(VERSION)
-    .option('--threads <n>', 'CPU threads, 1 to 64, used without a GPU (default: all)')
+    .option(
+      '--threads <n>',
+      'CPU threads, 1 to 64, used without a GPU (default: all)',
+      parseThreads,
+    )
     .hook('preAction', () => {
-      const { threads } = program.opts<{ threads?: string }>();
-      if (threads !== undefined) process.env.NEUROFORMER_THREADS = threads;
+      const { threads } = program.opts<{ threads?: number }>();
+      if (threads !== undefined) process.env.NEUROFORMER_THREADS = `${threads}`;
     })
-    .showHelpAfterError('(add --help to see what is possible)')
+    .showHelpAfterError('(run with --help for usage)')
     .configureHelp({ sortSubcommands: false });
 
   addDemo(program);
   addSimulate(program);
   addInspect(program);
   addTrain(program);
+  addFinetune(program);
   addGenerate(program);
   addDecode(program);
   addLabels(program);

@@ -1,8 +1,11 @@
-/** Opening the run folder that a command names. */
+/** The folder of a run that a command names: opening the run in it, and training one into it. */
 
 import { diskStore } from '../node/disk-store.js';
-import { openDataset } from '../node.js';
+import { createEngine, openDataset } from '../node.js';
+import { expectEmpty } from '../ports/run-store.js';
+import { type TrainRequest, trainRun } from '../stages/train.js';
 import { type OpenedRun, openRun } from '../train/open-run.js';
+import { printStopped, type TerminalWatcher } from './terminal.js';
 
 /**
  * Opens the run in a folder.
@@ -17,4 +20,35 @@ export function openRunFolder(
   which?: 'best' | 'last',
 ): Promise<OpenedRun> {
   return openRun(diskStore(folder), (location) => openDataset(data ?? location), which);
+}
+
+/** The options of commands that start a run. */
+export interface RunOptions {
+  data?: string;
+  config?: string;
+  out?: string;
+  set?: string[];
+  force?: boolean;
+}
+
+/** Trains on the data, and into the folder, that the options name. */
+export async function startRun(
+  request: Omit<TrainRequest, 'dataset' | 'store'>,
+  { data, out, force }: RunOptions,
+  watcher: TerminalWatcher,
+): Promise<void> {
+  const store = diskStore(out!);
+  await expectEmpty(store, force);
+  const dataset = await openDataset(data!);
+  await trainAndPrint({ ...request, dataset, store, force: true }, watcher);
+}
+
+/** Trains a run, and prints how to resume it if it was stopped. */
+export async function trainAndPrint(
+  request: TrainRequest,
+  watcher: TerminalWatcher,
+): Promise<void> {
+  const { stopped, progress } = await trainRun(request, { engine: createEngine, watcher });
+  watcher.close();
+  if (stopped === 'interrupted') printStopped(progress.step, request.store.name);
 }

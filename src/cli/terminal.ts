@@ -4,7 +4,7 @@
 
 import { GpuError, ShapeError, UnsupportedError } from '../engine.js';
 import type { Progress, Watcher } from '../ports/watcher.js';
-import { formatDuration } from '../text/format.js';
+import { formatCount, formatDuration } from '../text/format.js';
 
 /** Exit code of a command that the user stopped; shells use it for SIGINT. */
 const STOPPED_EXIT_CODE = 130;
@@ -27,6 +27,8 @@ export class TerminalWatcher implements Watcher {
   #isLineOpen = false;
   #isStopRequested = false;
   #activity = '';
+  /** What Ctrl-C does, in a sentence. */
+  #reaction = '';
 
   /** Prints a sentence on standard output. */
   note(sentence: string): void {
@@ -64,11 +66,12 @@ export class TerminalWatcher implements Watcher {
    * While work can stop cleanly, makes Ctrl-C request a stop; otherwise Ctrl-C ends the process at
    * once.
    */
-  canStop(does: boolean): void {
+  setStoppable(isStoppable: boolean, reaction = 'Stopping.'): void {
     this.#isStopRequested = false;
+    this.#reaction = reaction;
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       process.off(signal, this.#onSignal);
-      if (does) process.on(signal, this.#onSignal);
+      if (isStoppable) process.on(signal, this.#onSignal);
     }
   }
 
@@ -83,16 +86,16 @@ export class TerminalWatcher implements Watcher {
     if (this.#isStopRequested) process.exit(STOPPED_EXIT_CODE);
     this.#isStopRequested = true;
     this.close();
-    this.#stream.write(
-      'Stopping after this update and saving. Press Ctrl-C again to stop at once.\n',
-    );
+    this.#stream.write(`${this.#reaction} Press Ctrl-C again to stop at once.\n`);
   };
 }
 
 function describeProgress({ activity, done, total, unit, detail, secondsLeft }: Progress): string {
   const isCounted = done !== undefined && total !== undefined;
   return [
-    isCounted ? `${activity}: ${done} of ${total}${unit ? ` ${unit}` : ''}` : activity,
+    isCounted
+      ? `${activity}: ${formatCount(done)} of ${formatCount(total)}${unit ? ` ${unit}` : ''}`
+      : activity,
     ...(detail ? [detail] : []),
     ...(secondsLeft === undefined ? [] : [`${formatDuration(secondsLeft)} left`]),
   ].join('  ');

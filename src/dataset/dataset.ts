@@ -10,6 +10,7 @@ import {
   type Video,
 } from '../recording/recording.js';
 import { countSpikes, type Spikes, spikesEnd, spikeTimes } from '../recording/spikes.js';
+import type { Truth } from '../simulate/truth.js';
 import { formatCount } from '../text/format.js';
 import { checkFile } from '../text/yaml.js';
 import { checkDescription, type Description, listReferences } from './description.js';
@@ -27,23 +28,6 @@ import {
 import { formatShape } from './reference.js';
 import type { LoadedSpikes, SessionSpikes, TrialSpikes } from './spike-clocks.js';
 import { readTrialSegments } from './trial-clocks.js';
-
-/** The true wiring of a simulated recording. */
-export interface Truth {
-  /** How many neurons there are. */
-  readonly neurons: number;
-  /** [target, source], row-major. */
-  readonly weights: Float64Array;
-  /**
-   * 1 for the strong connections of hubs, which an analysis should find, else 0; in the layout of
-   * `weights`.
-   */
-  readonly strong: Uint8Array;
-  /** The indices of hub neurons, which drive many others. */
-  readonly hubs: readonly number[];
-  /** How many groups of equal size the neurons form. */
-  readonly groups: number;
-}
 
 /** A recording that was read from files, and how it was read. */
 export interface Dataset {

@@ -34,7 +34,7 @@ export interface SamplerSettings {
    * `compat: original`.
    */
   readonly ordered?: boolean;
-  /** Neurons that are never drawn. */
+  /** Neurons that are never drawn. `generateTrials` also removes them from the past. */
   readonly silent?: readonly number[];
   /**
    * Keeps the keys and values of all tokens, so that each step computes one token instead of the
@@ -104,6 +104,11 @@ export class Sampler {
       this.#cached = new CachedDrawing(engine, model, layout, this.#batch, (logits, n, lastTimes) =>
         this.#sample(logits, n, lastTimes),
       );
+  }
+
+  /** Neurons that are never drawn. */
+  get silent(): readonly number[] {
+    return this.#settings.silent ?? [];
   }
 
   /**

@@ -21,11 +21,6 @@ export interface TrialSettings {
   readonly past?: 'own' | 'recorded';
   /** Whether simultaneous spikes in the past are shuffled, as in training. Default true. */
   readonly shuffle?: boolean;
-  /**
-   * Neurons to silence. They are also removed from the past. The sampler must be told not to draw
-   * them.
-   */
-  readonly silent?: readonly number[];
   /** Neurons to drive: Hz that are added to their generated spikes, by neuron id. */
   readonly drive?: Readonly<Record<number, number>>;
   /** Seed of the shuffling and of the driven spikes. Default 0. */
@@ -47,7 +42,8 @@ export interface GeneratedTrial {
 }
 
 /**
- * Generates several trials at once, each continuing one moment of the recording.
+ * Generates several trials at once, each continuing one moment of the recording. The silent neurons
+ * of the sampler are also missing from the past.
  *
  * @param progress called after each window with the windows so far and in all
  * @throws RecordingError where a trial would end after the recorded trial that it starts in
@@ -59,17 +55,24 @@ export async function generateTrials(
   progress: (done: number, total: number) => void = () => {},
 ): Promise<GeneratedTrial[]> {
   const { starts, seconds, past = 'own', shuffle = true, seed = 0 } = settings;
+  const { silent } = sampler;
   const { current } = windows.settings;
   const count = Math.round(seconds / current);
   checkSpans(windows, starts, count);
   const random = new HostRandom(seed);
-  const trials = starts.map((start) => new GrowingTrial(windows, start, settings, random));
+  const recorded = recordedSpikes(windows, starts, silent);
+  const trials = starts.map(
+    (start) =>
+      new GrowingTrial(windows, start, recorded.get(start.trialIndex)!, settings.drive, random),
+  );
   for (let n = 0; n < count; n++) {
     const refs = starts.map(({ trialIndex, end }) => ({ trialIndex, end: end + n * current }));
     const inputs = refs.map((ref, row) => {
-      const recorded = windows.at(ref);
-      const pastWindow = past === 'own' ? trials[row]!.past(ref) : recorded.past;
-      const window = { ...recorded, past: removeNeurons(pastWindow, windows, settings.silent) };
+      const pastWindow =
+        past === 'own'
+          ? trials[row]!.past(ref)
+          : windows.pastWindow(ref, recorded.get(ref.trialIndex)!);
+      const window = { ...windows.at(ref), past: pastWindow };
       return shuffle ? shuffleTies(window, random) : window;
     });
     const generated = await sampler.generate(inputs);
@@ -90,21 +93,27 @@ function checkSpans(windows: Windows, starts: readonly WindowRef[], count: numbe
   }
 }
 
-/** A past window without the spikes of some neurons. */
-function removeNeurons(
-  past: TokenWindow,
+/** The recorded spikes of the trials that are continued, without silent neurons, by trial index. */
+function recordedSpikes(
   windows: Windows,
-  silent: readonly number[] = [],
-): TokenWindow {
-  if (silent.length === 0) return past;
-  const { ids, times } = windows.settings;
-  const positions = [...past.ids.keys()].filter((n) => !silent.includes(past.ids[n]!));
-  const select = (tokens: Int32Array, pad: number) => {
-    const selected = new Int32Array(tokens.length).fill(pad);
-    selected.set(positions.map((n) => tokens[n]!));
-    return selected;
-  };
-  return { ...past, ids: select(past.ids, ids.PAD), times: select(past.times, times.PAD) };
+  starts: readonly WindowRef[],
+  silent: readonly number[],
+): ReadonlyMap<number, BinnedSpikes> {
+  const indices = new Set(starts.map(({ trialIndex }) => trialIndex));
+  return new Map(
+    Array.from(indices, (trialIndex) => [
+      trialIndex,
+      withoutNeurons(windows.binnedSpikes(trialIndex), silent),
+    ]),
+  );
+}
+
+/** Binned spikes without those of some neurons. */
+function withoutNeurons(spikes: BinnedSpikes, removed: readonly number[]): BinnedSpikes {
+  if (removed.length === 0) return spikes;
+  const { dt, bins, neurons } = spikes;
+  const isKept = (_: number, n: number) => !removed.includes(neurons[n]!);
+  return { dt, bins: bins.filter(isKept), neurons: neurons.filter(isKept) };
 }
 
 /**
@@ -123,10 +132,12 @@ class GrowingTrial {
   readonly #recorded: number;
   #full = 0;
 
+  /** @param spikes recorded in the trial, of which the past of the first window is read */
   constructor(
     windows: Windows,
     start: WindowRef,
-    { drive = {} }: TrialSettings,
+    spikes: BinnedSpikes,
+    drive: TrialSettings['drive'] = {},
     random: HostRandom,
   ) {
     this.#windows = windows;
@@ -135,7 +146,6 @@ class GrowingTrial {
     this.#drive = Object.entries(drive).map(([neuron, rate]) => [Number(neuron), rate]);
     const { current, past } = windows.span(start);
     this.#from = current.start;
-    const spikes = windows.binnedSpikes(start.trialIndex);
     const [first, end] = spikeIndexRange(spikes, past.start, past.stop);
     this.#bins = [...spikes.bins.subarray(first, end)];
     this.#neurons = [...spikes.neurons.subarray(first, end)];

@@ -1,4 +1,4 @@
-/** The GPU memory that training will need, estimated by a dry run. */
+/** The device memory that training will need, estimated by a dry run. */
 
 import { dryRun } from '../gpu/dry-run.js';
 import type { Engine } from '../gpu/engine.js';
@@ -8,7 +8,7 @@ import { type BatchLayout, modelSizes } from './batch.js';
 import { Neuroformer } from './model.js';
 import { TrainingStep } from './step.js';
 
-/** The GPU memory of training. */
+/** The device memory of training. */
 export interface MemoryEstimate {
   /** Elements of all parameters, frozen ones included. */
   readonly parameters: number;
@@ -44,5 +44,5 @@ export function describeEstimate({ parameters, state, peak }: MemoryEstimate, ba
     if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(2)} GB`;
     return bytes >= 1e6 ? `${(bytes / 1e6).toFixed(0)} MB` : `${(bytes / 1e3).toFixed(0)} kB`;
   };
-  return `Training needs about ${size(peak)} of GPU memory: ${size(state)} for ${formatCount(parameters)} parameters with gradients and moments, ${size(peak - state)} for batches of ${batchSize}.`;
+  return `Training needs about ${size(peak)} of device memory: ${size(state)} for ${formatCount(parameters)} parameters with gradients and moments, ${size(peak - state)} for batches of ${batchSize}.`;
 }

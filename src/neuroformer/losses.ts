@@ -110,8 +110,13 @@ export function modelLosses(
       ...ignore(targets.padTime),
     });
   }
-  if (Object.keys(parts).length === 0)
-    throw new ConfigError(`This model has none of the losses to train with: ${only?.join(', ')}.`);
+  if (Object.keys(parts).length === 0) {
+    const variables = Object.keys(outputs.predictions).filter((name) => targets.variables?.[name]);
+    const others = [...variables, ...(factors.contrastive > 0 ? ['clip'] : []), 'id'].join(', ');
+    throw new ConfigError(
+      `training.losses lists ${only?.join(', ') || 'none'}, but this model's losses are ${others} and time.`,
+    );
+  }
   return { total: sumLosses(Object.values(parts)), parts };
 }
 

@@ -30,8 +30,10 @@ export interface Watcher {
   /**
    * Called with true when the work begins to ask `shouldStop`, and with false when it no longer
    * does. While it does not ask, a request to stop has to end the program at once.
+   *
+   * @param reaction what the work does when it is asked to stop, in a sentence for the user.
    */
-  canStop?(asks: boolean): void;
+  setStoppable?(isStoppable: boolean, reaction?: string): void;
 }
 
 /** Ignores everything and never stops the work. */

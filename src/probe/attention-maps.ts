@@ -67,18 +67,17 @@ export async function attentionMaps({
   if (blocks.length === 0)
     throw new Error('This model does not attend to the past: layers.state_history is 0.');
   const sums = new AttentionSums(neurons);
-  const batch = new Batch(engine, layout, size);
+  using batch = new Batch(engine, layout, size);
   for (const host of batches) {
     batch.write(host);
     const attention = model.attention(batch.inputs, blocks);
     const probabilities: Float32Array[] = [];
     for (const block of blocks) {
-      probabilities.push(await attention[block]!.floats());
-      attention[block]!.dispose();
+      using weights = attention[block]!;
+      probabilities.push(await weights.floats());
     }
     sums.add(host, probabilities, layout);
   }
-  batch.dispose();
   return sums.maps();
 }
 
@@ -223,15 +222,22 @@ async function pipeline<Q, R>(
   use: (query: Q, result: R) => void,
 ): Promise<void> {
   let pending: { query: Q; result: Promise<R> } | undefined;
-  for (const query of queries) {
-    const started = { query, result: compute(query) };
-    // If using the previous result throws, nobody awaits this one, and its rejection must not go
-    // unhandled.
-    started.result.catch(() => {});
+  try {
+    for (const query of queries) {
+      const started = { query, result: compute(query) };
+      // If the previous result rejects, nobody awaits this one yet, and its rejection must not go
+      // unhandled.
+      started.result.catch(() => {});
+      const previous = pending;
+      pending = started;
+      if (previous) use(previous.query, await previous.result);
+    }
     if (pending) use(pending.query, await pending.result);
-    pending = started;
+  } catch (error) {
+    // The caller frees what a computation uses, so none may still be running.
+    await pending?.result.catch(() => {});
+    throw error;
   }
-  if (pending) use(pending.query, await pending.result);
 }
 
 /**

@@ -10,17 +10,17 @@ import {
   pearsonCorrelations,
 } from '../analyze/correlation.js';
 import { type EdgeScores, scoreEdges } from '../analyze/edges.js';
-import type { Truth } from '../dataset/dataset.js';
 import type { Engine } from '../gpu/engine.js';
 import { HostRandom } from '../math/random.js';
-import { type BatchLayout, type HostBatch, modelSizes } from '../neuroformer/batch.js';
+import { type BatchLayout, modelSizes } from '../neuroformer/batch.js';
 import { Neuroformer } from '../neuroformer/model.js';
 import { ParameterStore } from '../nn/parameters.js';
 import { silentWatcher, type Watcher } from '../ports/watcher.js';
+import type { Recording } from '../recording/recording.js';
 import { spikeTimes } from '../recording/spikes.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
-import { neuronGroup } from '../simulate/hub.js';
-import { countInFullBatches, windowBatches } from '../train/evaluate.js';
+import type { Truth } from '../simulate/truth.js';
+import { countInFullBatches, watchedBatches, windowBatches } from '../train/window-batches.js';
 import { ablationMap, attentionMaps, type MapInputs } from './attention-maps.js';
 
 /** One map of all pairs of neurons. */
@@ -37,8 +37,11 @@ export interface ConnectivityMap {
   readonly scores: EdgeScores | undefined;
 }
 
+/** A map that is not scored yet. */
+export type UnscoredMap = Omit<ConnectivityMap, 'scores'>;
+
 /** How many windows connectivity is computed from. */
-export interface ExplainSettings {
+export interface ConnectivitySettings {
   /** Windows for attention. Default 4000. */
   readonly windows?: number;
   /** Windows for ablation. Default 4000. */
@@ -48,7 +51,7 @@ export interface ExplainSettings {
 }
 
 /** Connectivity maps, and how many windows they are from. */
-export interface Explained {
+export interface Connectivity {
   /** How many neurons there are. */
   readonly neurons: number;
   /** How many windows the attention maps are from. */
@@ -59,128 +62,202 @@ export interface Explained {
   readonly maps: readonly ConnectivityMap[];
 }
 
-/** A model, its windows, and the true connections if they are known. */
-export interface ExplainInputs {
+/** A model and its windows. */
+export interface ConnectivityInputs {
   readonly engine: Engine;
   readonly model: Neuroformer;
   readonly layout: BatchLayout;
   readonly windows: Windows;
   /** Windows to choose from. */
   readonly refs: readonly WindowRef[];
-  readonly truth: Truth | undefined;
+}
+
+/** A map and how it is computed. */
+interface MapRow extends Omit<UnscoredMap, 'values'> {
+  /** What is being computed, in progress lines. */
+  readonly stage: string;
+  /** Whether it hides spikes, which needs a model that does not attend to padding. */
+  readonly ablates?: boolean;
+  compute(): Promise<Float64Array>;
 }
 
 /** Windows per batch. */
 const BATCH = 200;
 
 /**
- * Computes all maps: attention and ablation of the model, the same with simultaneous spikes in
- * another order and of an untrained model as controls, and correlations. There are no ablation maps
- * for a model that attends to padding, and no correlations finer than the bins of a recording of
- * counts.
+ * Maps of a model: attention and ablation, and as controls the same with simultaneous spikes in
+ * another order and of an untrained model. There are no ablation maps for a model that attends to
+ * padding.
  */
-export async function explainModel(
-  inputs: ExplainInputs,
-  settings: ExplainSettings = {},
+export async function modelMaps(
+  { engine, model, layout, windows, refs: allRefs }: ConnectivityInputs,
+  settings: ConnectivitySettings = {},
   watcher: Watcher = silentWatcher,
-): Promise<Explained> {
-  const { engine, layout, windows, truth } = inputs;
+): Promise<Omit<Connectivity, 'maps'> & { readonly maps: readonly UnscoredMap[] }> {
   const { seed = 1 } = settings;
-  const refs = drawWindows(inputs.refs, settings.windows ?? 4000, seed);
+  const refs = drawWindows(allRefs, settings.windows ?? 4000, seed);
   const ablationRefs = refs.slice(
     0,
     countInFullBatches(settings.ablationWindows ?? 4000, refs.length, BATCH),
   );
-  const maps: Omit<ConnectivityMap, 'scores'>[] = [];
-  const add = (
-    name: string,
-    title: string,
-    kind: ConnectivityMap['kind'],
-    values: Float64Array,
-  ) => {
-    maps.push({ name, title, kind, values });
-  };
+  using untrained = untrainedModel(engine, layout, seed + 1);
   let activity = '';
-  const stage = (title: string) => {
-    activity = `connectivity, ${title}`;
-    watcher.progress({ activity });
-  };
-  function* withProgress(batches: Iterable<HostBatch>, size: number, total: number) {
-    let done = 0;
-    for (const host of batches) {
-      watcher.progress({ activity, done, total, unit: 'windows' });
-      yield host;
-      done += size;
-    }
-  }
   /** @param tieSeed of the order of simultaneous spikes */
   const mapInputs = (
-    model: Neuroformer,
+    mapped: Neuroformer,
     mapRefs: readonly WindowRef[],
     tieSeed = seed,
   ): MapInputs => {
     const size = Math.min(BATCH, mapRefs.length);
     const batches = windowBatches(windows, layout, mapRefs, size, tieSeed);
-    return { engine, model, layout, size, batches: withProgress(batches, size, mapRefs.length) };
+    const watched = watchedBatches(batches, size, mapRefs.length, watcher, activity);
+    return { engine, model: mapped, layout, size, batches: watched };
+  };
+  const attend = (mapped: Neuroformer, tieSeed?: number) =>
+    attentionMaps(mapInputs(mapped, refs, tieSeed));
+  const ablate = (mapped: Neuroformer, tieSeed?: number) =>
+    ablationMap(mapInputs(mapped, ablationRefs, tieSeed));
+  let trained: ReturnType<typeof attend> | undefined;
+  // Three maps come from one pass over the windows.
+  const attendTrained = () => {
+    trained ??= attend(model);
+    return trained;
   };
 
-  stage('attention');
-  const trained = await attentionMaps(mapInputs(inputs.model, refs));
-  add('attention', 'Attention', 'model', trained.attention);
-  add('learnt', 'Attention minus uniform', 'model', trained.learned);
-  stage('ablation');
-  const canAblate = layout.config.rules.mask_padding;
-  if (canAblate)
-    add('ablation', 'Ablation', 'model', await ablationMap(mapInputs(inputs.model, ablationRefs)));
-
-  stage('controls');
-  add('uniform', 'Uniform attention', 'control', trained.uniform);
-  const reshuffled = await attentionMaps(mapInputs(inputs.model, refs, seed + 1));
-  add('tieshuffle', 'Attention, ties in another order', 'control', reshuffled.attention);
-  if (canAblate) {
-    const values = await ablationMap(mapInputs(inputs.model, ablationRefs, seed + 1));
-    add('ablationtieshuffle', 'Ablation, ties in another order', 'control', values);
+  const rows: readonly MapRow[] = [
+    {
+      name: 'attention',
+      title: 'Attention',
+      kind: 'model',
+      stage: 'attention',
+      compute: async () => (await attendTrained()).attention,
+    },
+    {
+      name: 'learnt',
+      title: 'Attention minus uniform',
+      kind: 'model',
+      stage: 'attention',
+      compute: async () => (await attendTrained()).learned,
+    },
+    {
+      name: 'ablation',
+      title: 'Ablation',
+      kind: 'model',
+      stage: 'ablation',
+      ablates: true,
+      compute: () => ablate(model),
+    },
+    {
+      name: 'uniform',
+      title: 'Uniform attention',
+      kind: 'control',
+      stage: 'controls',
+      compute: async () => (await attendTrained()).uniform,
+    },
+    {
+      name: 'tieshuffle',
+      title: 'Attention, ties in another order',
+      kind: 'control',
+      stage: 'controls',
+      compute: async () => (await attend(model, seed + 1)).attention,
+    },
+    {
+      name: 'ablationtieshuffle',
+      title: 'Ablation, ties in another order',
+      kind: 'control',
+      stage: 'controls',
+      ablates: true,
+      compute: () => ablate(model, seed + 1),
+    },
+    {
+      name: 'untrained',
+      title: 'Attention, untrained model',
+      kind: 'control',
+      stage: 'controls',
+      compute: async () => (await attend(untrained.model)).attention,
+    },
+    {
+      name: 'ablationuntrained',
+      title: 'Ablation, untrained model',
+      kind: 'control',
+      stage: 'controls',
+      ablates: true,
+      compute: () => ablate(untrained.model),
+    },
+  ];
+  const maps: UnscoredMap[] = [];
+  for (const { name, title, kind, stage, ablates, compute } of rows) {
+    if (ablates && !layout.config.rules.mask_padding) continue;
+    activity = `connectivity, ${stage}`;
+    watcher.progress({ activity });
+    maps.push({ name, title, kind, values: await compute() });
   }
-  const untrained = untrainedModel(engine, layout, seed + 1);
-  const { attention } = await attentionMaps(mapInputs(untrained.model, refs));
-  add('untrained', 'Attention, untrained model', 'control', attention);
-  if (canAblate) {
-    const values = await ablationMap(mapInputs(untrained.model, ablationRefs));
-    add('ablationuntrained', 'Ablation, untrained model', 'control', values);
-  }
-  untrained.store.dispose();
+  return {
+    neurons: layout.tokenizer.ids.neurons,
+    windows: refs.length,
+    ablationWindows: ablationRefs.length,
+    maps,
+  };
+}
 
-  stage('correlations');
-  const trials = windows.recording.trials.map(({ spikes, duration }) => ({
+/**
+ * Correlations of spike counts, for comparison. None is finer than the bins of a recording of
+ * counts.
+ */
+export function correlationMaps(recording: Recording): UnscoredMap[] {
+  const trials = recording.trials.map(({ spikes, duration }) => ({
     times: spikeTimes(spikes),
     duration,
   }));
   const coarse = binTrials(trials, 0.05);
   // Counts cannot be resolved more finely than their own bins. Event times have no bins, hence 0.
   const countStep = Math.max(
-    ...windows.recording.trials.map(({ spikes }) => ('counts' in spikes ? spikes.dt : 0)),
+    ...recording.trials.map(({ spikes }) => ('counts' in spikes ? spikes.dt : 0)),
   );
-  if (countStep <= 0.01)
-    add('pearson10', 'Pearson, 10 ms', 'correlation', pearsonCorrelations(binTrials(trials, 0.01)));
-  add('pearson50', 'Pearson, 50 ms', 'correlation', pearsonCorrelations(coarse));
-  add('partial50', 'Partial, 50 ms', 'correlation', partialCorrelations(coarse));
   const lags = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
-  if (countStep <= 0.001) {
-    const values = laggedCorrelations(binTrials(trials, 0.001), lags);
-    add('lagged', 'Lagged, largest of 1 to 10 ms', 'correlation', values);
-  }
+  const rows: readonly {
+    name: string;
+    title: string;
+    /** The coarsest counts it can be computed from, in seconds. */
+    maxStep: number;
+    compute: () => Float64Array;
+  }[] = [
+    {
+      name: 'pearson10',
+      title: 'Pearson, 10 ms',
+      maxStep: 0.01,
+      compute: () => pearsonCorrelations(binTrials(trials, 0.01)),
+    },
+    {
+      name: 'pearson50',
+      title: 'Pearson, 50 ms',
+      maxStep: Number.POSITIVE_INFINITY,
+      compute: () => pearsonCorrelations(coarse),
+    },
+    {
+      name: 'partial50',
+      title: 'Partial, 50 ms',
+      maxStep: Number.POSITIVE_INFINITY,
+      compute: () => partialCorrelations(coarse),
+    },
+    {
+      name: 'lagged',
+      title: 'Lagged, largest of 1 to 10 ms',
+      maxStep: 0.001,
+      compute: () => laggedCorrelations(binTrials(trials, 0.001), lags),
+    },
+  ];
+  return rows
+    .filter(({ maxStep }) => countStep <= maxStep)
+    .map(({ name, title, compute }) => ({ name, title, kind: 'correlation', values: compute() }));
+}
 
-  const neurons = layout.tokenizer.ids.neurons;
-  const wiring = truth && {
-    ...truth,
-    group: (neuron: number) => neuronGroup(neuron, neurons, truth.groups),
-  };
-  return {
-    neurons,
-    windows: refs.length,
-    ablationWindows: ablationRefs.length,
-    maps: maps.map((map) => ({ ...map, scores: wiring && scoreEdges(map.values, wiring) })),
-  };
+/** The maps with their agreement with the true connections, if those are known. */
+export function scoreMaps(
+  maps: readonly UnscoredMap[],
+  truth: Truth | undefined,
+): ConnectivityMap[] {
+  return maps.map((map) => ({ ...map, scores: truth && scoreEdges(map.values, truth) }));
 }
 
 /** Draws up to `maximum` windows at random, as many as fill whole batches. */
@@ -192,10 +269,10 @@ function drawWindows(refs: readonly WindowRef[], maximum: number, seed: number):
   );
 }
 
-/** A model of the same configuration with initial weights. */
+/** A model of the same configuration with initial weights. Dispose of it after use. */
 function untrainedModel(engine: Engine, layout: BatchLayout, seed: number) {
   const store = new ParameterStore();
   const model = new Neuroformer(store, layout.config, modelSizes(layout.tokenizer));
   store.allocate(engine, seed);
-  return { store, model };
+  return { model, [Symbol.dispose]: () => store.dispose() };
 }

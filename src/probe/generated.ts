@@ -1,20 +1,19 @@
 /** Compares generated spikes with recorded ones. Each score comes with its baseline. */
 
-import { correlation } from '../analyze/edges.js';
 import {
   firingRates,
   interspikeIntervals,
+  psth,
   type SpikeSegment,
   setF1,
-  timeCourse,
 } from '../analyze/spike-trains.js';
 import type { GeneratedWindow, Sampler } from '../generate/sampler.js';
 import type { GeneratedTrial } from '../generate/trials.js';
-import { mean, median } from '../math/statistics.js';
+import { correlation, mean, median } from '../math/statistics.js';
 import type { Recording } from '../recording/recording.js';
 import { countSpikes, spikeIndexRange, spikeTimes } from '../recording/spikes.js';
 import type { Window, WindowRef, Windows } from '../recording/windows.js';
-import { pickEvenly } from '../train/evaluate.js';
+import { pickEvenly } from '../train/window-batches.js';
 
 /** One statistic of generated spikes and of recorded ones. */
 export interface GeneratedAndRecorded {
@@ -97,7 +96,7 @@ export function scoreGenerated(
       recorded: median(interspikeIntervals(recorded)),
       generated: median(interspikeIntervals(trials)),
     },
-    psthCorrelation: correlation(timeCourse(recorded, bin), timeCourse(trials, bin)),
+    psthCorrelation: correlation(psth(recorded, bin), psth(trials, bin)),
     full: trials.reduce((sum, { full }) => sum + full, 0),
   };
 }
@@ -106,10 +105,10 @@ export function scoreGenerated(
  * Firing rates in windows side by side, each generated one window ahead of its recorded past, and
  * as recorded.
  */
-export interface AheadRates {
+export interface OneWindowAheadRates {
   /** How many windows were generated. */
   readonly windows: number;
-  /** How often each window was drawn. More draws leave less of the rates to chance. */
+  /** How often each window was drawn. More draws reduce sampling noise. */
   readonly draws: number;
   /** Generated rates, in Hz: [neurons]. */
   readonly generated: Float64Array;
@@ -123,7 +122,8 @@ export interface AheadRates {
 const MAX_RATE_WINDOWS = 10_000;
 
 /**
- * Mean number of spikes per neuron to draw, so that chance hardly lowers a correlation of rates.
+ * Mean number of spikes per neuron to draw, so that sampling noise barely lowers the correlation of
+ * rates.
  */
 const TARGET_DRAWN_SPIKES = 300;
 /** The maximum number of draws per window to reach that. */
@@ -132,18 +132,18 @@ const MAX_DRAWS = 100;
 /**
  * Draws windows that do not overlap, each from its recorded past. Of many windows it takes some
  * that are spread evenly. Each window is drawn several times, until the rates reflect the model
- * rather than chance.
+ * rather than sampling noise.
  *
  * @param size windows drawn at once
  * @param progress called after each batch with the draws so far and in all
  */
-export async function ratesAhead(
+export async function oneWindowAheadRates(
   sampler: Sampler,
   windows: Windows,
   refs: readonly WindowRef[],
   size: number,
   progress: (done: number, total: number) => void = () => {},
-): Promise<AheadRates> {
+): Promise<OneWindowAheadRates> {
   const { ids, current } = windows.settings;
   const all = nonOverlapping(refs, current);
   const selected = pickEvenly(all, Math.min(all.length, MAX_RATE_WINDOWS));
@@ -185,7 +185,7 @@ export interface CountPerPart {
 /**
  * Agreement of rates generated one window ahead with recorded rates, as correlations over neurons.
  */
-export interface AheadScores {
+export interface OneWindowAheadScores {
   /** How many windows of each part were generated. */
   readonly windows: CountPerPart;
   /** How often each window was drawn. */
@@ -204,7 +204,10 @@ export interface AheadScores {
 }
 
 /** Scores rates generated one window ahead. */
-export function scoreAhead(train: AheadRates, test: AheadRates): AheadScores {
+export function scoreOneWindowAhead(
+  train: OneWindowAheadRates,
+  test: OneWindowAheadRates,
+): OneWindowAheadScores {
   return {
     windows: { train: train.windows, test: test.windows },
     draws: { train: train.draws, test: test.draws },
@@ -259,12 +262,14 @@ export interface WindowScores {
  * Draws each window once from its recorded past, and compares which neurons fired.
  *
  * @param size windows drawn at once
+ * @param progress called after each batch with the windows so far and in all
  */
 export async function scoreWindows(
   sampler: Sampler,
   windows: Windows,
   refs: readonly WindowRef[],
   size: number,
+  progress: (done: number, total: number) => void = () => {},
 ): Promise<WindowScores> {
   const { ids } = windows.settings;
   const neurons = (tokens: Iterable<number>) =>
@@ -278,6 +283,7 @@ export async function scoreWindows(
       truth.push(neurons(current.ids));
       drawn.push(neurons(generated[n]!.ids));
     }
+    progress(truth.length, refs.length);
   }
   const half = Math.floor(truth.length / 2);
   return {

@@ -6,8 +6,8 @@ import type { DrawSettings } from '../generate/sampler.js';
 import type { GeneratedTrial } from '../generate/trials.js';
 import type { Part } from '../recording/splits.js';
 import type { WindowRef } from '../recording/windows.js';
-import type { Explained } from './connectivity.js';
-import type { AheadScores, GeneratedScores, WindowScores } from './generated.js';
+import type { Connectivity } from './connectivity.js';
+import type { GeneratedScores, OneWindowAheadScores, WindowScores } from './generated.js';
 import type { TokenScores } from './token-scores.js';
 
 /** The scores of one decoder: the model or a baseline. */
@@ -77,13 +77,13 @@ export interface GeneratedResults {
   /** Predictions of the next token, in the same windows. */
   readonly tokens?: TokenScores;
   /** Rates, one window ahead of the recorded past. */
-  readonly ahead?: AheadScores;
+  readonly ahead?: OneWindowAheadScores;
   /** Seconds per bin of the PSTH. */
   readonly bin: number;
 }
 
 /** The results of `connectivity`. */
-export interface ExplainedResults extends Explained {
+export interface ConnectivityResults extends Connectivity {
   /** How long the computation took. */
   readonly seconds: number;
   /** Names of the neurons, if they have others than their indices. */

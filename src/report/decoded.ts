@@ -56,7 +56,7 @@ export function describeIntervals({ block, blocks }: DecodedResults): string {
   if (blocks < 2)
     return `The time points span no more than one block of ${block} s, so there are no intervals.`;
   const warning = ` There are only ${blocks} blocks, so the intervals are too narrow.`;
-  return `Parentheses give 95 % intervals of a bootstrap over blocks of ${block} s. They show how much a score depends on the stretch of time, not on the training seed.${blocks < MIN_BLOCKS ? warning : ''}`;
+  return `Parentheses give 95% intervals of a bootstrap over blocks of ${block} s. They show how much a score depends on the stretch of time, not on the training seed.${blocks < MIN_BLOCKS ? warning : ''}`;
 }
 
 /**

@@ -4,9 +4,9 @@ import {
   histogram,
   interspikeIntervals,
   type PeriSpikeWindow,
+  psth,
   type SpikeSegment,
-  spikesBetween,
-  timeCourse,
+  spikeTimesBetween,
 } from '../analyze/spike-trains.js';
 import { median } from '../math/statistics.js';
 import type { MetricLine } from '../train/run-records.js';
@@ -109,7 +109,7 @@ export function rasterFigure(
 ): Promise<Figure> {
   const rows = rowsBySource(recorded, generated, ({ times, from, to }) =>
     times.flatMap((train, neuron) =>
-      spikesBetween(train, from, Math.min(to, from + seconds)).map((time) => ({
+      spikeTimesBetween(train, from, Math.min(to, from + seconds)).map((time) => ({
         neuron,
         time: Number((time - from).toFixed(4)),
       })),
@@ -249,14 +249,14 @@ export function intervalFigure(
  *
  * @param r correlation of the two curves.
  */
-export function timeCourseFigure(
+export function psthFigure(
   recorded: readonly SpikeSegment[],
   generated: readonly SpikeSegment[],
   bin: number,
   r: number,
 ): Promise<Figure> {
   const rows = rowsBySource(recorded, generated, (segments) =>
-    Array.from(timeCourse(segments, bin), (rate, n) => ({
+    Array.from(psth(segments, bin), (rate, n) => ({
       time: Number((n * bin).toFixed(4)),
       rate,
     })),
@@ -294,7 +294,7 @@ export function spikeTriggeredFigure(
       rate,
     })),
   );
-  return draw({ name: 'around', title: 'Rates around spikes (PSTH)', caption }, rows, {
+  return draw({ name: 'around', title: 'Spike-triggered rates', caption }, rows, {
     width: 300,
     height: 200,
     mark: { type: 'line', interpolate: 'step-after', strokeWidth: 1.5 },

@@ -1,7 +1,7 @@
 /** The page of `inspect`: figures of a recording's spikes, rates and variables. */
 
 import type { RecordingOverview } from '../analyze/overview.js';
-import { spikesBetween } from '../analyze/spike-trains.js';
+import { spikeTimesBetween } from '../analyze/spike-trains.js';
 import type { Dataset } from '../dataset/dataset.js';
 import { type Recording, sampleTime, type Trial, type Variable } from '../recording/recording.js';
 import { spikeTimes } from '../recording/spikes.js';
@@ -75,7 +75,7 @@ function shownSeconds({ trials }: Recording): number {
 function spikesFigure({ trials, neurons }: Recording, seconds: number): Promise<Figure> {
   const { id, spikes } = shownTrial(trials);
   const rows = spikeTimes(spikes).flatMap((train, neuron) =>
-    spikesBetween(train, 0, seconds).map((time) => ({ neuron, time: Number(time.toFixed(4)) })),
+    spikeTimesBetween(train, 0, seconds).map((time) => ({ neuron, time: Number(time.toFixed(4)) })),
   );
   return draw(
     {

@@ -3,14 +3,14 @@
  * wiring.
  */
 
-import { correlation } from '../analyze/edges.js';
 import { firingRates, type SpikeSegment, spikeTriggeredRate } from '../analyze/spike-trains.js';
 import type { DrawSettings } from '../generate/sampler.js';
-import type { ConnectivityMap, Explained } from '../probe/connectivity.js';
-import { type AheadScores, recordedSegments } from '../probe/generated.js';
+import { correlation } from '../math/statistics.js';
+import type { Connectivity, ConnectivityMap } from '../probe/connectivity.js';
+import { type OneWindowAheadScores, recordedSegments } from '../probe/generated.js';
 import type {
+  ConnectivityResults,
   DecodedResults,
-  ExplainedResults,
   GeneratedResults,
   LabelResults,
 } from '../probe/results.js';
@@ -24,10 +24,10 @@ import {
   intervalFigure,
   lossFigure,
   mapFigures,
+  psthFigure,
   rasterFigure,
   rateFigure,
   spikeTriggeredFigure,
-  timeCourseFigure,
 } from './figures.js';
 import { renderPage, type Section, type Table } from './html.js';
 import { labelsSection } from './labels.js';
@@ -42,7 +42,7 @@ export interface ReportInputs {
   /** Trials generated with clamped neurons. */
   readonly clamped: GeneratedResults | undefined;
   /** Connectivity maps. */
-  readonly explained: ExplainedResults | undefined;
+  readonly connectivity: ConnectivityResults | undefined;
   readonly decoded: DecodedResults | undefined;
   /** Scores by share of labeled data. */
   readonly labels: LabelResults | undefined;
@@ -68,7 +68,7 @@ export async function renderReport(inputs: ReportInputs): Promise<Report> {
     ...(inputs.labels ? [await labelsSection(inputs.labels)] : []),
     ...(inputs.generated ? [await generatedSection(run, inputs.generated)] : []),
     ...(inputs.clamped ? [await clampedSection(run, inputs.clamped)] : []),
-    ...(inputs.explained ? [await wiringSection(run, inputs.explained)] : []),
+    ...(inputs.connectivity ? [await wiringSection(run, inputs.connectivity)] : []),
   ];
   const lead = `${run.dataset.recording.name}; ${run.facts.started.slice(0, 16).replace('T', ' ')}.`;
   return {
@@ -240,7 +240,7 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
       ],
     });
   }
-  if (ahead) aheadTables.push(aheadRatesTable(ahead));
+  if (ahead) aheadTables.push(oneWindowAheadTable(ahead));
   return {
     title: 'Generated spikes',
     text: [
@@ -262,7 +262,7 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
       await rateFigure(firingRates(recorded), firingRates(trials), scores.rateCorrelationSame),
       await intervalFigure(recorded, trials, run.config.resolution.dt),
       await triggered.figure,
-      ...(isAligned ? [await timeCourseFigure(recorded, trials, bin, scores.psthCorrelation)] : []),
+      ...(isAligned ? [await psthFigure(recorded, trials, bin, scores.psthCorrelation)] : []),
     ],
   };
 }
@@ -271,7 +271,7 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
  * Firing rates of windows that are each drawn from the recorded past, in the training and the test
  * part.
  */
-function aheadRatesTable(ahead: AheadScores): Table {
+function oneWindowAheadTable(ahead: OneWindowAheadScores): Table {
   const { windows, draws, train, test, recorded, meanRate } = ahead;
   const describeDraws = (part: 'train' | 'test') =>
     `${formatCount(windows[part])} windows, each drawn ${draws[part] === 1 ? 'once' : `${draws[part]} times`}`;
@@ -330,8 +330,8 @@ const METHOD_KINDS = {
   correlation: 'spikes only',
 } as const;
 
-async function wiringSection(run: OpenedRun, explained: Explained): Promise<Section> {
-  const { maps, neurons } = explained;
+async function wiringSection(run: OpenedRun, connectivity: Connectivity): Promise<Section> {
+  const { maps, neurons } = connectivity;
   const { truth } = run.dataset;
   const shown = ['attention', 'learnt', 'ablation', 'pearson50', 'lagged'];
   const shownMaps = maps.filter(({ name }) => shown.includes(name));
@@ -346,7 +346,7 @@ async function wiringSection(run: OpenedRun, explained: Explained): Promise<Sect
   return {
     title: 'Connectivity',
     text: [
-      `Attention was read from ${explained.windows} windows, ablation from ${explained.ablationWindows}. Both show what the model depends on, not what causes what. Spikes of one time bin have no order, so the maps were read again with ties in another order.`,
+      `Attention was read from ${connectivity.windows} windows, ablation from ${connectivity.ablationWindows}. Both show what the model depends on, not what causes what. Spikes of one time bin have no order, so the maps were read again with ties in another order.`,
       ...(table
         ? [attentionVerdict(maps)]
         : ['The true wiring is unknown, so the maps have no scores.']),
@@ -394,11 +394,19 @@ export function attentionVerdict(maps: readonly ConnectivityMap[]): string {
   const direction = Math.max(...pearsons.map((s) => s.direction));
   const beats = attention.auroc > auroc && attention.direction > direction;
   const numbers = `AUROC of strong edges ${attention.auroc.toFixed(3)} against ${auroc.toFixed(3)}, direction ${attention.direction.toFixed(3)} against ${direction.toFixed(3)}`;
+  const verdict = beats ? 'beats' : 'does not beat';
   const laggedNote =
-    lagged && lagged.auroc >= attention.auroc - 0.005
-      ? ` A lagged correlation that is given the range of delays does as well (AUROC ${lagged.auroc.toFixed(3)}).`
+    lagged && Number.isFinite(lagged.auroc)
+      ? ` A lagged correlation that is given the range of delays ${compareAuroc(lagged.auroc, attention.auroc)} (AUROC ${lagged.auroc.toFixed(3)}).`
       : '';
-  return beats
-    ? `Attention beats Pearson correlation on both: ${numbers}.${laggedNote}`
-    : `Attention does not beat Pearson correlation on both: ${numbers}.${laggedNote}`;
+  return `Attention ${verdict} Pearson correlation on both: ${numbers}.${laggedNote}`;
+}
+
+/** Difference of two AUROCs that says nothing. */
+const AUROC_TOLERANCE = 0.005;
+
+/** How well a map does beside attention, by their AUROCs. */
+function compareAuroc(other: number, attention: number): string {
+  if (other > attention + AUROC_TOLERANCE) return 'does better';
+  return other < attention - AUROC_TOLERANCE ? 'does worse' : 'does as well';
 }

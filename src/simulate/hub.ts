@@ -18,6 +18,7 @@
 
 import { HostRandom } from '../math/random.js';
 import { RecordingError } from '../recording/errors.js';
+import { neuronGroup, type Truth } from './truth.js';
 
 /** What network to simulate, and for how long. */
 export interface HubSettings {
@@ -88,31 +89,15 @@ function groupConstants(groupSize: number): GroupConstants {
 }
 
 /** A simulated network: its spikes and its true connections. */
-export interface HubNetwork {
-  /** How many neurons there are. */
-  readonly neurons: number;
-  /** How many groups of equal size there are. */
-  readonly groups: number;
+export interface HubNetwork extends Truth {
   /** Length of the simulation. */
   readonly seconds: number;
   /** Seed of the connections and of the activity. */
   readonly seed: number;
   /** Spike times of each neuron, in seconds, ascending. */
   readonly spikes: readonly Float64Array[];
-  /** Connections [neurons x neurons]: row i, column j is the weight from j to i. */
-  readonly weights: Float64Array;
-  /** Ids of the hub neurons. */
-  readonly hubs: readonly number[];
-  /**
-   * 1 for each connection from a hub with at least half the largest weight, else 0; laid out like
-   * the weights.
-   */
+  /** 1 for each connection from a hub with at least half the largest weight, else 0. */
   readonly strong: Uint8Array;
-}
-
-/** The group of a neuron, given how many neurons and groups of equal size there are. */
-export function neuronGroup(neuron: number, neurons: number, groups: number): number {
-  return Math.floor((neuron * groups) / neurons);
 }
 
 /**

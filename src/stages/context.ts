@@ -2,6 +2,7 @@
 
 import { silentWatcher, type Watcher } from '../ports/watcher.js';
 import type { EngineSource } from '../train/engine-source.js';
+import { StoppedError } from './errors.js';
 
 /** The engine and the watcher of a stage. */
 export interface StageOptions {
@@ -17,4 +18,30 @@ export function stageContext({
   watcher = silentWatcher,
 }: StageOptions): Required<StageOptions> {
   return { engine, watcher };
+}
+
+/**
+ * Runs work that may be stopped whenever it reports its progress.
+ *
+ * @param work receives the watcher to report to, whose `progress` ends the work by throwing. It
+ *   should write no results, so that a stop leaves none that are incomplete.
+ * @throws StoppedError where the watcher asks to stop.
+ */
+export async function stoppable<T>(
+  watcher: Watcher,
+  work: (watcher: Watcher) => Promise<T>,
+): Promise<T> {
+  watcher.setStoppable?.(true, 'Stopping without results.');
+  try {
+    return await work({
+      note: (sentence) => watcher.note(sentence),
+      progress(state) {
+        if (watcher.shouldStop()) throw new StoppedError();
+        watcher.progress(state);
+      },
+      shouldStop: () => watcher.shouldStop(),
+    });
+  } finally {
+    watcher.setStoppable?.(false);
+  }
 }

@@ -5,7 +5,7 @@
 
 import { commonStep, type DecodedVariable, runLengths } from '../analyze/decoded-variable.js';
 import { blockCount, scoreWithIntervals } from '../analyze/decoding-scores.js';
-import { linearBaselines } from '../analyze/linear-baselines.js';
+import { spikeBaselines } from '../analyze/spike-baselines.js';
 import type { ModelConfig } from '../neuroformer/config.js';
 import { decodeWindows, predictedVariables, recordedValues } from '../probe/decode.js';
 import type { DecodedResults, MethodScores } from '../probe/results.js';
@@ -22,7 +22,7 @@ import {
   windowsInPart,
 } from '../train/open-run.js';
 import { totalUpdates } from '../train/trainer.js';
-import { type StageOptions, stageContext } from './context.js';
+import { type StageOptions, stageContext, stoppable } from './context.js';
 import { UsageError } from './errors.js';
 import { TIME_COLUMNS, variableColumns, writeDecoded, writeDecodedNwb } from './result-files.js';
 import { trainOnce } from './train-once.js';
@@ -34,13 +34,13 @@ export interface DecodeSettings {
   /** Whether to fit and train the baselines as well. Default: false. */
   readonly baselines?: boolean;
   /**
-   * Bin width of the spike counts that linear baselines read, in seconds. Default: the time step of
-   * decoding.
+   * Bin width of the spike counts that ridge, lasso and Bayes read, in seconds. Default: the time
+   * step of decoding.
    */
   readonly bin?: number;
   /**
-   * Numbers of bins of history that linear baselines read. Default: 10, and as many as a window
-   * spans.
+   * Numbers of bins of history that ridge, lasso and Bayes read. Default: 10, and as many as a
+   * window spans.
    */
   readonly histories?: readonly number[];
   /** Length of a bootstrap block in seconds. Default: 10. */
@@ -65,7 +65,7 @@ const NEURAL_BASELINES = {
 
 type NeuralKind = keyof typeof NEURAL_BASELINES;
 const NEURAL_KINDS = Object.keys(NEURAL_BASELINES) as NeuralKind[];
-/** Bins in the shorter history of the linear baselines. */
+/** Bins in the shorter history of the baselines that read spike counts. */
 const SHORT_HISTORY = 10;
 
 /** Which baseline a configuration describes; undefined if it describes a Neuroformer. */
@@ -92,7 +92,7 @@ function spikesRead(config: ModelConfig): string {
  *
  * @throws UsageError where the model decodes no variable, the part has no windows, or two columns
  *   would share a name;
- * StoppedError where the watcher stops the training of a baseline.
+ * StoppedError where the watcher stops decoding or the training of a baseline.
  */
 export async function decode(
   run: OpenedRun,
@@ -111,7 +111,7 @@ export async function decode(
   const refs = inTimeOrder(windowsInPart(split, complete.part), dataset.recording.trials);
   if (refs.length === 0)
     throw new UsageError(
-      `There are no windows in ${describePart(complete.part)}: choose another part with --part.`,
+      `There are no windows in ${complete.part === 'all' ? 'any part' : describePart(complete.part)}: choose another part of the split.`,
     );
   checkColumns(decodable.map(({ name }) => name));
   const variables = await decodeRun(run, refs, 'the model', context);
@@ -134,8 +134,8 @@ export async function decode(
   if (complete.baselines) {
     const trained = await trainedBaselines(run, refs, context);
     for (const { name, detail, decoded } of trained) methods.push(score(name, detail, decoded));
-    const inputs = linearInputs(run, refs, complete, step);
-    for (const { name, detail, variables: decoded } of linearBaselines(inputs)) {
+    const inputs = baselineInputs(run, refs, complete, step);
+    for (const { name, detail, variables: decoded } of spikeBaselines(inputs)) {
       context.watcher.progress({ activity: `baselines: ${name}` });
       if (decoded) methods.push(score(name, detail, decoded));
       else context.watcher.note(`${name} is left out: ${detail}.`);
@@ -212,6 +212,7 @@ function inTimeOrder(refs: readonly WindowRef[], trials: readonly Trial[]): Wind
  * Decodes every predicted variable of some windows with a run's model.
  *
  * @param decoder the model's name in progress lines.
+ * @throws StoppedError where the watcher stops it.
  */
 export function decodeRun(
   run: OpenedRun,
@@ -221,18 +222,23 @@ export function decodeRun(
 ): Promise<DecodedVariable[]> {
   const { layout, windows } = run;
   const activity = `decoding with ${decoder}`;
-  return withEngine(source, async (engine) => {
-    using loaded = await loadModel(engine, run);
-    for (const note of loaded.notes) watcher.note(note);
-    const inputs = { engine, model: loaded.model, layout, windows };
-    return await decodeWindows(inputs, refs, (done) =>
-      watcher.progress({ activity, done, total: refs.length, unit: 'windows' }),
-    );
-  });
+  return stoppable(watcher, (stopping) =>
+    withEngine(source, async (engine) => {
+      using loaded = await loadModel(engine, run);
+      for (const note of loaded.notes) watcher.note(note);
+      const inputs = { engine, model: loaded.model, layout, windows };
+      return await decodeWindows(inputs, refs, (done) =>
+        stopping.progress({ activity, done, total: refs.length, unit: 'windows' }),
+      );
+    }),
+  );
 }
 
-/** What the linear baselines are fitted and tested on; the time step of decoding is in seconds. */
-function linearInputs(
+/**
+ * What the baselines that read spike counts are fitted and tested on; the time step of decoding is
+ * in seconds.
+ */
+function baselineInputs(
   { windows, layout, split }: OpenedRun,
   test: readonly WindowRef[],
   { bin, histories }: CompleteSettings,

@@ -18,7 +18,7 @@ import { explain } from './explain.js';
 import { describeRates, generate } from './generate.js';
 import { report } from './report.js';
 import { simulateUntilAccepted, writeDataset } from './simulate.js';
-import { trainStage } from './train.js';
+import { trainRun } from './train.js';
 
 /**
  * The model's configuration.
@@ -77,9 +77,10 @@ export interface DemoResults {
  *
  * @param openDataset opens the dataset in that folder.
  * @returns the results, or the update at which the watcher stopped training.
- * @throws FileError where the store fails; GpuError from the device.
+ * @throws StoppedError where the watcher stops it after training; FileError where the store fails;
+ *   GpuError from the device.
  */
-export async function demoStage(
+export async function runDemo(
   store: RunStore,
   { neurons, steps, trials, seconds, seed }: DemoSettings,
   openDataset: () => Promise<Dataset>,
@@ -106,16 +107,17 @@ export async function demoStage(
   const { config } = parseConfig(HUB_MODEL);
   const settings = parseTrainSettings({ ...HUB_TRAINING, steps, seed });
   const { stopped, progress } = await stage('Training', () =>
-    trainStage({ dataset, store, config, settings, force: true }, options),
+    trainRun({ dataset, store, config, settings, force: true }, options),
   );
   if (stopped === 'interrupted') return { stoppedAt: progress.step };
   const run = await openRun(store, dataset, 'last');
   const { maps } = await withEngine(source, async (engine) => {
     const shared = { engine, watcher };
-    const settings = { trials, seconds, seed };
-    const { scores } = await stage('Generating', () => generate(run, settings, shared));
+    const { scores } = await stage('Generating', () =>
+      generate(run, { trials, seconds, seed }, shared),
+    );
     watcher.note(describeRates(scores));
-    return stage('Explaining', () => explain(run, { seed }, shared));
+    return stage('Connectivity', () => explain(run, { seed }, shared));
   });
   await stage('Reporting', () => report(run, durations));
   return { maps };

@@ -5,7 +5,11 @@ export class UsageError extends Error {
   override name = 'UsageError';
 }
 
-/** The user stopped the work. Running the same command again continues it. */
+/** The watcher stopped the work. The same call does it again, without what is finished already. */
 export class StoppedError extends Error {
   override name = 'StoppedError';
+
+  constructor() {
+    super('Stopped before all results were written: run it again to get them.');
+  }
 }

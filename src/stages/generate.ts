@@ -9,22 +9,26 @@ import type { Engine } from '../gpu/engine.js';
 import type { Neuroformer } from '../neuroformer/model.js';
 import { timedProgress, type Watcher } from '../ports/watcher.js';
 import {
-  type AheadScores,
   type GeneratedScores,
-  ratesAhead,
-  scoreAhead,
+  type OneWindowAheadScores,
+  oneWindowAheadRates,
   scoreGenerated,
+  scoreOneWindowAhead,
   scoreWindows,
-  type WindowScores,
 } from '../probe/generated.js';
 import type { GeneratedResults } from '../probe/results.js';
-import { scoreTokens, type TokenScores, tokenFrequencies } from '../probe/token-scores.js';
+import { scoreTokens, tokenFrequencies } from '../probe/token-scores.js';
 import type { Part } from '../recording/splits.js';
 import type { WindowRef } from '../recording/windows.js';
 import { withEngine } from '../train/engine-source.js';
-import { pickEvenly, spreadWindows, windowBatches } from '../train/evaluate.js';
 import { describePart, loadModel, type OpenedRun, windowsInPart } from '../train/open-run.js';
-import { type StageOptions, stageContext } from './context.js';
+import {
+  pickEvenly,
+  spreadWindows,
+  watchedBatches,
+  windowBatches,
+} from '../train/window-batches.js';
+import { type StageOptions, stageContext, stoppable } from './context.js';
 import { UsageError } from './errors.js';
 import { writeGenerated, writeGeneratedNwb } from './result-files.js';
 
@@ -60,9 +64,9 @@ type CompleteSettings = GenerateSettings & Required<Pick<GenerateSettings, keyof
 /** Minimum number of trials for an average over trials. */
 const MIN_ALIGNED_TRIALS = 10;
 /** Windows in a batch, when single windows are drawn from the recorded past. */
-const AHEAD_BATCH = 100;
+const ONE_WINDOW_AHEAD_BATCH = 100;
 /** Maximum number of test windows that are drawn from the recorded past and scored. */
-const MAX_AHEAD_WINDOWS = 1000;
+const MAX_ONE_WINDOW_AHEAD = 1000;
 /** Maximum number of training windows in which token frequencies are counted. */
 const MAX_COUNTED_WINDOWS = 5000;
 
@@ -73,7 +77,7 @@ const MAX_COUNTED_WINDOWS = 5000;
  * freely drawn ones.
  *
  * @throws UsageError where the recording is too short for such trials, or a neuron to clamp does
- *   not exist.
+ *   not exist or is both silent and driven; StoppedError where the watcher stops it.
  */
 export async function generate(
   run: OpenedRun,
@@ -84,8 +88,8 @@ export async function generate(
   const complete: CompleteSettings = { ...DEFAULTS, ...settings };
   checkNeurons(complete, run.layout.tokenizer.ids.neurons);
   const starts = chooseStarts(run, complete);
-  const results = await withEngine(source, (engine) =>
-    drawAndScore(engine, run, complete, starts, watcher),
+  const results = await stoppable(watcher, (stopping) =>
+    withEngine(source, (engine) => drawAndScore(engine, run, complete, starts, stopping)),
   );
   const { dataset, facts, records } = run;
   const name = results.clamped ? 'clamped' : 'generated';
@@ -121,7 +125,9 @@ async function drawAndScore(
   const trials = await drawTrials();
   const bin = Math.max(0.05, run.config.window.curr);
   const clamped = describeClamps(settings, dataset.names);
-  const ahead = clamped ? {} : await scoreAheadOfPast(engine, run, model, settings.seed, watcher);
+  const oneAhead = clamped
+    ? undefined
+    : await scoreOneWindowAheadOfPast(engine, run, model, settings.seed, watcher);
   const { past, part, seed, seconds, id, time } = settings;
   return {
     trials,
@@ -129,7 +135,7 @@ async function drawAndScore(
     settings: { past, part, seed, seconds, id, time, weights: run.weights },
     clamped,
     bin,
-    ...ahead,
+    ...oneAhead,
   };
 }
 
@@ -141,7 +147,7 @@ export function describeRates({ rateCorrelation }: GeneratedScores): string {
 }
 
 /** How well rates agree if each window is drawn from the recorded past, in a sentence. */
-export function describeAhead({ train, test, recorded }: AheadScores): string {
+export function describeOneWindowAhead({ train, test, recorded }: OneWindowAheadScores): string {
   return `One window ahead of the recorded past: r = ${train.toFixed(3)} in the training part and ${test.toFixed(3)} in the test part. Baseline: recorded rates of the training part, r = ${recorded.toFixed(3)} in the test part.`;
 }
 
@@ -153,6 +159,9 @@ function checkNeurons({ silent = [], drive = {} }: GenerateSettings, neurons: nu
     throw new UsageError(
       `There is no neuron ${unknown} to clamp: neurons are numbered from 0 to ${neurons - 1}.`,
     );
+  const both = silent.find((neuron) => neuron in drive);
+  if (both !== undefined)
+    throw new UsageError(`Neuron ${both} cannot be both silent and driven: choose one.`);
 }
 
 /** Which neurons were clamped, in sentences; empty if none was. */
@@ -185,7 +194,7 @@ function chooseStarts(run: OpenedRun, { part, trials, seconds }: CompleteSetting
   const { current } = windows.settings;
   if (seconds < current) {
     throw new UsageError(
-      `A trial should be at least one window long (${current} s), but --seconds is ${seconds}.`,
+      `A trial should be at least one window long (${current} s), but seconds is ${seconds}.`,
     );
   }
   const fits = ({ trialIndex, end }: WindowRef) =>
@@ -193,7 +202,7 @@ function chooseStarts(run: OpenedRun, { part, trials, seconds }: CompleteSetting
   const candidates = windowsInPart(run.split, part).filter(fits);
   if (candidates.length === 0) {
     throw new UsageError(
-      `No window in ${describePart(part)} is followed by ${seconds} s of recording: use fewer --seconds or another --part.`,
+      `No window in ${part === 'all' ? 'any part' : describePart(part)} is followed by ${seconds} s of recording: generate fewer seconds, or choose another part.`,
     );
   }
   const beginnings = candidates.filter(({ end }) => end < current + 1e-6);
@@ -203,30 +212,37 @@ function chooseStarts(run: OpenedRun, { part, trials, seconds }: CompleteSetting
 
 /**
  * Scores windows that are each drawn from the recorded past: spikes and tokens of test windows,
- * rates of training and of test windows. Without test windows the result is empty.
+ * rates of training and of test windows. Undefined where there are no test windows.
  */
-async function scoreAheadOfPast(
+async function scoreOneWindowAheadOfPast(
   engine: Engine,
   run: OpenedRun,
   model: Neuroformer,
   seed: number,
   watcher: Watcher,
-): Promise<{ windows: WindowScores; tokens: TokenScores; ahead: AheadScores } | object> {
+): Promise<Required<Pick<GeneratedResults, 'windows' | 'tokens' | 'ahead'>> | undefined> {
   const { windows, layout, split } = run;
-  if (split.test.length === 0) return {};
-  const size = Math.min(AHEAD_BATCH, split.test.length);
-  const refs = spreadWindows(split.test, MAX_AHEAD_WINDOWS, size);
+  if (split.test.length === 0) return undefined;
+  const size = Math.min(ONE_WINDOW_AHEAD_BATCH, split.test.length);
+  const refs = spreadWindows(split.test, MAX_ONE_WINDOW_AHEAD, size);
   using sampler = new Sampler(engine, model, layout, size, { seed: seed + 1 });
-  const scored = await scoreWindows(sampler, windows, refs, size);
+  const progress = timedProgress(watcher, 'one window ahead, which neurons fire', 'windows');
+  const scored = await scoreWindows(sampler, windows, refs, size, progress);
   const rates = (part: 'train' | 'test') => {
-    const progress = timedProgress(watcher, `one window ahead, ${part} part`, 'windows');
-    return ratesAhead(sampler, windows, split[part], size, progress);
+    const progress = timedProgress(watcher, `one window ahead, ${part} part`, 'draws');
+    return oneWindowAheadRates(sampler, windows, split[part], size, progress);
   };
-  const ahead = scoreAhead(await rates('train'), await rates('test'));
+  const ahead = scoreOneWindowAhead(await rates('train'), await rates('test'));
   const stride = Math.ceil(split.train.length / MAX_COUNTED_WINDOWS);
   const counted = split.train.filter((_, n) => n % stride === 0);
   const frequencies = tokenFrequencies(windowBatches(windows, layout, counted, 1), layout);
-  const batches = windowBatches(windows, layout, refs, size);
+  const batches = watchedBatches(
+    windowBatches(windows, layout, refs, size),
+    size,
+    refs.length,
+    watcher,
+    'scoring tokens',
+  );
   const tokens = await scoreTokens(engine, model, layout, size, batches, frequencies);
   return { windows: scored, tokens, ahead };
 }

@@ -16,7 +16,7 @@ import { parseTrainSettings } from '../train/settings.js';
 import { dataNotes, prepareTrainingData, type TrainingData } from '../train/training-data.js';
 
 /** Summarizes the recording of a dataset: neurons, trials, rates, variables, and warnings. */
-export function inspectStage({ recording, units }: Dataset): RecordingOverview {
+export function inspectDataset({ recording, units }: Dataset): RecordingOverview {
   return summarizeRecording(recording, units);
 }
 

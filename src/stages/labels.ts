@@ -21,7 +21,7 @@ import { trainOnce } from './train-once.js';
 
 /** Which models to train and compare. */
 export interface LabelsSettings {
-  /** Shares of the labeled windows to train on, in rising order. */
+  /** Shares of the labeled windows to train on, ascending. */
   readonly shares: readonly number[];
   /** Number of models of each kind, trained with seeds 1, 2 and so on. */
   readonly seeds: number;
@@ -80,8 +80,8 @@ export async function compareLabels(
     const spikes = await trainOnSpikes(context, seed, pretraining);
     for (const share of shares) {
       for (const from of ['pretrained', 'scratch'] as const) {
-        const settings = { seed, share, from, updates, pretraining, spikes };
-        runs.push(await trainOnLabels(context, settings));
+        const model = { seed, share, from, updates, pretraining, spikes };
+        runs.push(await trainOnLabels(context, model));
         watcher.note(describeRun(runs.at(-1)!));
       }
     }

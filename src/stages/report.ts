@@ -2,13 +2,15 @@
 
 import { type Report, renderReport } from '../report/report.js';
 import type { OpenedRun } from '../train/open-run.js';
-import { readDecoded, readExplained, readGenerated, readLabels } from './result-files.js';
+import { FIGURES_FOLDER } from '../train/run-records.js';
+import { readConnectivity, readDecoded, readGenerated, readLabels } from './result-files.js';
 
 /** Path of the report in a run's store. */
 export const REPORT_PATH = 'report.html';
 
 /**
- * Renders the report of a run, and writes it and its figures into the run's store.
+ * Renders the report of a run, writes it and its figures into the run's store, and removes figures
+ * of earlier reports that it no longer has.
  *
  * @param durations seconds that each stage took, to be listed in the report. Default: none.
  * @throws FileError where results in the store are damaged, or the store cannot be written.
@@ -24,15 +26,16 @@ export async function report(
     metrics: await run.records.readMetrics(),
     generated: await readGenerated(store, 'generated', neurons),
     clamped: await readGenerated(store, 'clamped', neurons),
-    explained: await readExplained(store, neurons),
+    connectivity: await readConnectivity(store, neurons),
     decoded: await readDecoded(store),
     labels: await readLabels(store),
     durations,
   });
   for (const { name, svg, csv } of rendered.figures) {
-    await store.write(`figures/${name}.svg`, svg);
-    await store.write(`figures/${name}.csv`, csv);
+    await store.write(`${FIGURES_FOLDER}/${name}.svg`, svg);
+    await store.write(`${FIGURES_FOLDER}/${name}.csv`, csv);
   }
+  await run.records.removeFigures(rendered.figures.map(({ name }) => name));
   await store.write(REPORT_PATH, rendered.page);
   return rendered;
 }

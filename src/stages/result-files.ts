@@ -9,8 +9,8 @@ import { encodeNwb, type NwbSeries } from '../formats/write-nwb.js';
 import { FileError } from '../ports/errors.js';
 import { type RunStore, readText } from '../ports/run-store.js';
 import type {
+  ConnectivityResults,
   DecodedResults,
-  ExplainedResults,
   GeneratedResults,
   LabelResults,
 } from '../probe/results.js';
@@ -184,9 +184,9 @@ export function readGenerated(
  *
  * @throws FileError where the store fails.
  */
-export async function writeExplained(
+export async function writeConnectivity(
   store: RunStore,
-  { maps, ...facts }: ExplainedResults,
+  { maps, ...facts }: ConnectivityResults,
 ): Promise<void> {
   const shape = [facts.neurons, facts.neurons];
   const arrays = maps.map(({ name, values }) => [name, { data: values, shape }] as const);
@@ -203,12 +203,12 @@ export async function writeExplained(
  * @param neurons in the recording.
  * @throws FileError where a file is damaged.
  */
-export function readExplained(
+export function readConnectivity(
   store: RunStore,
   neurons: number,
-): Promise<ExplainedResults | undefined> {
+): Promise<ConnectivityResults | undefined> {
   return readArraysAndFacts(store, 'connectivity', 'connectivity', (facts, get) => {
-    const results = facts as ExplainedResults;
+    const results = facts as ConnectivityResults;
     const maps = results.maps.map((map) => {
       const values = get(map.name);
       if (values.length !== neurons ** 2) throw new Error(`${map.name} is not a map of all pairs`);
@@ -287,9 +287,7 @@ export async function readDecoded(store: RunStore): Promise<DecodedResults | und
     const refs = Array.from(trials, (trialIndex, n) => ({ trialIndex, end: ends[n]! }));
     return { ...results, refs, variables };
   } catch {
-    throw new FileError(
-      `${store.name}/${path}.json or ${path}.csv is damaged: run neuroformer decode again.`,
-    );
+    throw new FileError(`${store.name}/${path}.json or ${path}.csv is damaged: run decode again.`);
   }
 }
 
@@ -318,7 +316,7 @@ export async function readLabels(store: RunStore): Promise<LabelResults | undefi
     return results;
   } catch {
     throw new FileError(
-      `${store.name}/${LABELS_FILE} is damaged: run neuroformer labels again; models that are already trained are kept.`,
+      `${store.name}/${LABELS_FILE} is damaged: run labels again; models that are already trained are kept.`,
     );
   }
 }
@@ -364,7 +362,7 @@ async function readArraysAndFacts<T>(
     });
   } catch {
     throw new FileError(
-      `${store.name}/${name}.json or ${name}.npz is damaged: run neuroformer ${command} again.`,
+      `${store.name}/${name}.json or ${name}.npz is damaged: run ${command} again.`,
     );
   }
 }

@@ -7,7 +7,7 @@ import { readCheckpoint } from '../train/checkpoint.js';
 import { LAST_CHECKPOINT, RunRecords } from '../train/run-records.js';
 import type { StageOptions } from './context.js';
 import { StoppedError } from './errors.js';
-import { type TrainRequest, trainStage } from './train.js';
+import { type TrainRequest, trainRun } from './train.js';
 
 /**
  * Trains a run to its end: starts it, resumes it if it was stopped, or does nothing if it is
@@ -30,14 +30,6 @@ export async function trainOnce(
     if (step >= updates || (patience > 0 && stale >= patience)) return;
   }
   onTraining();
-  const { initialModel, initialModelPath, ...rest } = request;
-  const start: Pick<TrainRequest, 'initialModel' | 'initialModelPath'> = resume
-    ? {}
-    : {
-        ...(initialModel && { initialModel }),
-        ...(initialModelPath !== undefined && { initialModelPath }),
-      };
-  const { stopped } = await trainStage({ ...rest, ...start, resume }, options);
-  if (stopped === 'interrupted')
-    throw new StoppedError('Stopped. Run the same command again to continue.');
+  const { stopped } = await trainRun({ ...request, resume }, options);
+  if (stopped === 'interrupted') throw new StoppedError();
 }

@@ -9,6 +9,7 @@ import { FileError } from '../ports/errors.js';
 import { expectEmpty, memoryStore, type RunStore } from '../ports/run-store.js';
 import type { Recording } from '../recording/recording.js';
 import { ConfigError, formatValue, isRecord } from '../text/schema.js';
+import { readCheckpoint } from '../train/checkpoint.js';
 import { finetunedTokenizer } from '../train/finetuned-tokenizer.js';
 import { type OpenedRun, openRun } from '../train/open-run.js';
 import { LAST_CHECKPOINT, type RunFacts, RunRecords } from '../train/run-records.js';
@@ -31,8 +32,8 @@ export interface TrainRequest {
   /** Resumes from the last checkpoint in the store. Default: starts a new run. */
   readonly resume?: boolean;
   /**
-   * The model to start from, whose vocabularies are kept: another model to fine-tune, or the run's
-   * own to resume.
+   * The model to fine-tune: a new run starts from its weights, with its neurons and scales. A
+   * resumed run reads its own checkpoint instead.
    */
   readonly initialModel?: SavedModel;
   /** Path of the model that a run is fine-tuned from, for the records. */
@@ -49,10 +50,7 @@ export interface TrainRequest {
  * written; ConfigError, RecordingError or TrainingError as `prepareTrainingData` and `trainModel`
  * throw them; GpuError from the device.
  */
-export async function trainStage(
-  request: TrainRequest,
-  options: StageOptions,
-): Promise<TrainResult> {
+export async function trainRun(request: TrainRequest, options: StageOptions): Promise<TrainResult> {
   const { config, settings, initialModel, dataset, store, resume = false, quiet = false } = request;
   const { engine, watcher } = stageContext(options);
   const records = new RunRecords(store);
@@ -60,8 +58,9 @@ export async function trainStage(
   else if (!(await records.hasCheckpoint()))
     throw new FileError(`${store.name} holds no run to resume: it has no ${LAST_CHECKPOINT}.`);
   const { recording } = dataset;
-  const tokenizer =
-    initialModel?.tokenizer && finetunedTokenizer(initialModel.tokenizer, config, recording);
+  const tokenizer = resume
+    ? (await readCheckpoint(store, LAST_CHECKPOINT)).tokenizer
+    : initialModel?.tokenizer && finetunedTokenizer(initialModel.tokenizer, config, recording);
   const data = prepareTrainingData(recording, config, settings, tokenizer);
   const notes = [...dataset.notes, ...dataNotes(data)];
   const note = (sentence: string) => {
@@ -69,7 +68,7 @@ export async function trainStage(
   };
   for (const sentence of notes) note(sentence);
   let adapter: string | undefined;
-  watcher.canStop?.(true);
+  watcher.setStoppable?.(true, 'Stopping after this update and saving.');
   try {
     const result = await trainModel({
       data,
@@ -77,7 +76,7 @@ export async function trainStage(
       records,
       resume,
       engine,
-      ...(initialModel && !resume && { initialModel }),
+      ...(initialModel && { initialModel }),
       onEngine: async (created) => {
         if (adapter === undefined) await noteAdapterAndMemory(created, data, settings, note);
         adapter = describeAdapter(created);
@@ -95,7 +94,7 @@ export async function trainStage(
       );
     return result;
   } finally {
-    watcher.canStop?.(false);
+    watcher.setStoppable?.(false);
   }
 }
 
@@ -110,7 +109,9 @@ export interface TrainOptions extends StageOptions {
   readonly resume?: boolean;
   /** Allows writing into a store that is not empty. Default: false. */
   readonly force?: boolean;
-  /** The model to fine-tune. Default: random weights. */
+  /**
+   * The model to fine-tune; not needed to resume. Default: random weights.
+   */
   readonly initialModel?: SavedModel;
 }
 
@@ -137,7 +138,7 @@ export async function train(
 ): Promise<TrainedRun> {
   const dataset = 'recording' in recording ? recording : inMemory(recording);
   const { training = {}, ...model } = checkObject(config);
-  const result = await trainStage(
+  const result = await trainRun(
     {
       dataset,
       store,

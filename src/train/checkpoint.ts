@@ -24,7 +24,7 @@ export interface BestLoss {
 export interface TrainingProgress {
   /** Updates so far. */
   readonly step: number;
-  /** Tokens trained on so far, padding included. */
+  /** Token positions of current windows so far, padding included. */
   readonly tokens: number;
   /** The lowest validation loss of each objective so far. */
   readonly best: Readonly<Record<string, BestLoss>>;

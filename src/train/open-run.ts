@@ -56,7 +56,7 @@ export async function openRun(
   const prepared = prepareTrainingData(dataset.recording, config, facts.training, tokenizer);
   if (prepared.fingerprint !== facts.fingerprint) {
     throw new FileError(
-      `${dataset.path} does not hold the data this run was trained on: give the right path with --data.`,
+      `${dataset.path} does not hold the data this run was trained on: give those data.`,
     );
   }
   return { ...prepared, records, facts, dataset, saved, weights };

@@ -39,7 +39,7 @@ export interface MetricLine {
   readonly kind: 'train' | 'validation';
   /** Losses by name, weighted as in the total, and the total as `loss`. */
   readonly losses: Readonly<Record<string, number>>;
-  /** Tokens so far; training lines only. */
+  /** Token positions of current windows so far, padding included; training lines only. */
   readonly tokens?: number;
   /** Seconds of training so far; training lines only. */
   readonly seconds?: number;
@@ -65,6 +65,13 @@ export function bestWeightsPath(objective = 'loss'): string {
 const RUN_FILES =
   /^(run\.json|metrics\.jsonl|(last|best(-.+)?)\.safetensors|(generated|clamped|connectivity)\.(npz|nwb|json)|decoded(-(train|validation|all))?\.(csv|nwb|json)|labels\.json|report\.html|baselines|labels)$/;
 
+/** Folder of the figures of a run's report. */
+export const FIGURES_FOLDER = 'figures';
+
+/** Names of the figures that a report may have. */
+const REPORT_FIGURES =
+  /^(losses|(clamped-)?(raster|rates|intervals|around|psth)|(decoded|scatter|confusion|labels)-[\w-]+|weights|attention|learnt|ablation|pearson50|lagged)$/;
+
 /** Reads and writes the records of the run in a store. */
 export class RunRecords {
   /** @param store of the run. */
@@ -85,14 +92,40 @@ export class RunRecords {
   }
 
   /**
-   * Removes the files of an earlier run, including the runs of its baselines and labels. Other
-   * files stay.
+   * Removes the files of an earlier run, including its figures and the runs of its baselines and
+   * labels. Other files stay.
    *
    * @throws FileError where a file cannot be removed.
    */
   async clear(): Promise<void> {
     for (const name of await this.store.list())
       if (RUN_FILES.test(name)) await this.store.remove(name);
+    await this.removeFigures();
+  }
+
+  /**
+   * Removes the figures of earlier reports. A figure is an SVG with its numbers as CSV, by a name
+   * that a report uses; other files stay.
+   *
+   * @param kept names of figures that stay.
+   * @throws FileError where a file cannot be removed.
+   */
+  async removeFigures(kept: readonly string[] = []): Promise<void> {
+    const names = await this.store.list();
+    if (!names.includes(FIGURES_FOLDER)) return;
+    const folder = this.store.within(FIGURES_FOLDER);
+    const files = await folder.list().catch((error: unknown): string[] => {
+      // A file by the name of the folder is not a report's.
+      if (error instanceof FileError) return [];
+      throw error;
+    });
+    const stale = files.flatMap((file) => {
+      const [, figure = ''] = /^(.+)\.svg$/.exec(file) ?? [];
+      const isOurs = REPORT_FIGURES.test(figure) && files.includes(`${figure}.csv`);
+      return isOurs && !kept.includes(figure) ? [file, `${figure}.csv`] : [];
+    });
+    for (const file of stale) await folder.remove(file);
+    if (stale.length > 0 && stale.length === files.length) await this.store.remove(FIGURES_FOLDER);
   }
 
   /** Writes run.json. @throws FileError where it cannot be written. */

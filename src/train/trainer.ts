@@ -26,10 +26,11 @@ import {
   writeCheckpoint,
 } from './checkpoint.js';
 import { type EngineSource, withEngine } from './engine-source.js';
-import { Evaluator, spreadWindows, windowBatches } from './evaluate.js';
+import { Evaluator } from './evaluate.js';
 import { bestWeightsPath, LAST_CHECKPOINT, type RunRecords } from './run-records.js';
 import type { TrainSettings } from './settings.js';
 import type { TrainingData } from './training-data.js';
+import { spreadWindows, windowBatches } from './window-batches.js';
 
 /** What `trainModel` is given. */
 export interface TrainerOptions {
@@ -44,7 +45,9 @@ export interface TrainerOptions {
   readonly onEngine?: (engine: Engine) => Promise<void>;
   /** Resumes from the last checkpoint. Default: starts a new run. */
   readonly resume?: boolean;
-  /** The model whose weights a new run starts from. Default: random weights. */
+  /**
+   * The model whose weights a new run starts from; not used to resume. Default: random weights.
+   */
   readonly initialModel?: SavedModel;
   /** Receives notes and progress, and may stop training between updates. */
   readonly watcher: Watcher;

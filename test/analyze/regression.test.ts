@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { invertMatrix } from '../../src/analyze/correlation.js';
-import { correlation } from '../../src/analyze/edges.js';
 import { choosePenalty } from '../../src/analyze/penalties.js';
 import {
   fitEach,
@@ -13,6 +12,7 @@ import {
   type Targets,
 } from '../../src/analyze/regression.js';
 import { HostRandom } from '../../src/math/random.js';
+import { correlation } from '../../src/math/statistics.js';
 
 function sparse(table: readonly (readonly number[])[], columns = table[0]!.length): SparseRows {
   const entries = table.map((row) => [...row.entries()].filter(([, value]) => value !== 0));

@@ -6,11 +6,11 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
-  watch,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createProgram } from '../../src/cli/program.js';
 import { encodeNpy } from '../../src/formats/npy.js';
 import { parseNpz } from '../../src/formats/npz.js';
 import { diskStore } from '../../src/node/disk-store.js';
@@ -216,13 +216,61 @@ describe('the command line, from training to the report', () => {
     expect(original.tokenizer.toJSON().past).toBe(0.03);
   });
 
+  it('removes figures that a report no longer has, and no other files', async () => {
+    cpSync(inFolder('run'), inFolder('fewer-results'), { recursive: true });
+    for (const name of ['clamped.json', 'connectivity.json'])
+      rmSync(inFolder('fewer-results', name));
+    const figures = () => readdirSync(inFolder('fewer-results', 'figures'));
+    writeFileSync(inFolder('fewer-results', 'figures', 'mine.svg'), '');
+    expect(figures()).toEqual(expect.arrayContaining(['clamped-raster.svg', 'attention.csv']));
+    const { code, err } = await neuroformer('report', inFolder('fewer-results'));
+    expect(code, err).toBe(0);
+    const names = ['around', 'intervals', 'losses', 'mine', 'raster', 'rates'];
+    expect(figures().filter((name) => name.endsWith('.svg'))).toEqual(
+      names.map((name) => `${name}.svg`),
+    );
+  });
+
+  it('ends at Ctrl-C while it generates, and writes nothing', async () => {
+    cpSync(inFolder('run'), inFolder('ungenerated'), { recursive: true });
+    for (const type of ['npz', 'json', 'nwb']) rmSync(inFolder('ungenerated', `generated.${type}`));
+    const before = readdirSync(inFolder('ungenerated'));
+    const running = new RunningCommand(['generate', inFolder('ungenerated'), '--seconds', '25']);
+    await running.waitForOutput('drawing 20 trials in parallel');
+    running.child.kill('SIGINT');
+    const { code, err } = await running.ended;
+    expect(err).toContain('Stopping without results. Press Ctrl-C again to stop at once.\n');
+    expect(err).toMatch(/Stopped before all results were written: run it again to get them\.\n$/);
+    expect(code).toBe(130);
+    expect(readdirSync(inFolder('ungenerated'))).toEqual(before);
+  });
+
+  it('reads connectivity only from a model that attends to the past', async () => {
+    const models = [
+      ['forgetful', 'layers.state_history=0'],
+      ['baseline', 'gru_only=true'],
+    ] as const;
+    for (const [name, setting] of models) {
+      const settings = ['--set', setting, '--set', 'training.steps=1'];
+      const trained = await neuroformer(...trainArgs(name), ...settings);
+      expect(trained.code, trained.err).toBe(0);
+    }
+    const refusal = async (name: string) => (await neuroformer('connectivity', inFolder(name))).err;
+    expect(await refusal('forgetful')).toBe(
+      'This model does not attend to the past (layers.state_history is 0): train one with at least 1.\n',
+    );
+    expect(await refusal('baseline')).toBe(
+      'This model is a baseline, which has no attention to read: train a Neuroformer.\n',
+    );
+  });
+
   it('says which results are damaged, and what to do', async () => {
     cpSync(inFolder('run'), inFolder('damaged'), { recursive: true });
     writeFileSync(inFolder('damaged', 'generated.json'), '{"scores": {}}');
     const { code, err } = await neuroformer('report', inFolder('damaged'));
     expect(code).toBe(1);
     expect(err).toBe(
-      `${inFolder('damaged')}/generated.json or generated.npz is damaged: run neuroformer generate again.\n`,
+      `${inFolder('damaged')}/generated.json or generated.npz is damaged: run generate again.\n`,
     );
   });
 
@@ -230,11 +278,20 @@ describe('the command line, from training to the report', () => {
     cpSync(inFolder('damaged'), inFolder('again'), { recursive: true });
     writeFileSync(inFolder('again', 'notes.txt'), 'mine');
     writeFileSync(inFolder('again', 'decoded-train.json'), '{}');
+    expect(existsSync(inFolder('again', 'figures', 'losses.svg'))).toBe(true);
+    writeFileSync(inFolder('again', 'figures', 'mine.svg'), '');
     const args = ['--force', '--set', 'training.steps=1', '--set', 'training.validate_every=0'];
     const { code, err } = await neuroformer(...trainArgs('again'), ...args);
     expect(code, err).toBe(0);
-    const names = readdirSync(inFolder('again')).filter((name) => name !== 'figures');
-    expect(names.sort()).toEqual(['last.safetensors', 'metrics.jsonl', 'notes.txt', 'run.json']);
+    const names = readdirSync(inFolder('again')).sort();
+    expect(names).toEqual([
+      'figures',
+      'last.safetensors',
+      'metrics.jsonl',
+      'notes.txt',
+      'run.json',
+    ]);
+    expect(readdirSync(inFolder('again', 'figures'))).toEqual(['mine.svg']);
   });
 
   it('removes nothing when --force is used with a wrong setting', async () => {
@@ -264,7 +321,7 @@ describe('the command line, from training to the report', () => {
     const short = await neuroformer('generate', inFolder('untested'), '--seconds', '0.001');
     expect([short.code, short.err]).toEqual([
       1,
-      'A trial should be at least one window long (0.005 s), but --seconds is 0.001.\n',
+      'A trial should be at least one window long (0.005 s), but seconds is 0.001.\n',
     ]);
   });
 
@@ -335,7 +392,7 @@ describe('the command line, from training to the report', () => {
     timeout: 180_000,
   }, async () => {
     const running = new RunningCommand(trainArgs('stopped'));
-    await waitForUpdates(running, inFolder('stopped'), 10);
+    await running.waitForUpdates(inFolder('stopped'), 10);
     running.child.kill('SIGINT');
     const { code, out, err } = await running.ended;
     expect(code).toBe(130);
@@ -358,7 +415,7 @@ describe('the command line, from training to the report', () => {
       const args = started ? ['train', '--resume', inFolder('killed')] : trainArgs('killed');
       const before = started ? (await lastCheckpoint('killed')).step : 0;
       const running = new RunningCommand(args);
-      await waitForUpdates(running, inFolder('killed'), before + 7 + 4 * kills);
+      await running.waitForUpdates(inFolder('killed'), before + 7 + 4 * kills);
       running.child.kill('SIGKILL');
       expect((await running.ended).signal).toBe('SIGKILL');
     }
@@ -367,58 +424,6 @@ describe('the command line, from training to the report', () => {
     expect(await lastCheckpoint('killed')).toEqual(await lastCheckpoint('run'));
   });
 });
-
-/**
- * Longest wait for an update: less than the time limit of a test, so that the error says what did
- * not happen.
- */
-const MAX_WAIT_MS = 100_000;
-
-/**
- * Waits until a run has logged this many updates, checking whenever a file in its folder changes.
- *
- * @throws Error where the run ends before, or takes longer than MAX_WAIT_MS.
- */
-async function waitForUpdates(
-  running: RunningCommand,
-  runFolder: string,
-  updates: number,
-): Promise<void> {
-  mkdirSync(runFolder, { recursive: true });
-  let stopWaiting = () => {};
-  const logged = new Promise<void>((resolve, reject) => {
-    const check = () => {
-      if (lastLoggedUpdate(runFolder) >= updates) resolve();
-    };
-    const watcher = watch(runFolder, check);
-    const timer = setTimeout(
-      () =>
-        reject(new Error(`The run did not reach update ${updates} in ${MAX_WAIT_MS / 1000} s.`)),
-      MAX_WAIT_MS,
-    );
-    stopWaiting = () => {
-      watcher.close();
-      clearTimeout(timer);
-    };
-    running.ended.then(
-      ({ err }) => reject(new Error(`The run ended before update ${updates}: ${err}`)),
-      reject,
-    );
-    check();
-  });
-  try {
-    await logged;
-  } finally {
-    stopWaiting();
-  }
-}
-
-/** The update in the last line of a run's metrics; 0 where there is none yet. */
-function lastLoggedUpdate(runFolder: string): number {
-  const file = join(runFolder, 'metrics.jsonl');
-  const lines = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
-  return Number(/"step":(\d+)/.exec(lines.at(-1) ?? '')?.[1] ?? 0);
-}
 
 describe('the demo', () => {
   it.runIf(THOROUGH)(
@@ -438,7 +443,7 @@ describe('the demo', () => {
         '1',
       );
       expect(code, err).toBe(0);
-      for (const stage of ['Simulating', 'Training', 'Generating', 'Explaining', 'Reporting'])
+      for (const stage of ['Simulating', 'Training', 'Generating', 'Connectivity', 'Reporting'])
         expect(out).toMatch(new RegExp(`^${stage}: [\\d.]+ s$`, 'm'));
       expect(out).toMatch(/Attention (beats|does not beat) Pearson correlation/);
       expect(out.trim().split('\n').at(-1)).toMatch(/The report is .+report\.html$/);
@@ -449,17 +454,10 @@ describe('the demo', () => {
 });
 
 describe('help', () => {
-  it.each([
-    [['demo']],
-    [['simulate']],
-    [['train']],
-    [['finetune']],
-    [['generate']],
-    [['connectivity']],
-    [['report']],
-    [['devices']],
-  ])('for %s shows an example', async (args) => {
-    const { code, out } = await neuroformer(...args, '--help');
+  const names = createProgram().commands.map((command) => command.name());
+
+  it.each(names)('for %s shows an example', async (name) => {
+    const { code, out } = await neuroformer(name, '--help');
     expect(code).toBe(0);
     expect(out).toMatch(/Examples?:\n {2}neuroformer /);
   });
@@ -485,6 +483,7 @@ describe('a mistake ends with one sentence and an exit code other than 0:', () =
     writeFileSync(inFolder('nan', 'speed.npy'), bytes);
     writeFileSync(inFolder('broken.yaml'), 'n_embd: [1\n');
     writeFileSync(inFolder('wrong.yaml'), 'n_embd: 32\nn_heads: 4\n');
+    writeFileSync(inFolder('slow.yaml'), 'training: {rat: 1}\n');
     mkdirSync(inFolder('empty'));
   });
 
@@ -522,7 +521,64 @@ describe('a mistake ends with one sentence and an exit code other than 0:', () =
     [
       'an unknown key',
       () => ['train', '--data', 'x', '--config', inFolder('wrong.yaml'), '--out', inFolder('o')],
-      /^n_heads is not known; did you mean n_head\?\n$/,
+      /wrong\.yaml: n_heads is not known; did you mean n_head\?\n$/,
+    ],
+    [
+      'an unknown training setting in a file, beside one on the command line',
+      () => [
+        ...['train', '--data', 'x', '--config', inFolder('slow.yaml'), '--out', inFolder('o')],
+        ...['--set', 'training.steps=1'],
+      ],
+      /^\S+slow\.yaml: training\.rat is not known; did you mean training\.rate\?\n$/,
+    ],
+    [
+      'an unknown key, when fine-tuning',
+      () => [
+        'finetune',
+        inFolder('run'),
+        '--data',
+        'x',
+        '--config',
+        inFolder('wrong.yaml'),
+        '--out',
+        inFolder('o'),
+      ],
+      /^\S+wrong\.yaml: n_heads is not known; did you mean n_head\?\n$/,
+    ],
+    [
+      'an unknown key, when inspecting',
+      () => ['inspect', inFolder('data'), '--config', inFolder('wrong.yaml')],
+      /^\S+wrong\.yaml: n_heads is not known; did you mean n_head\?\n$/,
+    ],
+    [
+      'a dataset.yaml as configuration',
+      () => ['train', '--data', 'x', '--config', inFolder('data', 'dataset.yaml'), '--out', 'o'],
+      /^\S+dataset\.yaml describes a recording; give it with --data\.\n$/,
+    ],
+    [
+      'a dataset.yaml as configuration, when inspecting',
+      () => ['inspect', inFolder('data'), '--config', inFolder('data', 'dataset.yaml')],
+      /^\S+dataset\.yaml describes a recording; give it as the path to inspect\.\n$/,
+    ],
+    [
+      'a number of threads that is not a number',
+      () => ['--threads', 'abc', 'devices'],
+      /^error: option '--threads <n>' argument 'abc' is invalid\. It should be a whole number from 1 to 64\./,
+    ],
+    [
+      'greedy draws at a temperature',
+      () => ['generate', inFolder('empty'), '--greedy', '--temperature', '1'],
+      /^error: option '--greedy' cannot be used with option '--temperature <t>'/,
+    ],
+    [
+      'greedy times at a temperature',
+      () => ['generate', inFolder('empty'), '--greedy', '--time-temperature', '0.5'],
+      /^error: option '--greedy' cannot be used with option '--time-temperature <t>'/,
+    ],
+    [
+      'a neuron that is silent and driven',
+      () => ['generate', inFolder('run'), '--silent', '5', '--drive', '5:40'],
+      /^Neuron 5 cannot be both silent and driven: choose one\.\n$/,
     ],
     [
       'an unknown training setting',
@@ -593,15 +649,32 @@ describe('a mistake ends with one sentence and an exit code other than 0:', () =
       () => [...trainArgs('o'), '--set', 'window={curr: 1'],
       /^--set window=\{curr: 1 is not a setting: the value after = is not valid YAML\.\n$/,
     ],
+    ...['', 'a,b', '5,', '1.5', '-1'].map((list): [string, () => string[], RegExp] => [
+      `a list of neurons that is not one: '${list}'`,
+      () => ['generate', inFolder('empty'), `--silent=${list}`],
+      /It should be a list of whole numbers, such as 5,6\./,
+    ]),
+    ...['5', '5:40:1', 'a:40', '5:', '5:40,5:60', '5:40,05:60', '5:40,'].map(
+      (list): [string, () => string[], RegExp] => [
+        `rates that are not one for each neuron: ${list}`,
+        () => ['generate', inFolder('empty'), '--drive', list],
+        /It should be neuron:rate pairs such as 5:40,6:40, each neuron once\./,
+      ],
+    ),
+    ...['5:0', '5:-3', '5:1001'].map((list): [string, () => string[], RegExp] => [
+      `an impossible rate: ${list}`,
+      () => ['generate', inFolder('empty'), '--drive', list],
+      /A rate should be above 0 and at most 1000 Hz\./,
+    ]),
     [
-      'an empty list of neurons',
-      () => ['generate', inFolder('empty'), '--silent', ''],
-      /It should be a whole number, 0 or more\./,
+      'shares above 1',
+      () => ['labels', inFolder('empty'), '--shares', '0.1,2'],
+      /It should be a list of numbers above 0 and at most 1, such as 0\.1,1\./,
     ],
     [
-      'a neuron with two rates',
-      () => ['generate', inFolder('empty'), '--drive', '5:40:1'],
-      /It should be neuron:rate, with a rate of at most 1000 Hz\./,
+      'a history of half a bin',
+      () => ['decode', inFolder('empty'), '--history', '0.5'],
+      /It should be a list of whole numbers, 1 or more, such as 10,30\./,
     ],
     [
       'a probability above 1',

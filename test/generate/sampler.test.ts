@@ -126,12 +126,13 @@ describe('drawn windows', () => {
 });
 
 describe('generated trials', () => {
-  async function drawTrials(tiny: TinyNeuroformer, settings: Partial<TrialSettings> = {}) {
+  async function drawTrials(
+    tiny: TinyNeuroformer,
+    settings: Partial<TrialSettings> = {},
+    silent: readonly number[] = [],
+  ) {
     const starts = [1, 2, 3].map((end) => ({ trialIndex: 0, end }));
-    const sampler = new Sampler(engine(), tiny.model, tiny.layout, 3, {
-      seed: 4,
-      ...(settings.silent && { silent: settings.silent }),
-    });
+    const sampler = new Sampler(engine(), tiny.model, tiny.layout, 3, { seed: 4, silent });
     const trials = await generateTrials(sampler, tiny.windows, { starts, seconds: 1, ...settings });
     sampler.dispose();
     return trials;
@@ -170,6 +171,7 @@ describe('generated trials', () => {
     const pasts: number[][] = [];
     const sampler = new Sampler(engine(), tiny.model, tiny.layout, 1, { seed: 4 });
     const spy = {
+      silent: [],
       generate: (windows: Parameters<Sampler['generate']>[0]) => {
         pasts.push([...windows[0]!.past.ids].filter((id) => id < NEURONS).sort());
         expect(windows[0]!.past.spikeCount, 'spikes fit into the block').toBeLessThanOrEqual(38);
@@ -187,9 +189,42 @@ describe('generated trials', () => {
     expect(pasts[4]!.length).toBeGreaterThan(1);
   });
 
+  it.each([
+    ['own', true],
+    ['own', false],
+    ['recorded', true],
+    ['recorded', false],
+  ] as const)('have no silenced neurons in their past: %s, shuffled: %s', async (past, shuffle) => {
+    const tiny = new TinyNeuroformer(engine(), TINY);
+    const silent = [1, 4];
+    const sampler = new Sampler(engine(), tiny.model, tiny.layout, 1, { seed: 4, silent });
+    const { SOS, EOS, PAD } = tiny.tokenizer.ids;
+    const seen = new Set<number>();
+    const spy = {
+      silent,
+      generate(windows: Parameters<Sampler['generate']>[0]) {
+        const { ids, nextIds, times, nextTimes, pad, spikeCount } = windows[0]!.past;
+        expect([...nextIds.slice(0, -1)]).toEqual([...ids.slice(1)]);
+        expect([...nextTimes.slice(0, -1)]).toEqual([...times.slice(1)]);
+        expect(nextIds.filter((id) => id === PAD)).toHaveLength(pad);
+        const neurons = [...ids].filter((id) => id < NEURONS);
+        expect([...ids.slice(0, neurons.length + 2)]).toEqual([SOS, ...neurons, EOS]);
+        expect(neurons.length, 'as many as fit into the block').toBe(Math.min(spikeCount, 18));
+        for (const neuron of neurons) seen.add(neuron);
+        return sampler.generate(windows);
+      },
+    } as unknown as Sampler;
+    const starts = [{ trialIndex: 0, end: 1 }];
+    await generateTrials(spy, tiny.windows, { starts, seconds: 0.5, past, shuffle });
+    expect(seen.size).toBeGreaterThan(3);
+    for (const neuron of silent) expect([...seen]).not.toContain(neuron);
+    sampler.dispose();
+    tiny.dispose();
+  });
+
   it('have no spikes of silenced neurons, and more of driven ones', async () => {
     const tiny = new TinyNeuroformer(engine(), TINY);
-    const silenced = await drawTrials(tiny, { silent: [2, 3] });
+    const silenced = await drawTrials(tiny, {}, [2, 3]);
     expect(silenced.flatMap(({ times }) => [times[2]!.length, times[3]!.length])).toEqual([
       0, 0, 0, 0, 0, 0,
     ]);

@@ -1,6 +1,8 @@
 /** Running the command line: the built one in a child process, or its sources in this process. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, watch } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Command, CommanderError } from 'commander';
 import { createProgram } from '../../src/cli/program.js';
@@ -16,6 +18,9 @@ export interface CommandResult {
   readonly err: string;
 }
 
+/** Longest wait, less than the time limit of a test, so that the error says what did not happen. */
+const MAX_WAIT_MS = 100_000;
+
 /** A command that runs in a child process, as users run it. */
 export class RunningCommand {
   readonly child: ChildProcess;
@@ -23,14 +28,18 @@ export class RunningCommand {
   readonly ended: Promise<CommandResult>;
   #out = '';
   #err = '';
+  /** Called whenever there is new output. */
+  #onOutput = () => {};
 
   constructor(args: readonly string[], env: Record<string, string> = {}) {
     this.child = spawn(process.execPath, [MAIN, ...args], { env: { ...process.env, ...env } });
     this.child.stdout!.on('data', (data) => {
       this.#out += data;
+      this.#onOutput();
     });
     this.child.stderr!.on('data', (data) => {
       this.#err += data;
+      this.#onOutput();
     });
     this.ended = new Promise((resolve, reject) => {
       this.child.on('error', reject);
@@ -39,6 +48,85 @@ export class RunningCommand {
       );
     });
   }
+
+  /**
+   * Waits until the command has printed a text, on standard output or standard error.
+   *
+   * @throws Error where the command ends before, or takes longer than MAX_WAIT_MS.
+   */
+  waitForOutput(text: string): Promise<void> {
+    return this.#wait(
+      `print ${text}`,
+      () => `${this.#out}\n${this.#err}`.includes(text),
+      (check) => {
+        this.#onOutput = check;
+        return () => {
+          this.#onOutput = () => {};
+        };
+      },
+    );
+  }
+
+  /**
+   * Waits until the run that the command trains in a folder has logged this many updates.
+   *
+   * @throws Error where the command ends before, or takes longer than MAX_WAIT_MS.
+   */
+  waitForUpdates(folder: string, updates: number): Promise<void> {
+    mkdirSync(folder, { recursive: true });
+    return this.#wait(
+      `reach update ${updates}`,
+      () => lastLoggedUpdate(folder) >= updates,
+      (check) => {
+        const watcher = watch(folder, check);
+        return () => watcher.close();
+      },
+    );
+  }
+
+  /**
+   * Waits for something that the command does.
+   *
+   * @param onChange calls its argument whenever that may have happened; returns how to end this.
+   */
+  async #wait(
+    what: string,
+    hasHappened: () => boolean,
+    onChange: (check: () => void) => () => void,
+  ): Promise<void> {
+    let stopWaiting = () => {};
+    const happened = new Promise<void>((resolve, reject) => {
+      const check = () => {
+        if (hasHappened()) resolve();
+      };
+      const stopWatching = onChange(check);
+      const timer = setTimeout(
+        () => reject(new Error(`The command did not ${what} in ${MAX_WAIT_MS / 1000} s.`)),
+        MAX_WAIT_MS,
+      );
+      stopWaiting = () => {
+        stopWatching();
+        clearTimeout(timer);
+      };
+      this.ended.then(
+        ({ err }) => reject(new Error(`The command ended before it could ${what}: ${err}`)),
+        reject,
+      );
+      check();
+    });
+    try {
+      await happened;
+    } finally {
+      stopWaiting();
+    }
+  }
+}
+
+/** The update in the last line of a run's metrics; 0 where there is none yet. */
+function lastLoggedUpdate(folder: string): number {
+  const file = join(folder, 'metrics.jsonl');
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
+  return Number(/"step":(\d+)/.exec(lines.at(-1) ?? '')?.[1] ?? 0);
 }
 
 /** Runs a command in a child process to its end. */

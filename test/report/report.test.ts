@@ -115,13 +115,22 @@ describe('a page', () => {
     );
     const worse = attentionVerdict([map('attention', 0.89, 1), map('pearson10', 0.9, 0.5)]);
     expect(worse).toMatch(/^Attention does not beat Pearson correlation on both: /);
-    const equalled = attentionVerdict([
-      map('attention', 0.99, 1),
-      map('pearson10', 0.9, 0.5),
-      map('lagged', 0.999, 1),
+  });
+
+  it.each([
+    [0.747, 1, 'does better (AUROC 1.000)'],
+    [0.99, 0.994, 'does as well (AUROC 0.994)'],
+    [0.99, 0.986, 'does as well (AUROC 0.986)'],
+    [0.99, 0.9, 'does worse (AUROC 0.900)'],
+  ])('says how a lagged correlation compares: %d, lagged %d', (attention, lagged, verdict) => {
+    const sentence = attentionVerdict([
+      map('attention', attention, 1),
+      map('pearson10', 0.7, 0.5),
+      map('lagged', lagged, 1),
     ]);
-    expect(equalled).toContain(
-      'A lagged correlation that is given the range of delays does as well',
+    expect(sentence).toMatch(/^Attention beats Pearson correlation on both: /);
+    expect(sentence).toContain(
+      ` A lagged correlation that is given the range of delays ${verdict}.`,
     );
   });
 

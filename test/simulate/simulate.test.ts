@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { hubEvidence } from '../../src/analyze/hub-check.js';
 import { type Progress, silentWatcher, type Watcher } from '../../src/ports/watcher.js';
-import { neuronGroup, simulateHub } from '../../src/simulate/hub.js';
+import { simulateHub } from '../../src/simulate/hub.js';
 import { INPUT_STEP, simulateInputs } from '../../src/simulate/inputs.js';
+import { neuronGroup } from '../../src/simulate/truth.js';
 import { simulationProgress } from '../../src/stages/simulate.js';
 
 describe('a hub network', () => {
@@ -63,7 +64,7 @@ describe('a hub network', () => {
   it('is accepted because correlation reveals its groups but not its hubs', () => {
     const { accepted, sentence } = hubEvidence(simulateHub({ neurons: 36, seconds: 300, seed: 1 }));
     expect(accepted).toBe(true);
-    expect(sentence).toContain('finds 0 % of the hubs');
+    expect(sentence).toContain('finds 0% of the hubs');
     // If all neurons fire alike, correlation does not even reveal the groups.
     const spikes = network.spikes.map(() => network.spikes[0]!);
     expect(hubEvidence({ ...network, spikes }).accepted).toBe(false);

@@ -326,7 +326,7 @@ describe('a run that cannot be trained or resumed ends with a clear error', () =
     [
       'for a loss that does not exist',
       { losses: ['pupil'] },
-      'This model has none of the losses to train with: pupil.',
+      "training.losses lists pupil, but this model's losses are id and time.",
     ],
   ])('%s', async (_, training, message) => {
     await expect(trainModel(newRun(training, TINY))).rejects.toThrow(message);

@@ -1,6 +1,6 @@
 /**
- * Decoders that labs already use, on the same windows as the model: the mean, ridge and lasso on
- * lagged counts, and Bayes with Poisson spikes.
+ * Decoders that labs already use, fitted to spike counts of the windows that the model reads: the
+ * mean, ridge and lasso on lagged counts, and Bayes with Poisson spikes.
  */
 
 import { mean } from '../math/statistics.js';
@@ -60,7 +60,7 @@ const PENALTIES = [0, 1, 2, 3, 4, 5, 6].map((power) => 10 ** power);
  * relative to each variable's variance, of the shortest history on the last fifth of the training
  * windows.
  */
-export function* linearBaselines(inputs: BaselineInputs): Generator<BaselineResult> {
+export function* spikeBaselines(inputs: BaselineInputs): Generator<BaselineResult> {
   const { windows, truth, train, test, bin, histories } = inputs;
   const trainTargets = truth(train).map(regressionTargets);
   const testTruth = truth(test);

@@ -1,0 +1,26 @@
+/** The command `report`: shows a run on one page. */
+
+import type { Command } from 'commander';
+import { REPORT_PATH, report } from '../stages/report.js';
+import { openRunFolder } from './run-folder.js';
+import { print, runCommand } from './terminal.js';
+
+/** Adds the command `report`. */
+export function addReport(program: Command): void {
+  program
+    .command('report')
+    .description(
+      'write an HTML page about a run: training, decoding, generated spikes, connectivity',
+    )
+    .argument('<run>', 'run folder')
+    .option('--data <path>', 'path to the data, if it has moved')
+    .addHelpText('after', '\nExample:\n  neuroformer report runs/hub')
+    .action((folder: string, options: { data?: string }) =>
+      runCommand(async () => {
+        await report(await openRunFolder(folder, options.data));
+        print(
+          `The report is ${folder}/${REPORT_PATH}. Its figures and their numbers are in ${folder}/figures.`,
+        );
+      }),
+    );
+}

@@ -1,0 +1,78 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createEngine, openDataset } from '../../src/node.js';
+import { memoryStore } from '../../src/ports/run-store.js';
+import { type Progress, silentWatcher } from '../../src/ports/watcher.js';
+import type { StageOptions } from '../../src/stages/context.js';
+import { decode } from '../../src/stages/decode.js';
+import { StoppedError } from '../../src/stages/errors.js';
+import { explain } from '../../src/stages/explain.js';
+import { generate } from '../../src/stages/generate.js';
+import { train } from '../../src/stages/train.js';
+import type { OpenedRun } from '../../src/train/open-run.js';
+import { behaviorWorkspace, DECODING } from '../helpers/behavior.js';
+import { useEngine } from '../helpers/engine.js';
+
+const engine = useEngine();
+const TRAINING = { batch: 8, every: 0.1, validate_every: 0, steps: 1 };
+
+let folder: string;
+let run: OpenedRun;
+beforeAll(async () => {
+  folder = behaviorWorkspace({});
+  const dataset = await openDataset(join(folder, 'data'));
+  const options = { engine: () => createEngine(), store: memoryStore() };
+  run = await train(dataset, { ...DECODING, training: TRAINING }, options);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const STAGES: Record<string, (options: StageOptions) => Promise<unknown>> = {
+  generate: (options) => generate(run, { trials: 2, seconds: 1 }, options),
+  explain: (options) => explain(run, { windows: 200, ablationWindows: 200 }, options),
+  decode: (options) => decode(run, {}, options),
+};
+
+/** Runs a stage with a watcher that asks to stop when `shouldStop` says so of its progress. */
+async function runStage(stage: string, shouldStop: (state: Progress) => boolean) {
+  const stoppable: boolean[] = [];
+  const activities = new Set<string>();
+  let isStopping = false;
+  const watcher = {
+    ...silentWatcher,
+    progress(state: Progress) {
+      activities.add(state.activity);
+      isStopping ||= shouldStop(state);
+    },
+    shouldStop: () => isStopping,
+    setStoppable: (isStoppable: boolean) => stoppable.push(isStoppable),
+  };
+  const error = await STAGES[stage]!({ engine: engine(), watcher }).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  return { error, stoppable, activities: [...activities] };
+}
+
+describe('a stage that is asked to stop', () => {
+  it.each(Object.keys(STAGES))('ends and writes nothing: %s', async (stage) => {
+    const { store } = run.records;
+    const before = await store.list();
+    await engine().finish();
+    const { liveBuffers } = engine().memory();
+    const { activities } = await runStage(stage, () => false);
+    for (const name of await store.list()) if (!before.includes(name)) await store.remove(name);
+    const watched = activities.filter((activity) => activity !== 'connectivity, correlations');
+    expect(watched.length).toBeGreaterThan(0);
+    for (const activity of watched) {
+      // After the only report of the last activity, nothing is left to stop.
+      const { error, stoppable } = await runStage(stage, (state) => state.activity === activity);
+      if (activity === watched.at(-1) && error === undefined) continue;
+      expect(error, activity).toBeInstanceOf(StoppedError);
+      expect(stoppable).toEqual([true, false]);
+      expect(await store.list()).toEqual(before);
+      await engine().finish();
+      expect(engine().memory().liveBuffers, activity).toBe(liveBuffers);
+    }
+  });
+});

@@ -1,0 +1,59 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { diskStore } from '../../src/node/disk-store.js';
+import { memoryStore, type RunStore } from '../../src/ports/run-store.js';
+import { RunRecords } from '../../src/train/run-records.js';
+
+async function withFiles(store: RunStore, ...paths: string[]): Promise<RunRecords> {
+  for (const path of paths) await store.write(path, '');
+  return new RunRecords(store);
+}
+
+const figure = (name: string) => [`figures/${name}.svg`, `figures/${name}.csv`];
+
+describe('the records of a run', () => {
+  it('are cleared with the figures of its report, and without files of others', async () => {
+    const store = memoryStore();
+    const records = await withFiles(
+      store,
+      'run.json',
+      'report.html',
+      'notes.txt',
+      ...['losses', 'clamped-raster', 'scatter-running-speed', 'learnt'].flatMap(figure),
+      ...figure('my-own'),
+      'figures/attention.svg',
+      'figures/decoded-place.csv',
+      'figures/talk.key',
+    );
+    await records.clear();
+    expect(await store.list()).toEqual(['figures', 'notes.txt']);
+    expect(await store.within('figures').list()).toEqual([
+      'attention.svg',
+      'decoded-place.csv',
+      'my-own.csv',
+      'my-own.svg',
+      'talk.key',
+    ]);
+  });
+
+  it('remove the folder of figures where it holds nothing else, on disk too', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'neuroformer-'));
+    const store = diskStore(folder);
+    const records = await withFiles(store, ...['losses', 'raster', 'psth'].flatMap(figure));
+    await records.removeFigures(['losses', 'raster']);
+    expect(await store.within('figures').list()).toEqual([
+      'losses.csv',
+      'losses.svg',
+      'raster.csv',
+      'raster.svg',
+    ]);
+    await records.removeFigures();
+    expect(await store.list()).toEqual([]);
+    writeFileSync(join(folder, 'figures'), 'a file by that name');
+    await records.clear();
+    expect(await store.list()).toEqual(['figures']);
+    rmSync(folder, { recursive: true });
+  });
+});
