@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DecodedVariable } from '../src/analyze/decoded-variable.js';
-import { SCORE_NAMES, scoreVariable } from '../src/analyze/decoding-scores.js';
+import { SCORE_COLUMNS, scoreVariable } from '../src/analyze/decoding-scores.js';
 import {
   type BaselineInputs,
   type BaselineResult,
@@ -103,8 +103,8 @@ function fitRidges(inputs: BaselineInputs): BaselineResult[] {
 
 function formatScores(variable: DecodedVariable): string {
   const values = scoreVariable(variable);
-  const scores = SCORE_NAMES[variable.kind].map(
-    ([key, title]) => `${title} ${values[key]!.toFixed(3)}`,
+  const scores = SCORE_COLUMNS[variable.kind].map(
+    ({ key, title }) => `${title} ${values[key]!.toFixed(3)}`,
   );
   return `${variable.name}: ${scores.join(', ')}`;
 }

@@ -94,7 +94,7 @@ function checkHeader(file, source) {
     reportProblem(
       file,
       `its header has the sections ${sections.join(', ') || '(none)'}; ` +
-        `it should have ${HEADER_SECTIONS.join(', ')}`,
+        `it should have ${HEADER_SECTIONS.join(', ')}, each as "// ${'Shapes'.padEnd(HEADER_LABEL_COLUMNS)}text"`,
     );
 }
 

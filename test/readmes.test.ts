@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
@@ -77,6 +77,39 @@ describe('the READMEs', () => {
     expect(text.split(/\s+/).length).toBeLessThanOrEqual(1200);
     const links = [...text.matchAll(/\]\(([^)#]+)\)/g)].map(([, link]) => link!);
     for (const path of documents()) if (path !== 'README.md') expect(links).toContain(path);
+  });
+});
+
+describe('CONTRIBUTING', () => {
+  const sources = ['src', 'test', 'bench'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.ts') && !path.includes('node_modules'))
+      .map((path) => join(folder, path)),
+  );
+  const spans = [...read('CONTRIBUTING.md').matchAll(/`([^`\n]+)`/g)].map(([, span]) => span!);
+  // A name in capitals stands for any; what has a space is a command.
+  const fixed = [...new Set(spans)].filter((span) => !/ |\b(NAME|KIND|DATE|SOURCE)\b/.test(span));
+
+  it('names files that are there', () => {
+    const paths = fixed.filter((span) => /^[\w./*-]+(\/|\.(ts|mjs|md|cff|json|yaml))$/.test(span));
+    expect(paths.length).toBeGreaterThan(40);
+    for (const path of paths.filter((span) => !span.includes('*'))) {
+      const isThere = path.includes('/')
+        ? existsSync(join(root, path))
+        : existsSync(join(root, path)) || sources.some((file) => basename(file) === path);
+      expect(isThere, path).toBe(true);
+    }
+  });
+
+  it('names functions and constants that are there', () => {
+    const text = sources
+      .filter((file) => file !== 'test/readmes.test.ts')
+      .map(read)
+      .join('');
+    const names = fixed.filter((span) => /^(\w+\.)?[A-Za-z]\w*[A-Z_]\w*(\(\))?$/.test(span));
+    expect(names.length).toBeGreaterThan(10);
+    for (const name of names)
+      if (!name.startsWith('NEUROFORMER_')) expect(text, name).toContain(name.replace('()', ''));
   });
 });
 

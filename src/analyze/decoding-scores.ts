@@ -3,6 +3,9 @@
 import type { DecodedVariable } from './decoded-variable.js';
 import {
   blockBootstrap,
+  type CircularScores,
+  type ClassScores,
+  type RegressionScores,
   type Resampling,
   scoreCircular,
   scoreClasses,
@@ -22,7 +25,7 @@ export interface Score {
   readonly high: number;
 }
 
-/** The scores of one variable, by the keys of `SCORE_NAMES`. */
+/** The scores of one variable, by the keys of `SCORE_COLUMNS`. */
 export type Scores = Readonly<Record<string, Score>>;
 
 /** How windows are resampled; see `blockBootstrap`. */
@@ -30,27 +33,43 @@ export type Blocks = Pick<Resampling, 'segments' | 'block' | 'seed'>;
 
 const BOOTSTRAP_REPEATS = 1000;
 
-/**
- * The scores of each kind of variable: their keys, and their titles in tables. Errors of angles are
- * in degrees.
- */
-export const SCORE_NAMES: Readonly<
-  Record<DecodedVariable['kind'], readonly [key: string, title: string][]>
-> = {
+/** What the scorer of each kind of variable returns. */
+interface ScoresByKind {
+  number: RegressionScores;
+  angle: CircularScores;
+  class: ClassScores;
+}
+
+/** A score as a column of tables. */
+export interface ScoreColumn<Key extends string = string> {
+  /** Its key in `Scores`. */
+  readonly key: Key;
+  /** Its heading. */
+  readonly title: string;
+  /** Whether it is in the variable's own unit. */
+  readonly hasUnit?: boolean;
+}
+
+/** The scores of each kind of variable, the most telling first. Errors of angles are in degrees. */
+export const SCORE_COLUMNS: {
+  readonly [Kind in DecodedVariable['kind']]: readonly ScoreColumn<
+    string & keyof ScoresByKind[Kind]
+  >[];
+} = {
   number: [
-    ['r', 'r'],
-    ['r2', 'R2'],
-    ['rmse', 'RMSE'],
+    { key: 'r', title: 'r' },
+    { key: 'r2', title: 'R2' },
+    { key: 'rmse', title: 'RMSE', hasUnit: true },
   ],
   angle: [
-    ['median', 'median error (deg)'],
-    ['mean', 'mean error (deg)'],
-    ['signed', 'bias (deg)'],
-    ['aligned', 'median error without bias (deg)'],
+    { key: 'median', title: 'median error (deg)' },
+    { key: 'mean', title: 'mean error (deg)' },
+    { key: 'signed', title: 'bias (deg)' },
+    { key: 'aligned', title: 'median error without bias (deg)' },
   ],
   class: [
-    ['accuracy', 'accuracy'],
-    ['f1', 'F1'],
+    { key: 'accuracy', title: 'accuracy' },
+    { key: 'f1', title: 'F1' },
   ],
 };
 
@@ -71,12 +90,12 @@ export function scoreWithIntervals(variable: DecodedVariable, blocks: Blocks): S
   );
 }
 
-/** The scores of one variable without intervals, by the keys of `SCORE_NAMES`. */
+/** The scores of one variable without intervals, by the keys of `SCORE_COLUMNS`. */
 export function scoreVariable(variable: DecodedVariable): Record<string, number> {
   const rows = Array.from({ length: variable.truth.length }, (_, n) => n);
   const values = rowScorer(variable)(rows);
   return Object.fromEntries(
-    SCORE_NAMES[variable.kind].map(([key], n) => [key, values[n]!] as const),
+    SCORE_COLUMNS[variable.kind].map(({ key }, n) => [key, values[n]!] as const),
   );
 }
 
@@ -90,15 +109,15 @@ export function blockCount({ segments, block }: Pick<Blocks, 'segments' | 'block
 
 /**
  * A function that scores some rows of a variable. It returns all scores in the order of
- * `SCORE_NAMES`.
+ * `SCORE_COLUMNS`.
  */
 function rowScorer(variable: DecodedVariable): (rows: readonly number[]) => number[] {
   if (variable.kind === 'class') {
     const { truth, predicted } = variable;
     return (rows) => {
       const select = <T>(values: readonly T[]) => rows.map((row) => values[row]!);
-      const { accuracy, f1 } = scoreClasses(select(truth), select(predicted));
-      return [accuracy, f1];
+      const scores = scoreClasses(select(truth), select(predicted));
+      return SCORE_COLUMNS.class.map(({ key }) => scores[key]);
     };
   }
   const { truth, predicted, period } = variable;
@@ -106,11 +125,11 @@ function rowScorer(variable: DecodedVariable): (rows: readonly number[]) => numb
     const select = (values: Float64Array, factor: number) =>
       Float64Array.from(rows, (row) => values[row]! * factor);
     if (period === undefined) {
-      const { r, r2, rmse } = scoreRegression(select(truth, 1), select(predicted, 1));
-      return [r, r2, rmse];
+      const scores = scoreRegression(select(truth, 1), select(predicted, 1));
+      return SCORE_COLUMNS.number.map(({ key }) => scores[key]);
     }
     const degrees = 360 / period;
     const scores = scoreCircular(select(truth, degrees), select(predicted, degrees), 360);
-    return [scores.median, scores.mean, scores.signed, scores.aligned];
+    return SCORE_COLUMNS.angle.map(({ key }) => scores[key]);
   };
 }

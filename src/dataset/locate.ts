@@ -2,6 +2,7 @@
  * Finds the description of a dataset: its dataset.yaml, or a guess at a data file that has none.
  */
 
+import { EXTENSIONS } from '../formats/extensions.js';
 import { type OpenedFile, openFile } from '../formats/open.js';
 import { readAllBytes } from '../ports/byte-source.js';
 import { SourceError } from '../ports/errors.js';
@@ -30,7 +31,8 @@ export interface LocatedDescription {
   readonly opened?: OpenedFile;
 }
 
-const DATA_FILE = /\.(nwb|h5|hdf5|mat|npz|npy|csv|tsv)$/i;
+/** Data files of a folder. A .txt is more often a note than a table. */
+const DATA_FILE = new RegExp(`\\.(${EXTENSIONS.filter((name) => name !== 'txt').join('|')})$`, 'i');
 const DESCRIPTION_FILE = 'dataset.yaml';
 const MAX_FILES_SHOWN = 8;
 

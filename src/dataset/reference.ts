@@ -8,6 +8,7 @@
  * column, `[1:]` is all but the first row.
  */
 
+import { EXTENSIONS } from '../formats/extensions.js';
 import { type ArrayNode, type DataNode, elementCount, type Numbers } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
 
@@ -38,7 +39,7 @@ type IndexItem = number | { readonly from: number; readonly to: number | undefin
  * A file may be called `mouse#3.nwb`, so its name ends with the first extension of a supported
  * format.
  */
-const FILE_PATTERN = /^(.*?\.(?:nwb|hdf5|hdf|h5|mat|npz|npy|csv|tsv|txt))(?:#(.*))?$/is;
+const FILE_PATTERN = new RegExp(`^(.*?\\.(?:${EXTENSIONS.join('|')}))(?:#(.*))?$`, 'is');
 
 /**
  * Parses a reference. Nothing is opened.

@@ -1,8 +1,12 @@
-/** Opens data files of all supported formats, which are recognized by their first bytes. */
+/**
+ * Opens data files of all supported formats. They are recognized by their first bytes, and text
+ * tables by their name.
+ */
 
 import type { ByteSource } from '../ports/byte-source.js';
 import { RecordingError } from '../recording/errors.js';
 import { parseCsv } from './csv.js';
+import { TABLE_EXTENSIONS } from './extensions.js';
 import { isMatlab5, parseMatlab } from './matlab5.js';
 import type { DataNode } from './nodes.js';
 import { NPY_MAGIC, openNpy } from './npy.js';
@@ -22,6 +26,8 @@ const HEAD_BYTES = 4096;
 /** An HDF5 file begins with this, or has it after a user block, as MATLAB's files do. */
 const HDF5_SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
 const HDF5_SIGNATURE_OFFSETS = [0, 512, 1024, 2048];
+
+const TABLE_NAME = new RegExp(`\\.(${TABLE_EXTENSIONS.join('|')})$`, 'i');
 
 /**
  * Opens a data file: HDF5, NWB, MATLAB, .npy, .npz or a text table. Text tables have to be named
@@ -44,10 +50,10 @@ export async function openFile(source: ByteSource, name = source.name): Promise<
   const bytes = () => readAll(source, name);
   if (hasBytes(0, [0x50, 0x4b])) return inMemory(openNpz(bytes(), name));
   if (isMatlab5(head)) return inMemory(parseMatlab(bytes(), name));
-  if (/\.(csv|tsv|txt)$/i.test(source.name)) return inMemory(parseCsv(bytes(), name));
+  if (TABLE_NAME.test(source.name)) return inMemory(parseCsv(bytes(), name));
   if (/\.mat$/i.test(source.name)) return inMemory(parseMatlab(head, name));
   throw new RecordingError(
-    `${name} cannot be read: it is not an NWB, HDF5, MATLAB, .npy, .npz or CSV file, judging by its first bytes.`,
+    `${name} cannot be read: by its first bytes it is not an NWB, HDF5, MATLAB, .npy or .npz file, and by its name not a text table (.csv, .tsv or .txt).`,
   );
 }
 

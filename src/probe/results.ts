@@ -103,7 +103,7 @@ export interface LabelRun {
   readonly scores: ScoreValues;
 }
 
-/** Scores by variable and by key of `SCORE_NAMES`. */
+/** Scores by variable and by key of `SCORE_COLUMNS`. */
 export type ScoreValues = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 /** A variable that is decoded. */

@@ -4,7 +4,7 @@
  */
 
 import { type DecodedVariable, runLengths } from '../analyze/decoded-variable.js';
-import { SCORE_NAMES, type Score } from '../analyze/decoding-scores.js';
+import { SCORE_COLUMNS, type Score, type ScoreColumn } from '../analyze/decoding-scores.js';
 import type { DecodedResults } from '../probe/results.js';
 import type { WindowRef } from '../recording/windows.js';
 import { formatCount, formatDecimals } from '../text/format.js';
@@ -67,35 +67,35 @@ export function decodingTables({ variables, units, methods }: DecodedResults): T
   return variables.map((variable) => {
     const { name, kind } = variable;
     const digits = Object.fromEntries(
-      SCORE_NAMES[kind].map(([key]) => {
-        const column = methods.map(({ scores }) => scores[name]?.[key]?.value ?? Number.NaN);
-        return [key, scoreDigits(key, kind, column)] as const;
+      SCORE_COLUMNS[kind].map((column) => {
+        const values = methods.map(({ scores }) => scores[name]?.[column.key]?.value ?? Number.NaN);
+        return [column.key, scoreDigits(column, kind, values)] as const;
       }),
     );
     return {
       title: units[name] && kind === 'number' ? `${name} (${units[name]})` : name,
-      head: ['decoder', '', ...SCORE_NAMES[kind].map(([, title]) => title)],
+      head: ['decoder', '', ...SCORE_COLUMNS[kind].map(({ title }) => title)],
       rows: methods.map(({ name: method, detail, scores }) => [
         method,
         detail,
-        ...SCORE_NAMES[kind].map(([key]) => describeScore(scores[name]?.[key], digits[key]!)),
+        ...SCORE_COLUMNS[kind].map(({ key }) => describeScore(scores[name]?.[key], digits[key]!)),
       ]),
     };
   });
 }
 
 /**
- * Decimals of a column of scores. An RMSE may have any unit, so its smallest value gets three
- * significant digits.
+ * Decimals of a column of scores. The variable's unit may be any, so in it the smallest value gets
+ * three significant digits.
  */
 function scoreDigits(
-  key: string,
+  { hasUnit }: ScoreColumn,
   kind: DecodedVariable['kind'],
   scores: readonly number[],
 ): number {
   if (kind === 'angle') return 1;
   const smallest = Math.min(...scores.filter((score) => score > 0));
-  if (key !== 'rmse' || !Number.isFinite(smallest)) return 3;
+  if (!hasUnit || !Number.isFinite(smallest)) return 3;
   return Math.min(9, Math.max(0, 2 - Math.floor(Math.log10(smallest))));
 }
 

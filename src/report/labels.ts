@@ -3,7 +3,7 @@
  * scratch.
  */
 
-import { SCORE_NAMES } from '../analyze/decoding-scores.js';
+import { SCORE_COLUMNS } from '../analyze/decoding-scores.js';
 import { mean } from '../math/statistics.js';
 import type { LabelResults, LabelRun, LabelVariable, ScoreValues } from '../probe/results.js';
 import { formatCount, formatDecimals, formatPercent } from '../text/format.js';
@@ -44,11 +44,11 @@ export async function labelsSection(results: LabelResults): Promise<Section> {
 
 /** Title of the score that a variable is judged by, the first of its kind. */
 function headlineTitle({ kind }: LabelVariable): string {
-  return SCORE_NAMES[kind][0]![1];
+  return SCORE_COLUMNS[kind][0]!.title;
 }
 
 function headlineValue(scores: ScoreValues, { name, kind }: LabelVariable): number {
-  return scores[name]![SCORE_NAMES[kind][0]![0]]!;
+  return scores[name]![SCORE_COLUMNS[kind][0]!.key]!;
 }
 
 function labeledShares(runs: readonly LabelRun[]): number[] {

@@ -10,6 +10,7 @@ import {
   type ListNode,
 } from '../../src/formats/nodes.js';
 import { HostRandom } from '../../src/math/random.js';
+import { damage } from '../helpers/damage.js';
 import { characterCodes, joinBytes, MatlabWriter } from '../helpers/matlab.js';
 import { THOROUGH } from '../helpers/thorough.js';
 
@@ -342,33 +343,6 @@ describe('an array or a file that cannot be read', () => {
 });
 
 describe('damaged files', () => {
-  /**
-   * A copy that is cut short, or with flipped bits, changed bytes, repeated ranges or wrong
-   * lengths.
-   */
-  function damage(bytes: Uint8Array, random: HostRandom): Uint8Array {
-    const kind = random.integer(5);
-    if (kind === 0) return bytes.slice(0, random.integer(bytes.length));
-    const copy = bytes.slice();
-    const view = new DataView(copy.buffer);
-    const changes = 1 + random.integer(8);
-    for (let n = 0; n < changes; n++) {
-      // Half of the changes are at the beginning, where the headers are.
-      const offset = random.integer(random.integer(2) ? Math.min(1000, copy.length) : copy.length);
-      if (kind === 1) copy[offset]! ^= 1 << random.integer(8);
-      else if (kind === 2) copy[offset] = random.integer(256);
-      else if (kind === 3)
-        copy.copyWithin(offset, random.integer(copy.length), random.integer(copy.length));
-      else
-        view.setUint32(
-          Math.min(offset & ~3, copy.length - 4),
-          random.word() >>> random.integer(32),
-          true,
-        );
-    }
-    return copy;
-  }
-
   /** Reads everything in a node; returns how many arrays were rejected. */
   function readAll(node: DataNode): number {
     if (node.kind !== 'array') {

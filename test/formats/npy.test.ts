@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { encodeNpy, type NpyArray, parseNpy } from '../../src/formats/npy.js';
 import { encodeNpz, parseNpz } from '../../src/formats/npz.js';
 import { HostRandom } from '../../src/math/random.js';
+import { damage } from '../helpers/damage.js';
 import { THOROUGH } from '../helpers/thorough.js';
 
 /** A .npy file as NumPy writes it: a header with a type, an order and a shape, then the values. */
@@ -210,21 +211,6 @@ describe('parseNpy', () => {
 });
 
 describe('damaged files', () => {
-  /** A copy that is cut short, or with flipped bits, changed bytes or repeated ranges. */
-  function damage(bytes: Uint8Array, random: HostRandom): Uint8Array {
-    const kind = random.integer(4);
-    if (kind === 0) return bytes.slice(0, random.integer(bytes.length));
-    const copy = bytes.slice();
-    const changes = 1 + random.integer(8);
-    for (let n = 0; n < changes; n++) {
-      const offset = random.integer(copy.length);
-      if (kind === 1) copy[offset]! ^= 1 << random.integer(8);
-      else if (kind === 2) copy[offset] = random.integer(256);
-      else copy.copyWithin(offset, random.integer(copy.length), random.integer(copy.length));
-    }
-    return copy;
-  }
-
   const values = Float64Array.from({ length: 200 }, (_, n) => n / 8);
   const files = {
     npy: encodeNpy(values, [20, 10]),

@@ -204,7 +204,7 @@ describe('embedding the shaders', () => {
       status: 1,
       output:
         'shaders/sample.wgsl: its header has the sections Shapes, Grid, Memory, Numbers; ' +
-        'it should have Shapes, Grid, Memory, Numerics\n',
+        'it should have Shapes, Grid, Memory, Numerics, each as "// Shapes   text"\n',
     });
   });
 

@@ -11,6 +11,7 @@ import {
   type GroupNode,
 } from '../../../src/formats/nodes.js';
 import { HostRandom } from '../../../src/math/random.js';
+import { damage } from '../../helpers/damage.js';
 import { arrayAt, errorMessage, Hdf5Files, nodeAt, openHdf5At } from '../../helpers/hdf5.js';
 import { THOROUGH } from '../../helpers/thorough.js';
 
@@ -356,24 +357,6 @@ describe('damaged HDF5 files', () => {
       `a of X cannot be read: its shape [1099511627776] needs 1099511627776 bytes, more than a file of ${altered.length} bytes can contain.`,
     );
   });
-
-  /** A copy that is cut short, or with flipped bits, changed bytes or repeated ranges. */
-  function damage(bytes: Uint8Array, random: HostRandom): Uint8Array {
-    const kind = random.integer(4);
-    if (kind === 0) return bytes.slice(0, random.integer(bytes.length));
-    const copy = bytes.slice();
-    const changes = 1 + random.integer(8);
-    for (let n = 0; n < changes; n++) {
-      const offset = random.integer(copy.length);
-      if (kind === 1) copy[offset]! ^= 1 << random.integer(8);
-      else if (kind === 2) copy[offset] = random.integer(256);
-      else {
-        const from = random.integer(copy.length);
-        copy.copyWithin(offset, from, from + random.integer(4096));
-      }
-    }
-    return copy;
-  }
 
   /** Reads everything in a node; returns how many errors there were. */
   function readAll(node: DataNode, label: string): number {
