@@ -346,7 +346,7 @@ async function wiringSection(run: OpenedRun, connectivity: Connectivity): Promis
   return {
     title: 'Connectivity',
     text: [
-      `Attention was read from ${connectivity.windows} windows, ablation from ${connectivity.ablationWindows}. Both show what the model depends on, not what causes what. Spikes of one time bin have no order, so the maps were read again with ties in another order.`,
+      `Attention was read from ${formatCount(connectivity.windows)} windows, ablation from ${formatCount(connectivity.ablationWindows)}. Both show what the model depends on, not what causes what. Spikes of one time bin have no order, so the maps were read again with ties in another order.`,
       ...(table
         ? [attentionVerdict(maps)]
         : ['The true wiring is unknown, so the maps have no scores.']),
