@@ -6,7 +6,7 @@ import { attentionVerdict, scoreTable } from '../report/report.js';
 import { explain } from '../stages/explain.js';
 import { alignedTable } from '../text/table.js';
 import { parseCount, parseWhole } from './options.js';
-import { openRunFolder } from './run-folder.js';
+import { DATA_OPTION, openRunFolder } from './run-folder.js';
 import { print, runCommand } from './terminal.js';
 
 /** Adds the command `connectivity`. */
@@ -15,7 +15,7 @@ export function addConnectivity(program: Command): void {
     .command('connectivity')
     .description('read directed connectivity from attention and by ablation, with controls')
     .argument('<run>', 'run folder')
-    .option('--data <path>', 'path to the data, if it has moved')
+    .option(...DATA_OPTION)
     .option('--windows <n>', 'number of windows to read attention from', parseCount, 4000)
     .option('--ablation-windows <n>', 'number of windows for ablation', parseCount, 4000)
     .option('--seed <n>', 'random seed of the windows and of the untrained control', parseWhole, 1)

@@ -10,7 +10,7 @@ import { formatCount } from '../text/format.js';
 import { alignedTable } from '../text/table.js';
 import { describePart } from '../train/open-run.js';
 import { parseCounts, parsePositive, parseWhole } from './options.js';
-import { openRunFolder } from './run-folder.js';
+import { DATA_OPTION, openRunFolder } from './run-folder.js';
 import { print, runCommand, type TerminalWatcher } from './terminal.js';
 
 interface DecodeOptions {
@@ -29,7 +29,7 @@ export function addDecode(program: Command): void {
     .command('decode')
     .description('decode behavior with a trained model and score it, optionally against baselines')
     .argument('<run>', 'run folder')
-    .option('--data <path>', 'path to the data, if it has moved')
+    .option(...DATA_OPTION)
     .addOption(
       new Option('--part <name>', 'part of the split to decode')
         .choices([...SPLIT_PARTS, 'all'])

@@ -19,7 +19,7 @@ import {
   parseShare,
   parseWhole,
 } from './options.js';
-import { openRunFolder } from './run-folder.js';
+import { DATA_OPTION, openRunFolder } from './run-folder.js';
 import { print, runCommand, type TerminalWatcher } from './terminal.js';
 
 interface GenerateOptions
@@ -41,7 +41,7 @@ export function addGenerate(program: Command): void {
     .command('generate')
     .description('generate trials of spikes with a trained model')
     .argument('<run>', 'run folder')
-    .option('--data <path>', 'path to the data, if it has moved')
+    .option(...DATA_OPTION)
     .option('--trials <n>', 'number of trials, drawn in parallel', parseCount, 20)
     .option('--seconds <s>', 'length of each trial in seconds', parsePositive, 8)
     .addOption(

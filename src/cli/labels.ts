@@ -7,7 +7,7 @@ import { type Command, Option } from 'commander';
 import { createEngine } from '../node.js';
 import { compareLabels, type LabelsSettings } from '../stages/labels.js';
 import { parseCount, parseShares } from './options.js';
-import { openRunFolder } from './run-folder.js';
+import { DATA_OPTION, openRunFolder } from './run-folder.js';
 import { print, runCommand, type TerminalWatcher } from './terminal.js';
 
 interface LabelsOptions extends LabelsSettings {
@@ -25,7 +25,7 @@ export function addLabels(program: Command): void {
       'measure how much labeled data decoding needs, with and without pretraining on spikes',
     )
     .argument('<run>', 'run folder, whose data, model and training settings are used')
-    .option('--data <path>', 'path to the data, if it has moved')
+    .option(...DATA_OPTION)
     .addOption(
       new Option('--shares <list>', 'shares of the labeled windows to train on')
         .argParser(parseShares)

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { REPORT_PATH, report } from '../stages/report.js';
-import { openRunFolder } from './run-folder.js';
+import { DATA_OPTION, openRunFolder } from './run-folder.js';
 import { print, runCommand } from './terminal.js';
 
 /** Adds the command `report`. */
@@ -13,7 +13,7 @@ export function addReport(program: Command): void {
       'write an HTML page about a run: training, decoding, generated spikes, connectivity',
     )
     .argument('<run>', 'run folder')
-    .option('--data <path>', 'path to the data, if it has moved')
+    .option(...DATA_OPTION)
     .addHelpText('after', '\nExample:\n  neuroformer report runs/hub')
     .action((folder: string, options: { data?: string }) =>
       runCommand(async () => {

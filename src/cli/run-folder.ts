@@ -7,6 +7,9 @@ import { type TrainRequest, trainRun } from '../stages/train.js';
 import { type OpenedRun, openRun } from '../train/open-run.js';
 import { printStopped, type TerminalWatcher } from './terminal.js';
 
+/** The option of commands that open a run. */
+export const DATA_OPTION = ['--data <path>', 'path to the data, if it has moved'] as const;
+
 /**
  * Opens the run in a folder.
  *

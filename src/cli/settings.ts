@@ -71,7 +71,7 @@ function changed(
   return copy;
 }
 
-function splitTraining({ training = {}, ...model }: Record<string, unknown>): RawSettings {
+function splitTraining({ training, ...model }: Record<string, unknown>): RawSettings {
   const misspelled = Object.keys(model).find((key) => nearest(key, ['training']));
   if (misspelled !== undefined)
     throw new ConfigError(`${misspelled} is not known; did you mean training?`);

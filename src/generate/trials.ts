@@ -72,7 +72,7 @@ export async function generateTrials(
         past === 'own'
           ? trials[row]!.past(ref)
           : windows.pastWindow(ref, recorded.get(ref.trialIndex)!);
-      const window = { ...windows.at(ref), past: pastWindow };
+      const window = windows.at(ref, pastWindow);
       return shuffle ? shuffleTies(window, random) : window;
     });
     const generated = await sampler.generate(inputs);

@@ -187,18 +187,18 @@ export class Windows {
     this.#hasVideo = settings.video !== undefined && this.#trials.some(({ video }) => video);
   }
 
-  /** The data of one window. */
-  at(ref: WindowRef): Window {
+  /** The data of one window. @param past instead of the recorded one, from `pastWindow` */
+  at(ref: WindowRef, past?: TokenWindow): Window {
     const { end } = ref;
     const trial = this.#trial(ref.trialIndex);
     const { settings } = this;
     const { video: seconds, pastBlock, block, rules } = settings;
-    const { current, past } = this.span(ref);
+    const span = this.span(ref);
     return {
       trialId: trial.id,
       end,
-      current: tokenWindow(trial, current, block, settings, false),
-      past: tokenWindow(trial, past, pastBlock, settings, rules.pastHasOwnClock),
+      current: tokenWindow(trial, span.current, block, settings, false),
+      past: past ?? tokenWindow(trial, span.past, pastBlock, settings, rules.pastHasOwnClock),
       frames:
         trial.video && seconds !== undefined
           ? framesUpTo(
@@ -258,7 +258,7 @@ export class Windows {
     return this.#trial(trialIndex).spikes;
   }
 
-  /** The past window of `ref`, filled with other spikes than the recorded ones. */
+  /** The past window of `ref`, filled with these spikes of its trial. */
   pastWindow(ref: WindowRef, spikes: BinnedSpikes): TokenWindow {
     const { past } = this.span(ref);
     const { pastBlock, rules } = this.settings;

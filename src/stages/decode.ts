@@ -15,7 +15,7 @@ import type { WindowRef } from '../recording/windows.js';
 import { formatSeconds } from '../text/format.js';
 import { withEngine } from '../train/engine-source.js';
 import {
-  describePart,
+  describeAnyPart,
   loadModel,
   type OpenedRun,
   openRun,
@@ -111,7 +111,7 @@ export async function decode(
   const refs = inTimeOrder(windowsInPart(split, complete.part), dataset.recording.trials);
   if (refs.length === 0)
     throw new UsageError(
-      `There are no windows in ${complete.part === 'all' ? 'any part' : describePart(complete.part)}: choose another part of the split.`,
+      `There are no windows in ${describeAnyPart(complete.part)}: choose another part of the split.`,
     );
   checkColumns(decodable.map(({ name }) => name));
   const variables = await decodeRun(run, refs, 'the model', context);

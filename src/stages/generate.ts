@@ -21,7 +21,7 @@ import { scoreTokens, tokenFrequencies } from '../probe/token-scores.js';
 import type { Part } from '../recording/splits.js';
 import type { WindowRef } from '../recording/windows.js';
 import { withEngine } from '../train/engine-source.js';
-import { describePart, loadModel, type OpenedRun, windowsInPart } from '../train/open-run.js';
+import { describeAnyPart, loadModel, type OpenedRun, windowsInPart } from '../train/open-run.js';
 import {
   pickEvenly,
   spreadWindows,
@@ -202,7 +202,7 @@ function chooseStarts(run: OpenedRun, { part, trials, seconds }: CompleteSetting
   const candidates = windowsInPart(run.split, part).filter(fits);
   if (candidates.length === 0) {
     throw new UsageError(
-      `No window in ${part === 'all' ? 'any part' : describePart(part)} is followed by ${seconds} s of recording: generate fewer seconds, or choose another part.`,
+      `No window in ${describeAnyPart(part)} is followed by ${seconds} s of recording: generate fewer seconds, or choose another part.`,
     );
   }
   const beginnings = candidates.filter(({ end }) => end < current + 1e-6);

@@ -87,6 +87,11 @@ export function windowsInPart(split: Split, part: Part | 'all'): readonly Window
   return part === 'all' ? [...split.train, ...split.validation, ...split.test] : split[part];
 }
 
+/** Names a part of a split in a sentence that denies: "the test part", or "any part". */
+export function describeAnyPart(part: Part | 'all'): string {
+  return part === 'all' ? 'any part' : describePart(part);
+}
+
 /** Names a part of a split in a sentence: "the test part", or "all parts". */
 export function describePart(part: Part | 'all'): string {
   return part === 'all' ? 'all parts' : `the ${part} part`;

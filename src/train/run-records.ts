@@ -72,6 +72,11 @@ export const FIGURES_FOLDER = 'figures';
 const REPORT_FIGURES =
   /^(losses|(clamped-)?(raster|rates|intervals|around|psth)|(decoded|scatter|confusion|labels)-[\w-]+|weights|attention|learnt|ablation|pearson50|lagged)$/;
 
+/** Whether a report may have a figure of this name. Only such figures are ever removed. */
+export function isReportFigure(name: string): boolean {
+  return REPORT_FIGURES.test(name);
+}
+
 /** Reads and writes the records of the run in a store. */
 export class RunRecords {
   /** @param store of the run. */
@@ -121,7 +126,7 @@ export class RunRecords {
     });
     const stale = files.flatMap((file) => {
       const [, figure = ''] = /^(.+)\.svg$/.exec(file) ?? [];
-      const isOurs = REPORT_FIGURES.test(figure) && files.includes(`${figure}.csv`);
+      const isOurs = isReportFigure(figure) && files.includes(`${figure}.csv`);
       return isOurs && !kept.includes(figure) ? [file, `${figure}.csv`] : [];
     });
     for (const file of stale) await folder.remove(file);

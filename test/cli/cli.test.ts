@@ -16,7 +16,7 @@ import { parseNpz } from '../../src/formats/npz.js';
 import { diskStore } from '../../src/node/disk-store.js';
 import { RunRecords } from '../../src/train/run-records.js';
 import { neuroformer, RunningCommand, runInChildProcess } from '../helpers/cli.js';
-import { checkpointAt } from '../helpers/run-files.js';
+import { checkpointAt, expectKnownFigures } from '../helpers/run-files.js';
 import { caseCount, THOROUGH } from '../helpers/thorough.js';
 import { tinyWorkspace } from '../helpers/tiny-run.js';
 
@@ -105,6 +105,7 @@ describe('the command line, from training to the report', () => {
     const figures = readdirSync(inFolder('run', 'figures'));
     for (const name of ['losses', 'raster', 'rates', 'intervals', 'weights', 'attention'])
       expect(figures).toEqual(expect.arrayContaining([`${name}.svg`, `${name}.csv`]));
+    expectKnownFigures(figures);
     const ratesFile = readFileSync(inFolder('run', 'figures', 'rates.csv'), 'utf8');
     const embedded = /href="data:text\/csv;charset=utf-8,([^"]+)" download="rates.csv"/.exec(
       page,

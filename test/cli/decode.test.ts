@@ -7,6 +7,7 @@ import { openDataset } from '../../src/node/dataset.js';
 import { diskSource } from '../../src/node/disk-source.js';
 import { behaviorWorkspace, neuronLabel, TUNED } from '../helpers/behavior.js';
 import { neuroformer } from '../helpers/cli.js';
+import { expectKnownFigures } from '../helpers/run-files.js';
 
 let folder: string;
 const inFolder = (...parts: string[]) => join(folder, ...parts);
@@ -212,6 +213,7 @@ describe('decoded behavior', () => {
       'labels-side',
     ])
       expect(existsSync(inFolder('run', 'figures', `${name}.svg`)), name).toBe(true);
+    expectKnownFigures(readdirSync(inFolder('run', 'figures')));
     expect(page).toContain('Firing rates, one window ahead of the recorded past');
   });
 
