@@ -81,6 +81,7 @@ fn total_weight(@builtin(local_invocation_index) local: u32) {
   }
 }
 
+// begin helpers/row_merge.wgsl (generated: edit there)
 // (max, sum of exp(z - max)) of a row from those of two disjoint parts of it: each sum is rescaled
 // to the common maximum.
 fn merge(p: vec2f, q: vec2f) -> vec2f {
@@ -105,6 +106,7 @@ fn row_merge(local: u32, part: vec2f) -> vec2f {
   }
   return scratch[local - local % LANES];
 }
+// end helpers/row_merge.wgsl
 
 @compute @workgroup_size(WG)
 fn rows(

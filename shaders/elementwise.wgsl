@@ -5,8 +5,9 @@
 //   dropout         out[i] (+)= x[i] * keep(i) / (1 - rate)   forward and backward alike
 //   combine         out[i] (+)= alpha * x[i] + beta * y[i]
 //
-// f is GELU (erf form), ReLU, tanh or sigmoid; saved is its input for GELU and ReLU, its output for
-// tanh and sigmoid. keep(i), 0 or 1, is drawn again in backward and never stored.
+// f is GELU (erf form), ReLU, tanh, sigmoid or softplus; saved is its input for GELU, ReLU and
+// softplus, its output for tanh and sigmoid. keep(i), 0 or 1, is drawn again in backward and never
+// stored.
 //
 // Shapes   x, y, saved, out [n], where n is a multiple of 4 for the entries called wide. Every (+)=
 //          adds where accumulate is 1 and overwrites where it is 0.
@@ -18,10 +19,11 @@
 const WG = 64u;
 const ITEMS = 4u;
 
-// Values of params.kind; 3 is sigmoid.
+// Values of params.kind; 4 is softplus.
 const GELU = 0u;
 const RELU = 1u;
 const TANH = 2u;
+const SIGMOID = 3u;
 
 struct Params {
   n: u32,
@@ -110,22 +112,30 @@ fn sigmoid_stable(v: f32) -> f32 {
 }
 // end helpers/sigmoid_stable.wgsl
 
+// log(1 + exp(v)) without overflow.
+fn softplus(v: f32) -> f32 {
+  return max(v, 0.0) + log(1.0 + exp(-abs(v)));
+}
+
 fn f(v: f32) -> f32 {
   switch params.kind {
     case GELU: { return v * normal_cdf(v); }
     case RELU: { return max(v, 0.0); }
     case TANH: { return tanh_stable(v); }
-    default: { return sigmoid_stable(v); }
+    case SIGMOID: { return sigmoid_stable(v); }
+    default: { return softplus(v); }
   }
 }
 
-// f' from what the forward pass saved: tanh' = 1 - tanh^2 and sigmoid' = sigmoid (1 - sigmoid).
+// f' from what the forward pass saved: tanh' = 1 - tanh^2, sigmoid' = sigmoid (1 - sigmoid) and
+// softplus' = sigmoid.
 fn derivative(s: f32) -> f32 {
   switch params.kind {
     case GELU: { return gelu_grad(s); }
     case RELU: { return select(0.0, 1.0, s > 0.0); }
     case TANH: { return 1.0 - s * s; }
-    default: { return s * (1.0 - s); }
+    case SIGMOID: { return s * (1.0 - s); }
+    default: { return sigmoid_stable(s); }
   }
 }
 
@@ -219,12 +229,17 @@ fn sigmoid_stable4(v: vec4f) -> vec4f {
   return 1.0 / (1.0 + exp(min(-v, vec4f(88.0))));
 }
 
+fn softplus4(v: vec4f) -> vec4f {
+  return max(v, vec4f()) + log(1.0 + exp(-abs(v)));
+}
+
 fn f4(v: vec4f) -> vec4f {
   switch params.kind {
     case GELU: { return v * normal_cdf4(v); }
     case RELU: { return max(v, vec4f()); }
     case TANH: { return tanh_stable4(v); }
-    default: { return sigmoid_stable4(v); }
+    case SIGMOID: { return sigmoid_stable4(v); }
+    default: { return softplus4(v); }
   }
 }
 
@@ -233,7 +248,8 @@ fn derivative4(s: vec4f) -> vec4f {
     case GELU: { return gelu_grad4(s); }
     case RELU: { return select(vec4f(), vec4f(1.0), s > vec4f()); }
     case TANH: { return 1.0 - s * s; }
-    default: { return s * (1.0 - s); }
+    case SIGMOID: { return s * (1.0 - s); }
+    default: { return sigmoid_stable4(s); }
   }
 }
 

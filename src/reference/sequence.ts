@@ -95,3 +95,24 @@ export function meanPoolBackward(x: Ref, mask: ArrayLike<number> | undefined, do
   }
   return dx;
 }
+
+/** x + row at every position; row is [B, width]. */
+export function addRow(x: Ref, row: Ref): Ref {
+  const [B, T, width] = x.shape as Sizes;
+  const out = ref([B, T, width], x.data);
+  for (let b = 0; b < B; b++)
+    for (let t = 0; t < T; t++)
+      for (let c = 0; c < width; c++) out.data[offset(x, b, t) + c]! += row.data[b * width + c]!;
+  return out;
+}
+
+/** The gradient of the row, given that of the sum. */
+export function addRowBackward(dout: Ref): Ref {
+  const [B, T, width] = dout.shape as Sizes;
+  const drow = ref([B, width]);
+  for (let b = 0; b < B; b++)
+    for (let t = 0; t < T; t++)
+      for (let c = 0; c < width; c++)
+        drow.data[b * width + c]! += dout.data[offset(dout, b, t) + c]!;
+  return drow;
+}

@@ -8,13 +8,14 @@ import { markLoss, newOutput, pushNode } from './tape.js';
 import { elementCount, expectShape, expectType, type Tensor } from './tensor.js';
 
 /** An activation function; 'gelu' is the exact form with erf, PyTorch's default. */
-export type Activation = 'gelu' | 'relu' | 'tanh' | 'sigmoid';
+export type Activation = 'gelu' | 'relu' | 'tanh' | 'sigmoid' | 'softplus';
 
 const ACTIVATION_CODES: Readonly<Record<Activation, number>> = {
   gelu: 0,
   relu: 1,
   tanh: 2,
   sigmoid: 3,
+  softplus: 4,
 };
 
 /** The activation function of every element of x. */
@@ -41,7 +42,7 @@ export function activate(x: Tensor, kind: Activation): Tensor {
   return y;
 }
 
-/** target (+)= dy * f'(x), where `saved` is x for GELU and ReLU, and f(x) for tanh and sigmoid. */
+/** target (+)= dy * f'(x), where `saved` is f(x) for tanh and sigmoid, and x for all others. */
 export function activateGradient(
   engine: Engine,
   kind: Activation,

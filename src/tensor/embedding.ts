@@ -144,6 +144,20 @@ export function addPositions(x: Tensor, positions: Tensor): Tensor {
   return gather('addPositions', undefined, undefined, x.shape, { add: x, positions });
 }
 
+/**
+ * The same rows for every element of a batch.
+ *
+ * @param rows [N, width]
+ * @returns [batch, N, width]
+ */
+export function repeatRows(rows: Tensor, batch: number): Tensor {
+  const { N, width } = expectShape('repeatRows', 'rows', rows, ['N', 'width']) as Record<
+    'N' | 'width',
+    number
+  >;
+  return gather('repeatRows', undefined, undefined, [batch, N, width], { positions: rows });
+}
+
 function gather(
   op: string,
   table: Tensor | undefined,
@@ -151,7 +165,7 @@ function gather(
   shape: Shape,
   { add, positions }: EmbeddingOptions,
 ): Tensor {
-  const { engine } = (table ?? add)!;
+  const { engine } = (table ?? add ?? positions)!;
   const width = shape.at(-1)!;
   const length = shape.at(-2) ?? 1;
   const rows = elementCount(shape) / width;

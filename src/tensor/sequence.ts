@@ -1,4 +1,4 @@
-/** Operations along the sequence axis: concatenation, slices and means. */
+/** Operations along the sequence axis: concatenation, slices, means, and adding to every position. */
 
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
@@ -209,6 +209,61 @@ export function meanPool(x: Tensor, mask?: Tensor): Tensor {
         Math.ceil((B * T * width) / (WORKGROUP_SIZE * engine.tuning.items)),
         { constants: { WG: WORKGROUP_SIZE, ITEMS: engine.tuning.items } },
       );
+    },
+  });
+  return out;
+}
+
+/**
+ * x + row at every position of the sequence.
+ *
+ * @param x [B, T, width]
+ * @param row [B, width]
+ * @returns [B, T, width]
+ */
+export function addRow(x: Tensor, row: Tensor): Tensor {
+  const { engine } = x;
+  const { B, T, width } = expectShape('addRow', 'x', x, ['B', 'T', 'width']) as Record<
+    'B' | 'T' | 'width',
+    number
+  >;
+  expectShape('addRow', 'row', row, [B, width]);
+  const out = newOutput(engine, x.shape, [x, row]);
+  const params = {
+    B,
+    length: T,
+    C: width,
+    inLength: T,
+    inStart: 0,
+    outLength: T,
+    outStart: 0,
+    accumulate: 0,
+    hasMask: 0,
+  };
+  const { items } = engine.tuning;
+  engine.dispatch(
+    'sequence.add_row',
+    { x, row, out },
+    params,
+    Math.ceil(x.length / (WORKGROUP_SIZE * items)),
+    { constants: { WG: WORKGROUP_SIZE, ITEMS: items } },
+  );
+  pushNode(engine, {
+    op: 'addRow',
+    outputs: [out],
+    backward(gradients) {
+      const dout = gradients.get(out);
+      if (!dout) return;
+      if (gradients.wants(row)) {
+        const { tensor, accumulate } = gradients.target(row);
+        engine.dispatch(
+          'sequence.sum',
+          { x: dout, out: tensor },
+          { ...params, accumulate: Number(accumulate) },
+          Math.ceil((B * width) / WORKGROUP_SIZE),
+        );
+      }
+      gradients.transfer(out, x);
     },
   });
   return out;

@@ -9,6 +9,7 @@ import { KERNELS, SHADERS } from '../../src/gpu/shaders.gen.js';
 import { hash4 } from '../../src/reference/random.js';
 import type { CapturedCase, DispatchOutputs } from '../helpers/replay.js';
 import {
+  absolute,
   add,
   type Bounded,
   divide,
@@ -632,17 +633,27 @@ function totalWeight(run: ReferenceRun): void {
   run.put('totals', 1, sumBounded(range(run.p.rows!).map((row) => targetWeight(run, row))));
 }
 
+/**
+ * The terms exp(z - max) of a softmax and their sum.
+ *
+ * @param lanes that each sum a part of the row
+ * @param maxRises how often the maximum of a lane can rise at most
+ */
+function softmaxTerms(z: readonly Bounded[], lanes: number, maxRises = z.length) {
+  const top = z.reduce(maximum);
+  const weights = z.map((value) => exponential(subtract(value, top)));
+  // A term may be rescaled at each rise of the maximum and at each merge of two lanes.
+  const { rises, height } = maximumRises(z, 1);
+  const units = 4 * (Math.min(rises, maxRises) + Math.log2(lanes)) + 2 * height;
+  return { top, weights, sum: loosen(sumBounded(weights), units) };
+}
+
 function crossEntropyRows(run: ReferenceRun): void {
   const { rows, V, wantsGradient, factor } = run.p as Record<string, number>;
   const lanes = run.constant('LANES');
   for (let row = 0; row < rows!; row++) {
     const z = range(V!).map((c) => run.number('logits', row * V! + c));
-    const top = z.reduce(maximum);
-    const weights = z.map((value) => exponential(subtract(value, top)));
-    // A term may be rescaled at each rise of the maximum and at each merge of two lanes.
-    const { rises, height } = maximumRises(z, 1);
-    const units = 4 * (Math.min(rises, Math.ceil(V! / 4) + 3) + Math.log2(lanes)) + 2 * height;
-    const sum = loosen(sumBounded(weights), units);
+    const { top, weights, sum } = softmaxTerms(z, lanes, Math.ceil(V! / 4) + 3);
     const weight = targetWeight(run, row);
     const target = Math.min(run.words('targets')[row]!, V! - 1);
     const nll = add(subtract(top, z[target]!), logarithm(sum));
@@ -685,20 +696,25 @@ function squaredError(run: ReferenceRun): void {
 
 // Elementwise kernels.
 
-/** By activation kind: GELU, ReLU, tanh, sigmoid. */
+/** By activation kind: GELU, ReLU, tanh, sigmoid, softplus. */
 const ACTIVATIONS: readonly ((v: Bounded) => Bounded)[] = [
   (v) => multiply(v, normalCdf(v)),
   (v) => exact(Math.max(v.value, 0)),
   hyperbolicTangent,
   sigmoid,
+  (v) => {
+    const excess = logarithm(add(exact(1), exponential(negate(absolute(v)))));
+    return add(exact(Math.max(v.value, 0)), excess);
+  },
 ];
 
-/** By activation kind: GELU and ReLU of their input, tanh and sigmoid of their output. */
+/** By activation kind: tanh and sigmoid of their output, the others of their input. */
 const DERIVATIVES: readonly ((s: Bounded) => Bounded)[] = [
   geluGradient,
   (s) => exact(s.value > 0 ? 1 : 0),
   (s) => subtract(exact(1), multiply(s, s)),
   (s) => multiply(s, subtract(exact(1), s)),
+  sigmoid,
 ];
 
 /** A kernel that adds a function of each element to `out`, or writes it there. */
@@ -895,6 +911,161 @@ function poolGradient(run: ReferenceRun): void {
         const share = included ? divide(run.number('dout', b * C! + c), count) : exact(0);
         run.accumulate('dx', (b * inLength! + t) * C! + c, share, accumulate !== 0);
       }
+}
+
+function addRows(run: ReferenceRun): void {
+  const { B, C, inLength } = run.p as Record<string, number>;
+  for (let i = 0; i < B! * inLength! * C!; i++) {
+    const row = Math.floor(i / (inLength! * C!)) * C! + (i % C!);
+    run.put('out', i, add(run.number('x', i), run.number('row', row)));
+  }
+}
+
+function sumPositions(run: ReferenceRun): void {
+  const { B, C, inLength, accumulate } = run.p as Record<string, number>;
+  for (let b = 0; b < B!; b++)
+    for (let c = 0; c < C!; c++) {
+      const terms = range(inLength!).map((t) => run.number('x', (b * inLength! + t) * C! + c));
+      run.accumulate('out', b * C! + c, sumBounded(terms), accumulate !== 0);
+    }
+}
+
+// Heads of single neurons.
+
+function rowDots(run: ReferenceRun): void {
+  const { B, N, C, hasBias } = run.p as Record<string, number>;
+  const [x, weight] = [run.floats('x'), run.floats('weight')];
+  for (let row = 0; row < B! * N!; row++) {
+    const n = row % N!;
+    const sum = new Sum();
+    for (let c = 0; c < C!; c++) sum.addProduct(x[row * C! + c]!, weight[n * C! + c]!);
+    const total = sum.total();
+    run.put('out', row, hasBias !== 0 ? add(total, run.number('bias', n)) : total);
+  }
+}
+
+function rowDotsInputGradient(run: ReferenceRun): void {
+  const { B, N, C, accumulate } = run.p as Record<string, number>;
+  for (let i = 0; i < B! * N! * C!; i++) {
+    const product = multiply(
+      run.number('dout', Math.floor(i / C!)),
+      run.number('weight', i % (N! * C!)),
+    );
+    run.accumulate('dx', i, product, accumulate !== 0);
+  }
+}
+
+function rowDotsWeightGradient(run: ReferenceRun): void {
+  const { B, N, C } = run.p as Record<string, number>;
+  const [x, dout] = [run.floats('x'), run.floats('dout')];
+  for (let i = 0; i < N! * C!; i++) {
+    const n = Math.floor(i / C!);
+    const sum = new Sum();
+    for (let b = 0; b < B!; b++) sum.addProduct(dout[b * N! + n]!, x[b * N! * C! + i]!);
+    run.accumulate('dweight', i, sum.total(), true);
+  }
+}
+
+/** Calls `visit` with the row, neuron and lag of every spike that a row of features adds up. */
+function visitSpikes(
+  run: ReferenceRun,
+  visit: (row: number, r: number, id: number, lag: number) => void,
+): void {
+  const { B, T, P, Q, R, L, start, neurons, pastSteps, hasMask } = run.p as Record<string, number>;
+  const visitToken = (row: number, now: number, index: number, isPast: boolean) => {
+    const [ids, times, mask] = isPast
+      ? ['pastIds', 'pastTimes', 'pastMask']
+      : ['ids', 'times', 'mask'];
+    const id = run.words(ids!)[index]!;
+    const lag = Math.round(now - run.floats(times!)[index]!);
+    const isVisible = hasMask === 0 || run.words(mask!)[index] !== 0;
+    if (isVisible && id < neurons! && lag >= 0 && lag < L!) visit(row, row % R!, id, lag);
+  };
+  for (let row = 0; row < B! * Q! * R!; row++) {
+    const query = Math.floor(row / R!);
+    const b = Math.floor(query / Q!);
+    const t = start! + (query % Q!);
+    const now = run.floats('times')[b * T! + t]!;
+    for (let k = 0; k < P!; k++) visitToken(row, now + pastSteps!, b * P! + k, true);
+    for (let k = 0; k <= t; k++) visitToken(row, now, b * T! + k, false);
+  }
+}
+
+/** Sums of spikes into rows of a buffer; `count` is the length of a row. */
+function spikeSums(
+  buffer: 'out' | 'partials',
+  length: 'V' | 'L',
+  term: (
+    run: ReferenceRun,
+    spike: { row: number; r: number; id: number; lag: number },
+  ) => { column: number; value: Bounded },
+): (run: ReferenceRun) => void {
+  return (run) => {
+    const { B, Q, R } = run.p as Record<string, number>;
+    const columns = run.p[length]!;
+    const sums = range(B! * Q! * R! * columns).map(() => new Sum());
+    visitSpikes(run, (row, r, id, lag) => {
+      const { column, value } = term(run, { row, r, id, lag });
+      sums[row * columns + column]!.add(value);
+    });
+    for (const [i, sum] of sums.entries()) run.put(buffer, i, sum.total());
+  };
+}
+
+const spikeFeatures = spikeSums('out', 'V', (run, { r, id, lag }) => ({
+  column: id,
+  value: run.number('kernel', r * run.p.L! + lag),
+}));
+const spikeFeaturesGradient = spikeSums('partials', 'L', (run, { row, id, lag }) => ({
+  column: lag,
+  value: run.number('dout', row * run.p.V! + id),
+}));
+
+/** exp(z) of a mixture, within the range that the kernel clamps it to. */
+function mixtureMass(run: ReferenceRun, i: number): Bounded {
+  return exponential(exact(Math.min(Math.max(run.floats('z')[i]!, -80), 80)));
+}
+
+function mixture(run: ReferenceRun): void {
+  for (let i = 0; i < run.p.n!; i++) {
+    const weight = run.number('w', i);
+    const mixed = logarithm(add(mixtureMass(run, i), weight));
+    run.put('out', i, weight.value > 0 ? mixed : run.number('z', i));
+  }
+}
+
+function mixtureGradient(run: ReferenceRun): void {
+  const { n, accumulateLogits, accumulateWeights } = run.p as Record<string, number>;
+  for (let i = 0; i < n!; i++) {
+    const mass = mixtureMass(run, i);
+    const total = add(mass, exact(Math.max(run.floats('w')[i]!, 0)));
+    const dout = run.number('dout', i);
+    const logitGradient = multiply(dout, divide(mass, total));
+    run.accumulate('dz', i, logitGradient, accumulateLogits !== 0);
+    run.accumulate('dw', i, divide(dout, total), accumulateWeights !== 0);
+  }
+}
+
+// Windows while they are drawn.
+
+function appendTokens(run: ReferenceRun): void {
+  const { B, T, position } = run.p as Record<string, number>;
+  for (let b = 0; b < B!; b++) {
+    run.putWord('drawnIds', b * T! + position!, run.words('newIds')[b]!);
+    run.put('drawnTimes', b * T! + position!, exact(run.words('newTimes')[b]!));
+  }
+}
+
+function expectedCounts(run: ReferenceRun): void {
+  const { B, T, V, position, ends } = run.p as Record<string, number>;
+  for (let b = 0; b < B!; b++) {
+    const tokens = run.words('ids').slice(b * T!, b * T! + position! + 1);
+    if (tokens.some((token) => token >= ends!)) continue;
+    const z = range(V!).map((v) => run.number('logits', b * V! + v));
+    const { weights, sum } = softmaxTerms(z, run.constant('LANES'));
+    for (const [v, weight] of weights.entries())
+      run.accumulate('expected', b * V! + v, divide(weight, sum), true);
+  }
 }
 
 /** The index of every patch element, with the index of the voxel that it copies. */
@@ -1167,6 +1338,8 @@ const COPIED = 'a copy: the same bits';
 const LAYERNORM =
   'sums over a row, two passes; inverseSqrt 2 ulp; an absolute bound for a constant row';
 const ACTIVATED = 'exp 3 + 2 |x| ulp, quotients 2.5, the erfc fit 1.2e-7; ReLU exact';
+const SOFTMAX =
+  'exp 3 + 2 |z - max| ulp, a rescaling at each rise of max and merge of lanes, the quotient 2.5';
 const SCALED = 'one rounding for each product and each sum';
 const ADAM = 'one rounding per step, sqrt 4.5 ulp, the quotient 2.5';
 const SINE = 'the angle rounded once, the polynomials 2e-7';
@@ -1191,11 +1364,10 @@ export const KERNEL_BOUNDS: Readonly<Record<KernelName, KernelBound>> = {
   'attention_rows.threshold': { bound: 'the errors of two scores, halved', expect: thresholds },
   'attention_rows.probabilities': { bound: SCORES, expect: probabilities },
   'cross_entropy.total_weight': { bound: SUMMED, expect: totalWeight },
-  'cross_entropy.rows': {
-    bound: 'exp 3 + 2 |z - max| ulp, a rescaling at each rise of max and merge of lanes, log 2^-21',
-    expect: crossEntropyRows,
-  },
+  'cross_entropy.rows': { bound: `${SOFTMAX}, log 2^-21`, expect: crossEntropyRows },
   'cross_entropy.total_loss': { bound: SUMMED, expect: totalLoss },
+  'drawn_tokens.append': { bound: COPIED, expect: appendTokens },
+  'drawn_tokens.expect': { bound: SOFTMAX, expect: expectedCounts },
   'elementwise.activate': { bound: ACTIVATED, expect: activate },
   'elementwise.activate_wide': { bound: ACTIVATED, expect: activate },
   'elementwise.activate_grad': { bound: ACTIVATED, expect: activateGradient },
@@ -1229,6 +1401,8 @@ export const KERNEL_BOUNDS: Readonly<Record<KernelName, KernelBound>> = {
   'matmul_tiled.wide': { bound: PRODUCT, expect: product(true) },
   'matmul_tiled.narrow': { bound: PRODUCT, expect: product(true) },
   'matmul_reduce.main': { bound: SUMMED, expect: reducePartials },
+  'mixture.forward': { bound: 'exp 3 + 2 |z| ulp, log 2^-21 or 3 ulp', expect: mixture },
+  'mixture.backward': { bound: 'exp 3 + 2 |z| ulp, quotients 2.5', expect: mixtureGradient },
   'normalize.forward': {
     bound: 'a sum of squares, sqrt 4.5 ulp, the quotient 2.5',
     expect: normalizeForward,
@@ -1237,6 +1411,9 @@ export const KERNEL_BOUNDS: Readonly<Record<KernelName, KernelBound>> = {
     bound: 'a row of products, the quotient 2.5 ulp',
     expect: normalizeBackward,
   },
+  'row_dots.forward': { bound: 'C products, and the bias', expect: rowDots },
+  'row_dots.backward_x': { bound: SCALED, expect: rowDotsInputGradient },
+  'row_dots.backward_weight': { bound: 'B products', expect: rowDotsWeightGradient },
   'sample.main': {
     bound: 'the class itself; its log-probability by exp and log',
     expect: drawClasses,
@@ -1244,8 +1421,12 @@ export const KERNEL_BOUNDS: Readonly<Record<KernelName, KernelBound>> = {
   'sequence.copy': { bound: COPIED, expect: copyPositions },
   'sequence.pool': { bound: SUMMED, expect: pool },
   'sequence.pool_grad': { bound: 'the quotient 2.5 ulp', expect: poolGradient },
+  'sequence.add_row': { bound: SCALED, expect: addRows },
+  'sequence.sum': { bound: SUMMED, expect: sumPositions },
   'sinusoid.main': { bound: SINE, expect: sinusoids },
   'sinusoid.main_wide': { bound: SINE, expect: sinusoids },
+  'spike_history.features': { bound: SUMMED, expect: spikeFeatures },
+  'spike_history.features_grad': { bound: SUMMED, expect: spikeFeaturesGradient },
   'squared_error.main': { bound: SUMMED, expect: squaredError },
   'unfold3d.unfold': { bound: COPIED, expect: unfold },
   'unfold3d.fold': { bound: SUMMED, expect: fold },

@@ -13,17 +13,27 @@ import { AdamW } from '../../src/nn/optimizer.js';
 import { ParameterStore } from '../../src/nn/parameters.js';
 import { attention, attentionProbabilities } from '../../src/tensor/attention.js';
 import { conv3d, unfold3d } from '../../src/tensor/conv3d.js';
+import { addExpected, appendTokens } from '../../src/tensor/drawn-tokens.js';
 import { type Activation, activate, dropout, sumLosses } from '../../src/tensor/elementwise.js';
-import { addPositions, embedding, sinusoid, Tokens } from '../../src/tensor/embedding.js';
+import {
+  addPositions,
+  embedding,
+  repeatRows,
+  sinusoid,
+  Tokens,
+} from '../../src/tensor/embedding.js';
 import { gru } from '../../src/tensor/gru.js';
 import { layerNorm } from '../../src/tensor/layernorm.js';
 import { linear, matmulTransposed, mlp } from '../../src/tensor/linear.js';
 import { contrastiveLoss, crossEntropy, meanSquaredError } from '../../src/tensor/losses.js';
+import { mixWeights } from '../../src/tensor/mixture.js';
 import { normalize } from '../../src/tensor/normalize.js';
 import { addInto, scaleInto } from '../../src/tensor/primitives.js';
 import { type Dropout, RandomState } from '../../src/tensor/random.js';
+import { rowDots } from '../../src/tensor/row-dots.js';
 import { sample } from '../../src/tensor/sample.js';
-import { concatenate, meanPool, slice, writePositions } from '../../src/tensor/sequence.js';
+import { addRow, concatenate, meanPool, slice, writePositions } from '../../src/tensor/sequence.js';
+import { spikeHistory } from '../../src/tensor/spike-history.js';
 import { differentiate } from '../../src/tensor/tape.js';
 import { elementCount, Tensor } from '../../src/tensor/tensor.js';
 
@@ -387,6 +397,73 @@ const OPS: Readonly<Record<string, (k: Kit) => void>> = {
     k.train(() => meanPool(x, mask));
   },
 
+  addRow(k) {
+    const [B, T, width] = [k.count(5), k.count(20), k.width(20)];
+    const [x, row] = [k.tensor(B, T, width), k.tensor(B, width)];
+    k.train(() => addRow(x, row));
+  },
+
+  'repeatRows and rowDots'(k) {
+    const [B, N, width] = [k.count(5), k.size(20), k.width(20)];
+    const [rows, weight] = [k.tensor(N, width), k.tensor(N, width)];
+    const bias = k.maybe(() => k.tensor(N));
+    k.train(() => rowDots(repeatRows(rows, B), weight, bias));
+  },
+
+  spikeHistory(k) {
+    const [B, T, P, neurons] = [k.count(4), k.size(9), k.count(12), k.size(9)];
+    const [R, L, pastSteps] = [k.size(3), k.size(20), k.size(12)];
+    const tokens = (length: number) => k.words([B, length], () => k.host.integer(neurons + 3));
+    const clock = (length: number, steps: number) => {
+      const time = () => k.host.integer(steps);
+      const values = Float32Array.from({ length: B * length }, time);
+      return Tensor.from(k.engine, values, [B, length]);
+    };
+    const inputs = {
+      ids: tokens(T),
+      times: clock(T, 9),
+      pastIds: tokens(P),
+      pastTimes: clock(P, pastSteps),
+      masks: k.maybe(() => ({ current: k.mask(B, T), past: k.mask(B, P) })),
+    };
+    const start = k.host.integer(T);
+    const positions = k.maybe(() => ({ start, count: k.size(T - start) }));
+    const options = { neurons, columns: neurons + k.host.integer(4), pastSteps };
+    const kernel = k.tensor(R, L);
+    k.train(() => spikeHistory(inputs, kernel, { ...options, ...(positions && { positions }) }));
+  },
+
+  mixWeights(k) {
+    const shape = leadingAxes(k, 60);
+    const logits = k.scaled(k.pick([1, 10, 60]), ...shape);
+    const weight = () => k.pick([0, 1e-3, 1, 5]);
+    const weights = Tensor.from(
+      k.engine,
+      Float32Array.from({ length: elementCount(shape) }, weight),
+      shape,
+      { requiresGrad: k.chance(0.7) },
+    );
+    logits.requiresGrad = k.chance(0.7);
+    if (!logits.requiresGrad && !weights.requiresGrad) mixWeights(logits, weights);
+    else k.train(() => mixWeights(logits, weights));
+  },
+
+  'drawn tokens'(k) {
+    const [B, T, classes] = [k.size(9), k.size(6), k.width(20)];
+    const ids = k.words([B, T], () => k.host.integer(classes));
+    const windows = { ids, times: k.constant(B, T) };
+    const position = k.host.integer(T);
+    appendTokens(windows, position, {
+      ids: k.words([B], () => k.host.integer(classes)),
+      times: k.words([B], () => k.host.integer(30)),
+    });
+    const logits = k.scaled(k.pick([1, 10]), B, classes);
+    addExpected(logits, k.constant(B, classes), windows, {
+      position,
+      end: Math.ceil(0.9 * classes),
+    });
+  },
+
   conv3d(k) {
     const kernel = [k.size(2), k.size(3), k.size(3)] as const;
     const [frames, height, width] = kernel.map((n) => n + k.host.integer(4)) as [
@@ -460,7 +537,7 @@ const OPS: Readonly<Record<string, (k: Kit) => void>> = {
       n < EXTREMES.length ? EXTREMES[n]! : 3 * k.host.normal(),
     );
     const x = Tensor.from(k.engine, values, [length], { requiresGrad: true });
-    const kinds: readonly Activation[] = ['gelu', 'relu', 'tanh', 'sigmoid'];
+    const kinds: readonly Activation[] = ['gelu', 'relu', 'tanh', 'sigmoid', 'softplus'];
     k.train(() => activate(x, k.pick(kinds)));
   },
 

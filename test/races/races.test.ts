@@ -10,17 +10,27 @@ import { ParameterStore } from '../../src/nn/parameters.js';
 import { createEngine } from '../../src/node.js';
 import { attention, attentionProbabilities } from '../../src/tensor/attention.js';
 import { conv3d, unfold3d } from '../../src/tensor/conv3d.js';
+import { addExpected, appendTokens } from '../../src/tensor/drawn-tokens.js';
 import { activate, dropout } from '../../src/tensor/elementwise.js';
-import { addPositions, embedding, sinusoid, Tokens } from '../../src/tensor/embedding.js';
+import {
+  addPositions,
+  embedding,
+  repeatRows,
+  sinusoid,
+  Tokens,
+} from '../../src/tensor/embedding.js';
 import { gru } from '../../src/tensor/gru.js';
 import { layerNorm } from '../../src/tensor/layernorm.js';
 import { linear, matmulTransposed, mlp } from '../../src/tensor/linear.js';
 import { crossEntropy, meanSquaredError } from '../../src/tensor/losses.js';
+import { mixWeights } from '../../src/tensor/mixture.js';
 import { normalize } from '../../src/tensor/normalize.js';
 import { addInto } from '../../src/tensor/primitives.js';
 import { type Dropout, RandomState } from '../../src/tensor/random.js';
+import { rowDots } from '../../src/tensor/row-dots.js';
 import { sample } from '../../src/tensor/sample.js';
-import { concatenate, meanPool, slice } from '../../src/tensor/sequence.js';
+import { addRow, concatenate, meanPool, slice } from '../../src/tensor/sequence.js';
+import { spikeHistory } from '../../src/tensor/spike-history.js';
 import { differentiate } from '../../src/tensor/tape.js';
 import { elementCount, Tensor } from '../../src/tensor/tensor.js';
 import { caseCount, THOROUGH } from '../helpers/thorough.js';
@@ -98,6 +108,12 @@ class Kit {
     return Tensor.from(this.engine, values, shape);
   }
 
+  /** An f32 tensor whose element n is `value(n)`, without a gradient. */
+  numbers(shape: number[], value: (n: number) => number): Tensor {
+    const values = Float32Array.from({ length: elementCount(shape) }, (_, n) => value(n));
+    return Tensor.from(this.engine, values, shape);
+  }
+
   /** Runs a forward pass, a loss of its result, and the backward pass. */
   train(forward: () => Tensor): void {
     differentiate(this.engine, () => {
@@ -115,6 +131,7 @@ function runEveryOp(engine: Engine): void {
   runSequenceOps(kit);
   runAttention(kit);
   runElementwiseOps(kit);
+  runNeuronHeads(kit);
   const lowest = kit.words([5], (n) => n);
   sample(kit.tensor(5, 13), { random: kit.random, site: 2, topK: 6, topP: 0.8, lowest });
   runAdamStep(kit);
@@ -184,10 +201,33 @@ function runAttention(kit: Kit): void {
 
 function runElementwiseOps(kit: Kit): void {
   const t = kit.tensor.bind(kit);
-  for (const kind of ['gelu', 'relu', 'tanh', 'sigmoid'] as const)
+  for (const kind of ['gelu', 'relu', 'tanh', 'sigmoid', 'softplus'] as const)
     for (const columns of [50, 52]) kit.train(() => activate(t(3, columns), kind));
   for (const columns of [50, 52]) kit.train(() => dropout(t(3, columns), kit.dropout));
   for (const length of [200, 201]) addInto(kit.engine, t(length), t(length));
+}
+
+function runNeuronHeads(kit: Kit): void {
+  const t = kit.tensor.bind(kit);
+  kit.train(() => rowDots(repeatRows(t(7, 5), 3), t(7, 5), t(7)));
+  kit.train(() => addRow(t(3, 5, 30), t(3, 30)));
+  kit.train(() => mixWeights(t(3, 50), kit.tensor(3, 50)));
+  const tokens = {
+    ids: kit.words([5, 4], (n) => n % 9),
+    times: kit.numbers([5, 4], (n) => n % 4),
+    pastIds: kit.words([5, 6], (n) => n % 8),
+    pastTimes: kit.numbers([5, 6], (n) => n % 6),
+    masks: {
+      current: kit.words([5, 4], (n) => n % 5),
+      past: kit.words([5, 6], (n) => n % 4),
+    },
+  };
+  kit.train(() => spikeHistory(tokens, t(2, 9), { neurons: 7, columns: 9, pastSteps: 6 }));
+  appendTokens(tokens, 2, {
+    ids: kit.words([5], (n) => n),
+    times: kit.words([5], (n) => n),
+  });
+  addExpected(t(5, 13), kit.constant(5, 13), tokens, { position: 3, end: 8 });
 }
 
 function runAdamStep(kit: Kit): void {

@@ -4,7 +4,13 @@ import { HostRandom } from '../../src/math/random.js';
 import { map, type Ref, ref } from '../../src/reference/array.js';
 import * as reference from '../../src/reference/embedding.js';
 import { add } from '../../src/tensor/elementwise.js';
-import { addPositions, embedding, sinusoid, Tokens } from '../../src/tensor/embedding.js';
+import {
+  addPositions,
+  embedding,
+  repeatRows,
+  sinusoid,
+  Tokens,
+} from '../../src/tensor/embedding.js';
 import { differentiate } from '../../src/tensor/tape.js';
 import { Tensor } from '../../src/tensor/tensor.js';
 import {
@@ -101,11 +107,27 @@ function positionsCase([B, T, width]: Shape): OpCase<'x' | 'positions'> {
   };
 }
 
+function repeatCase([B, T, width]: Shape): OpCase<'rows'> {
+  const shape = [B, T, width];
+  return {
+    name: 'repeatRows',
+    kind: 'product',
+    inputs: { rows: [T, width] },
+    run: ({ rows }) => repeatRows(rows, B),
+    forward: ({ rows }) => reference.embedding({ positions: rows }, [], shape),
+    backward: ({ rows }, dout) => {
+      const gradients = reference.embeddingBackward({ positions: rows }, [], dout);
+      return { rows: gradients.positions! };
+    },
+  };
+}
+
 describe('the reference', () => {
   it('has the numeric gradients of its embeddings', () => {
     checkReference(fullCase([2, 4, 4, 7]));
     checkReference(tableCase([1, 3, 5, 2]));
     checkReference(positionsCase([2, 4, 4, 7]));
+    checkReference(repeatCase([2, 4, 4, 7]));
   });
 });
 
@@ -122,6 +144,7 @@ for (const [variant, options] of [
         await checkOp(engine(), fullCase(shape));
         await checkOp(engine(), tableCase(shape));
         await checkOp(engine(), positionsCase(shape));
+        await checkOp(engine(), repeatCase(shape));
       });
     }
 

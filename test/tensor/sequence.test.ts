@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { HostRandom } from '../../src/math/random.js';
 import { plus } from '../../src/reference/array.js';
 import * as reference from '../../src/reference/sequence.js';
-import { concatenate, meanPool, slice } from '../../src/tensor/sequence.js';
+import { addRow, concatenate, meanPool, slice } from '../../src/tensor/sequence.js';
 import { Tensor } from '../../src/tensor/tensor.js';
 import {
   checkOp,
@@ -112,6 +112,17 @@ function poolCase(shape: Shape, mask?: Uint32Array): OpCase<'x'> {
   };
 }
 
+function addRowCase([B, T, width]: Shape): OpCase<'x' | 'row'> {
+  return {
+    name: 'addRow',
+    kind: 'product',
+    inputs: { x: [B, T, width], row: [B, width] },
+    run: ({ x, row }) => addRow(x, row),
+    forward: ({ x, row }) => reference.addRow(x, row),
+    backward: (_, dout) => ({ x: dout, row: reference.addRowBackward(dout) }),
+  };
+}
+
 /** Hides about a third of the positions, and of several rows the last one completely. */
 function makeMask([B, T]: Shape): Uint32Array {
   const random = new HostRandom(6);
@@ -129,6 +140,7 @@ describe('the reference', () => {
     checkReference(overlapCase(small));
     checkReference(poolCase(small));
     checkReference(poolCase(small, makeMask(small)));
+    checkReference(addRowCase(small));
   });
 });
 
@@ -151,6 +163,7 @@ for (const [variant, options] of [
         await checkOp(engine(), overlapCase(shape));
         await checkOp(engine(), poolCase(shape));
         await checkOp(engine(), poolCase(shape, makeMask(shape)));
+        await checkOp(engine(), addRowCase(shape));
       });
     }
 
@@ -160,12 +173,15 @@ for (const [variant, options] of [
       await checkOp(engine(), usedTwice(sliceCase(shape, 3, 11)));
       await checkOp(engine(), usedTwice(poolCase(shape)));
       await checkOp(engine(), usedTwice(poolCase(shape, makeMask(shape))));
+      await checkOp(engine(), usedTwice(addRowCase(shape)));
     });
 
     it('give a frozen input no gradient', async () => {
       const shape = [2, 5, 3] as const;
       for (const constant of [['x'], ['y'], ['x', 'z'], ['x', 'y', 'z']] as const)
         await checkOp(engine(), { ...concatenateCase(shape), constant });
+      for (const constant of [['x'], ['row']] as const)
+        await checkOp(engine(), { ...addRowCase(shape), constant });
       for (const op of [sliceCase(shape, 1, 2), poolCase(shape), poolCase(shape, makeMask(shape))])
         await checkOp(engine(), { ...op, constant: ['x'] });
     });
@@ -212,6 +228,11 @@ describe('sequence functions with invalid arguments', () => {
       [() => slice(x, 2, 0), 'slice: the range should be within 0 to 6, but is 2 to 2.'],
       [() => slice(x, 0.5, 2), 'slice: the range should be within 0 to 6, but is 0.5 to 2.5.'],
       [() => slice(x, 0, Number.NaN), 'slice: the range should be within 0 to 6, but is 0 to NaN.'],
+      [
+        () => addRow(floats(6, 3), floats(6, 3)),
+        'addRow: x should be [B, T, width], but is [6, 3].',
+      ],
+      [() => addRow(x, floats(2, 4)), 'addRow: row should be [2, 3], but is [2, 4].'],
       [() => meanPool(floats(6, 3)), 'meanPool: x should be [B, T, width], but is [6, 3].'],
       [() => meanPool(words(2, 6, 3)), `meanPool: x ${f32}`],
       [() => meanPool(x, words(2, 5)), 'meanPool: mask should be [2, 6], but is [2, 5].'],
