@@ -32,7 +32,16 @@ export { type ProfileRow, profileTable } from './gpu/profile.js';
 export { type FetchedValues, Step } from './gpu/step.js';
 export type { MatmulTile, Tuning } from './gpu/tuning.js';
 export { HostRandom } from './math/random.js';
-export { type Initializer, normal, ones, uniform, zeros } from './nn/init.js';
+export {
+  FAN_IN_WEIGHTS,
+  GPT_WEIGHTS,
+  type Initializer,
+  type InitialWeights,
+  normal,
+  ones,
+  uniform,
+  zeros,
+} from './nn/init.js';
 export {
   type AttentionCallOptions,
   type AttentionLayerOptions,
@@ -72,6 +81,7 @@ export {
   addPositions,
   type EmbeddingOptions,
   embedding,
+  repeatRows,
   sinusoid,
   type TokenLists,
   Tokens,
@@ -94,10 +104,17 @@ export {
   rowCrossEntropy,
   type SquaredErrorOptions,
 } from './tensor/losses.js';
+export { mixWeights } from './tensor/mixture.js';
 export { normalize } from './tensor/normalize.js';
 export { type Dropout, RandomState } from './tensor/random.js';
+export { rowDots } from './tensor/row-dots.js';
 export { type SampleOptions, type SampleResult, sample } from './tensor/sample.js';
-export { concatenate, meanPool, slice } from './tensor/sequence.js';
+export { addRow, concatenate, meanPool, slice } from './tensor/sequence.js';
+export {
+  type SpikeHistoryOptions,
+  type SpikeTokens,
+  spikeHistory,
+} from './tensor/spike-history.js';
 export {
   differentiate,
   type Gradients,

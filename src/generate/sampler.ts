@@ -6,6 +6,7 @@ import { Batch, type BatchLayout, type HostBatch, modelSizes } from '../neurofor
 import { CachedDecoder, type NextLogits } from '../neuroformer/decoding.js';
 import type { Neuroformer } from '../neuroformer/model.js';
 import type { Window } from '../recording/windows.js';
+import { addExpected, type DrawnWindows } from '../tensor/drawn-tokens.js';
 import { addPositions, tokenLists } from '../tensor/embedding.js';
 import { RandomState } from '../tensor/random.js';
 import { type SampleOptions, sample } from '../tensor/sample.js';
@@ -51,6 +52,12 @@ export interface GeneratedWindow {
   readonly times: readonly number[];
   /** What ended the window: a token, or the length of the block. */
   readonly stoppedBy: 'EOS' | 'PAD' | 'length';
+  /**
+   * The expected count of each neuron's spikes along this draw: the probabilities of the neuron at
+   * all positions of the window, added up. Its mean over draws is the model's rate, with less noise
+   * than counts of drawn spikes. [neurons]
+   */
+  readonly expected: Float32Array;
 }
 
 /** The tokens drawn for one position of all rows, u32 [rows]. */
@@ -81,6 +88,8 @@ export class Sampler {
    */
   readonly #restrictions: { ids: Tensor; times: Tensor } | undefined;
   readonly #cached: CachedDrawing | undefined;
+  /** The expected counts of the tokens of each row of a batch, [rows, ids]. */
+  readonly #expected: Tensor;
   /** How many batches were drawn. Each uses random numbers of its own. */
   #batches = 0;
 
@@ -98,11 +107,16 @@ export class Sampler {
     this.#settings = settings;
     this.#random = new RandomState(engine, settings.seed ?? 0);
     this.#batch = new Batch(engine, layout, size);
+    this.#expected = Tensor.zeros(engine, [size, layout.tokenizer.ids.size]).keep();
     this.#ordered = settings.ordered ?? layout.config.compat !== 'original';
     if (this.#ordered || settings.silent?.length) this.#restrictions = this.#restrictTokens();
     if (settings.cached ?? !model.baseline)
-      this.#cached = new CachedDrawing(engine, model, layout, this.#batch, (logits, n, lastTimes) =>
-        this.#sample(logits, n, lastTimes),
+      this.#cached = new CachedDrawing(
+        engine,
+        model,
+        layout,
+        this.#batch,
+        (logits, n, lastTimes, windows) => this.#sample(logits, n, lastTimes, windows),
       );
   }
 
@@ -130,9 +144,10 @@ export class Sampler {
     this.#random.step = this.#batches;
     this.#batches += 1;
     const growing = new GrowingWindows(this.#layout, windows.length);
+    this.#engine.clear(this.#expected);
     if (this.#cached) await this.#cached.draw(host, growing);
     else await this.#drawUncached(host, growing);
-    return growing.windows;
+    return growing.finish(await this.#expected.floats());
   }
 
   /** Frees the GPU memory of the sampler. The model is not affected. */
@@ -140,6 +155,7 @@ export class Sampler {
     this.#cached?.dispose();
     this.#random.dispose();
     this.#batch.dispose();
+    this.#expected.dispose();
     this.#restrictions?.ids.dispose();
     this.#restrictions?.times.dispose();
   }
@@ -168,7 +184,8 @@ export class Sampler {
       const drawn = this.#engine.scope(() => {
         const { idLogits, timeLogits } = this.#model.forward(this.#batch.inputs);
         const logits = { idLogits: slice(idLogits, n, 1), timeLogits: slice(timeLogits, n, 1) };
-        return { ...this.#sample(logits, n, lowest) };
+        const { ids: tokens, times: clock } = this.#batch.inputs;
+        return { ...this.#sample(logits, n, lowest, { ids: tokens.ids, times: clock }) };
       });
       const [nextIds, nextTimes] = [await drawn.ids.words(), await drawn.times.words()];
       for (const tensor of [lowest, drawn.ids, drawn.times]) tensor.dispose();
@@ -182,16 +199,27 @@ export class Sampler {
   }
 
   /**
-   * Draws the tokens after position n.
+   * Draws the tokens after position n, and adds what is expected of them.
    *
    * @param lastTimes the time tokens at position n, u32 [rows]
+   * @param windows the tokens up to position n
    */
-  #sample({ idLogits, timeLogits }: NextLogits, n: number, lastTimes: Tensor): DrawnTokens {
+  #sample(
+    { idLogits, timeLogits }: NextLogits,
+    n: number,
+    lastTimes: Tensor,
+    windows: DrawnWindows,
+  ): DrawnTokens {
     const { id, time } = this.#settings;
     const random = this.#random;
     const restrict = (logits: Tensor, restriction: Tensor | undefined) =>
       restriction ? addPositions(logits, restriction) : logits;
-    const ids = sample(restrict(idLogits, this.#restrictions?.ids), { ...id, random, site: 2 * n });
+    const allowedIds = restrict(idLogits, this.#restrictions?.ids);
+    const ids = sample(allowedIds, { ...id, random, site: 2 * n });
+    addExpected(allowedIds.reshape(this.#expected.shape), this.#expected, windows, {
+      position: n,
+      end: this.#layout.tokenizer.ids.EOS,
+    });
     const times = sample(restrict(timeLogits, this.#restrictions?.times), {
       ...time,
       ...(this.#ordered && { lowest: lastTimes }),
@@ -223,12 +251,12 @@ export class Sampler {
 
 /** The windows of a batch while they are drawn. */
 class GrowingWindows {
-  readonly windows: { ids: number[]; times: number[]; stoppedBy: GeneratedWindow['stoppedBy'] }[];
+  readonly #windows: { ids: number[]; times: number[]; stoppedBy: GeneratedWindow['stoppedBy'] }[];
   readonly #layout: BatchLayout;
 
   constructor(layout: BatchLayout, count: number) {
     this.#layout = layout;
-    this.windows = Array.from({ length: count }, () => ({
+    this.#windows = Array.from({ length: count }, () => ({
       ids: [],
       times: [],
       stoppedBy: 'length',
@@ -236,19 +264,28 @@ class GrowingWindows {
   }
 
   get allEnded(): boolean {
-    return this.windows.every(({ stoppedBy }) => stoppedBy !== 'length');
+    return this.#windows.every(({ stoppedBy }) => stoppedBy !== 'length');
   }
 
   /** Appends one token to each window that has not ended. */
   add(ids: Uint32Array, times: Uint32Array): void {
     const { EOS, PAD } = this.#layout.tokenizer.ids;
-    for (const [row, window] of this.windows.entries()) {
+    for (const [row, window] of this.#windows.entries()) {
       if (window.stoppedBy !== 'length') continue;
       window.ids.push(ids[row]!);
       window.times.push(times[row]!);
       if (ids[row] === EOS) window.stoppedBy = 'EOS';
       if (ids[row] === PAD) window.stoppedBy = 'PAD';
     }
+  }
+
+  /** The windows with their expected counts. @param expected of every token, [rows, ids] */
+  finish(expected: Float32Array): GeneratedWindow[] {
+    const { neurons, size } = this.#layout.tokenizer.ids;
+    return this.#windows.map((window, row) => ({
+      ...window,
+      expected: expected.slice(row * size, row * size + neurons),
+    }));
   }
 }
 
@@ -265,7 +302,7 @@ class CachedDrawing {
     model: Neuroformer,
     layout: BatchLayout,
     batch: Batch,
-    draw: (logits: NextLogits, n: number, lastTimes: Tensor) => DrawnTokens,
+    draw: (logits: NextLogits, n: number, lastTimes: Tensor, windows: DrawnWindows) => DrawnTokens,
   ) {
     this.#layout = layout;
     this.#batch = batch;
@@ -278,7 +315,9 @@ class CachedDrawing {
       const end = Math.min(start + CHUNK_POSITIONS, layout.config.block_size.id - 1);
       const positions = Array.from({ length: end - start }, (_, n) => start + n);
       const drawPosition = (n: number) => {
-        const drawn = engine.scope(() => ({ ...draw(decoding.next(n, sources), n, lastTimes) }));
+        const drawn = engine.scope(() => ({
+          ...draw(decoding.next(n, sources), n, lastTimes, decoding.drawn),
+        }));
         engine.copy(drawn.ids, decoding.ids.ids);
         engine.copy(drawn.times, decoding.times.ids);
         return drawn;

@@ -17,7 +17,7 @@ import { type Shape, Tensor } from '../tensor/tensor.js';
 import { ConfigError } from '../text/schema.js';
 import type { ModelConfig } from './config.js';
 import type { ModelTargets } from './losses.js';
-import type { BehaviorInput, ModelInputs, ModelSizes } from './model.js';
+import { type BehaviorInput, type ModelInputs, type ModelSizes, readsVideo } from './model.js';
 import type { Rules } from './rules.js';
 import {
   type ConfiguredVariable,
@@ -246,9 +246,9 @@ export class BatchLayout {
 /**
  * @throws ConfigError where the video encoder's kernel or patch does not fit into a window's video.
  */
-function checkFrames(frames: readonly number[], { frame_encoder, layers }: ModelConfig): void {
-  const { conv_layer, features, kernel_size, n_embd_frames } = frame_encoder;
-  if (layers.stimulus === 0) return;
+function checkFrames(frames: readonly number[], config: ModelConfig): void {
+  const { conv_layer, features, kernel_size, n_embd_frames } = config.frame_encoder;
+  if (!readsVideo(config) && !config.stimulus_drive) return;
   const [count, height, width] = frames as [number, number, number];
   const side = Math.sqrt(n_embd_frames);
   if (features && height * width !== n_embd_frames) {

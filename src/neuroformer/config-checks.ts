@@ -43,6 +43,7 @@ export function checkConsistency(config: ModelConfig): void {
   for (const [name, modality] of Object.entries(config.modalities))
     checkGroup(`modalities.${name}`, modality, config);
   checkNames(config);
+  checkDrives(config);
   if (config.contrastive.contrastive) checkContrastive(config);
   checkLoss(config);
 }
@@ -59,7 +60,7 @@ function checkMultiple(path: string, value: number, dt: number): void {
 function checkGroup(
   path: string,
   { n_layers, window, variables }: ModalityGroup,
-  { resolution, rules }: ModelConfig,
+  { resolution, rules, neuron_queries }: ModelConfig,
 ): void {
   checkMultiple(`${path}.window`, window, resolution.dt);
   if (Object.keys(variables).length === 0)
@@ -81,11 +82,47 @@ function checkGroup(
         `${variablePath}.objective should not be circular, because the variable is an input: use its cosine and sine as two variables.`,
       );
     }
-    if (!predict && n_layers === 0) {
+    if (!predict && n_layers === 0 && path !== `modalities.${neuron_queries?.source}`) {
       throw new ConfigError(
         `${path}.n_layers should be above 0, because ${name} is an input that needs blocks to attend to it.`,
       );
     }
+  }
+}
+
+/** Checks the optional heads: that what they read is there, and that the original has none. */
+function checkDrives(config: ModelConfig): void {
+  const { compat, rules, window, frame_encoder, modalities } = config;
+  const { neuron_queries, spike_history, stimulus_drive } = config;
+  const drives = Object.entries({ neuron_queries, spike_history, stimulus_drive });
+  const used = drives.find(([, setting]) => setting !== null)?.[0];
+  if (compat === 'original' && used) {
+    throw new ConfigError(
+      `${used} is not part of the original model: leave it out, or set compat: paper.`,
+    );
+  }
+  const source = neuron_queries?.source;
+  const inputs = Object.values(modalities[source ?? '']?.variables ?? {});
+  if (source === 'frames' && window.frame === null) {
+    throw new ConfigError(
+      'neuron_queries.source is frames, but window.frame is null: there is no video to attend to.',
+    );
+  }
+  if (source !== undefined && source !== 'frames' && !inputs.some(({ predict }) => !predict)) {
+    throw new ConfigError(
+      `neuron_queries.source should be frames or a group under modalities with an input variable, but is ${source}.`,
+    );
+  }
+  const clockRule = (['keeps_start', 'past_own_clock'] as const).find((rule) => !rules[rule]);
+  if (spike_history && clockRule) {
+    throw new ConfigError(
+      `spike_history measures how long ago spikes were, which rules.${clockRule}: false makes wrong: leave one of them out.`,
+    );
+  }
+  if (stimulus_drive && (window.frame === null || !frame_encoder.features)) {
+    throw new ConfigError(
+      'stimulus_drive reads the features of frames: set window.frame, and frame_encoder: {features: true, conv_layer: false, n_embd_frames: the number of features}.',
+    );
   }
 }
 

@@ -21,6 +21,7 @@ import {
   object,
   optional,
   record,
+  shorthand,
   text,
   withDefault,
 } from '../text/schema.js';
@@ -107,6 +108,58 @@ const FIELDS = {
    */
   pool: withDefault(isOneOf(['mean', 'eos']), 'mean'),
 
+  /**
+   * The standard deviation of initial weights: 0.02, as in the original, or 1 / sqrt(inputs), with
+   * which networks narrower than 128 learn much faster.
+   */
+  initial_weights: withDefault(isOneOf(['gpt', 'fan_in']), 'gpt'),
+
+  /** Optional: every neuron attends to the video, or to a group of variables, by its own query. */
+  neuron_queries: withDefault(
+    nullable(
+      shorthand(
+        'source',
+        object({
+          /** What they attend to: `frames`, or the name of a group. */
+          source: withDefault(text, 'frames'),
+          /** Number of attention heads. */
+          n_head: count(2, 1),
+        }),
+      ),
+    ),
+    null,
+  ),
+  /** Optional: a sum over earlier spikes, weighted by their lag. */
+  spike_history: withDefault(
+    nullable(
+      shorthand(
+        'kind',
+        object({
+          /** `pairs`: from every neuron to every other one; `own`: from each to itself. */
+          kind: isOneOf(['pairs', 'own']),
+          /** Number of kernels over the lag, of `pairs`. */
+          kernels: count(4, 1),
+          /** Keeps what `pairs` adds to a logit within -1 and 1. */
+          bounded: flag(false),
+        }),
+      ),
+    ),
+    null,
+  ),
+  /** Optional: the effect of stimulus features on every neuron, through few channels. */
+  stimulus_drive: withDefault(
+    nullable(
+      shorthand(
+        'rank',
+        object({
+          /** Number of channels. */
+          rank: count(8, 1),
+        }),
+      ),
+    ),
+    null,
+  ),
+
   /** Dropout rates. */
   dropout: object({
     /** On the attention probabilities. */
@@ -137,8 +190,10 @@ const FIELDS = {
   }),
   /** Numbers of blocks. */
   layers: object({
-    /** Of the current state's encoder, and of the decoder. */
+    /** Of the decoder, and of the current state's encoder. */
     state: count(6),
+    /** Of the current state's encoder alone. Default: as many as `state`. */
+    encoder: optional(number({ min: 0, integer: true })),
     /** Of attention to the past. */
     state_history: count(6),
     /** Of attention to the video, and of the video's encoder. */

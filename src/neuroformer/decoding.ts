@@ -5,6 +5,7 @@
 
 import type { Engine } from '../gpu/engine.js';
 import type { KeysValues } from '../nn/layers.js';
+import { appendTokens, type DrawnWindows } from '../tensor/drawn-tokens.js';
 import { Tokens } from '../tensor/embedding.js';
 import { Tensor } from '../tensor/tensor.js';
 import type { ModelInputs, ModelSizes, Neuroformer } from './model.js';
@@ -18,6 +19,8 @@ interface Sources {
   readonly past: KeysValues[];
   readonly stimulus: KeysValues[];
   readonly groups: KeysValues[][];
+  /** What optional heads add to the logits at every position, [B, ids]. */
+  readonly drive: Tensor | undefined;
 }
 
 /** The logits of the token after a position. */
@@ -37,6 +40,8 @@ export class CachedDecoder {
   readonly ids: Tokens;
   /** The time token at the current position of every row, [B, 1]. */
   readonly times: Tokens;
+  /** The tokens up to the current position of every row. */
+  readonly drawn: DrawnWindows;
   readonly #model: Neuroformer;
   readonly #block: number;
   readonly #timeTable: Tensor | undefined;
@@ -46,6 +51,7 @@ export class CachedDecoder {
   readonly #state: readonly KeysValues[];
   /** For each position, u32 [B, T]: ones up to the position. */
   readonly #masks: Tensor[] = [];
+  #past: ReturnType<Neuroformer['pastTokens']> | undefined;
   #pastMask: Tensor | undefined;
   #stacks: readonly Stack[] = [];
 
@@ -65,6 +71,10 @@ export class CachedDecoder {
     this.#block = block_size.id;
     this.ids = new Tokens(engine, [batch, 1], sizes.ids);
     this.times = new Tokens(engine, [batch, 1], sizes.times);
+    this.drawn = {
+      ids: Tensor.zeros(engine, [batch, block_size.id], 'u32').keep(),
+      times: Tensor.zeros(engine, [batch, block_size.id]).keep(),
+    };
     this.#timeTable = engine.scope(() => model.currentState.timeTable(sizes.times))?.keep();
     const cache = (stack: Stack) =>
       stack.blocks.map(() => ({
@@ -92,12 +102,14 @@ export class CachedDecoder {
     const startToken = this.#embed(0);
     const stimulus = inputs.frames && model.encodeStimulus(inputs.frames, startToken, pass);
     const { groups } = model.embedBehavior(inputs.behavior ?? {}, pass);
+    this.#past = model.pastTokens(inputs);
     this.#pastMask = model.config.rules.mask_padding ? inputs.pastMask : undefined;
     this.#stacks = groups.map(({ attention }) => attention);
     return {
       past: model.pastAttention.keysValues(past),
       stimulus: stimulus ? model.stimulusAttention.keysValues(stimulus) : [],
       groups: groups.map(({ attention, tokens }) => attention.keysValues(tokens)),
+      drive: model.windowDrive(inputs, stimulus, groups, pass),
     };
   }
 
@@ -111,7 +123,8 @@ export class CachedDecoder {
     const model = this.#model;
     if (position >= this.#block)
       throw new Error(`Position ${position} is outside a window of ${this.#block} tokens.`);
-    const { past, stimulus, groups } = sources;
+    const { past, stimulus, groups, drive } = sources;
+    appendTokens(this.drawn, position, { ids: this.ids.ids, times: this.times.ids });
     const mask = this.#masks[position]!;
     let x = model.stateEncoder.extend(this.#embed(position), this.#current, position, mask);
     x = model.pastAttention.attendTo(x, past, this.#pastMask);
@@ -119,13 +132,24 @@ export class CachedDecoder {
     for (const [index, keysValues] of groups.entries())
       x = this.#stacks[index]!.attendTo(x, keysValues);
     x = model.decoder.extend(x, this.#state, position, mask);
-    return { idLogits: model.heads.id.call(x), timeLogits: model.heads.time.call(x) };
+    const tokens = {
+      ...this.drawn,
+      ...this.#past!,
+      ...(this.#pastMask && { masks: { current: mask, past: this.#pastMask } }),
+    };
+    const positions = { start: position, count: 1 };
+    return {
+      idLogits: model.drives.apply(model.heads.id.call(x), drive, tokens, positions),
+      timeLogits: model.heads.time.call(x),
+    };
   }
 
   /** Releases the caches. */
   dispose(): void {
     this.ids.dispose();
     this.times.dispose();
+    this.drawn.ids.dispose();
+    this.drawn.times.dispose();
     this.#timeTable?.dispose();
     for (const { key, value } of [...this.#current, ...this.#state]) {
       key.dispose();

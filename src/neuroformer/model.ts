@@ -6,6 +6,7 @@
  * time, and variables. A contrastive loss aligns features of the modalities.
  */
 
+import { FAN_IN_WEIGHTS, GPT_WEIGHTS } from '../nn/init.js';
 import { Embedding, LayerNorm, Linear } from '../nn/layers.js';
 import type { ParameterScope, ParameterStore } from '../nn/parameters.js';
 import { dropout } from '../tensor/elementwise.js';
@@ -15,6 +16,7 @@ import { concatenate, meanPool, slice } from '../tensor/sequence.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { type Baseline, GruBaseline, MlpBaseline } from './baselines.js';
 import type { ModelConfig, VariableConfig } from './config.js';
+import { Drives } from './drives.js';
 import {
   BehaviorEmbedding,
   encodeGrid,
@@ -95,6 +97,14 @@ interface Modality {
   readonly attention: Stack;
 }
 
+/** The tokens of a group of behavior variables, and the blocks that attend to them. */
+interface BehaviorTokens {
+  readonly name: string;
+  readonly attention: Stack;
+  /** [B, S, width] */
+  readonly tokens: Tensor;
+}
+
 /**
  * The model: declares its parameters in a store, and computes logits, predictions and attention of
  * batches.
@@ -127,6 +137,8 @@ export class Neuroformer {
   readonly decoder: Stack;
   /** Replaces fusion and decoder; undefined for the transformer. */
   readonly baseline: Baseline | undefined;
+  /** Optional heads that add to the logits of the next neuron. */
+  readonly drives: Drives;
   /** The heads that predict neuron, time and variables. */
   readonly heads: {
     /** [..., width] to logits of neuron tokens. */
@@ -139,10 +151,16 @@ export class Neuroformer {
   readonly #projection: Linear | undefined;
   #random: RandomState | undefined;
 
-  /** Declares every parameter in `store`, with the original's names. */
-  constructor(store: ParameterStore, config: ModelConfig, sizes: ModelSizes) {
+  /**
+   * Declares every parameter in a store, with the original's names.
+   *
+   * @param parameters the store
+   */
+  constructor(parameters: ParameterStore, config: ModelConfig, sizes: ModelSizes) {
     this.config = config;
     const { n_embd: width, layers, block_size, rules } = config;
+    const initialWeights = config.initial_weights === 'fan_in' ? FAN_IN_WEIGHTS : GPT_WEIGHTS;
+    const store = parameters.withInitialWeights(initialWeights);
     const encoder = store.scope('feature_encoder');
     const trunk = store.scope('neural_visual_transformer');
     const stacks: Record<string, Stack> = {};
@@ -166,9 +184,13 @@ export class Neuroformer {
     });
 
     const frameBlocks = config.window.frame === null ? 0 : layers.stimulus;
-    if (frameBlocks > 0)
+    if (readsVideo(config))
       this.stimulus = new VideoEncoder(store.scope('video_encoder'), width, videoSettings(config));
-    this.stateEncoder = stack('encoder.id', encoder.scope('neural_state_blocks'), layers.state);
+    this.stateEncoder = stack(
+      'encoder.id',
+      encoder.scope('neural_state_blocks'),
+      layers.encoder ?? layers.state,
+    );
     this.frameEncoder = stack(
       'encoder.frames',
       encoder.scope('frame_state_blocks'),
@@ -206,11 +228,14 @@ export class Neuroformer {
     // files fit.
     new LayerNorm(trunk.scope('ln_f'), width);
     this.baseline = createBaseline(store, config);
+    this.drives = new Drives(store, config, sizes.ids);
 
+    // Small weights: before training, all tokens are almost equally likely.
+    const heads = parameters.withInitialWeights(GPT_WEIGHTS);
     this.heads = {
       variables: variableHeads(store.scope('modality_projection_heads'), config, sizes),
-      id: new Linear(store.scope('head_id'), width, sizes.ids, { bias: false }),
-      time: new Linear(store.scope('head_dt'), width, sizes.times, { bias: false }),
+      id: new Linear(heads.scope('head_id'), width, sizes.ids, { bias: false }),
+      time: new Linear(heads.scope('head_dt'), width, sizes.times, { bias: false }),
     };
     if (config.contrastive.contrastive) {
       const aligned = rules.clip_width ? config.contrastive.clip_embd : width;
@@ -259,13 +284,43 @@ export class Neuroformer {
     if (stimulus) features.frames = meanPool(stimulus);
     if (inputs.eos) features.eos = meanPool(current, inputs.eos);
     const variables = Object.entries(this.heads.variables);
+    const drive = this.windowDrive(inputs, stimulus, behavior.groups, pass);
+    const idLogits = this.drives.apply(this.heads.id.call(lastLayer), drive, {
+      ids: inputs.ids.ids,
+      times: inputs.times,
+      ...this.pastTokens(inputs),
+      ...(mask && pastMask && { masks: { current: mask, past: pastMask } }),
+    });
     return {
-      idLogits: this.heads.id.call(lastLayer),
+      idLogits,
       timeLogits: this.heads.time.call(lastLayer),
       lastLayer,
       predictions: Object.fromEntries(variables.map(([name, head]) => [name, head.call(state)])),
       features,
     };
+  }
+
+  /**
+   * What the optional heads add to the logits of the next neuron at every position of a window.
+   *
+   * @param stimulus from `encodeStimulus`
+   * @param groups from `embedBehavior`
+   * @returns [B, ids]; undefined where nothing is added
+   */
+  windowDrive(
+    inputs: Pick<ModelInputs, 'frames'>,
+    stimulus: Tensor | undefined,
+    groups: readonly BehaviorTokens[],
+    pass: PassContext,
+  ): Tensor | undefined {
+    const tokens = Object.fromEntries(groups.map((group) => [group.name, group.tokens]));
+    const sources = { tokens: { ...tokens, frames: stimulus }, frames: inputs.frames };
+    return this.drives.ofWindow(sources, pass);
+  }
+
+  /** The spikes of the past window, as `Drives.apply` reads them. */
+  pastTokens({ pastIds, pastTimes }: ModelInputs) {
+    return { pastIds: pastIds.ids, pastTimes };
   }
 
   /**
@@ -336,7 +391,7 @@ export class Neuroformer {
   embedBehavior(behavior: NonNullable<ModelInputs['behavior']>, pass: PassContext) {
     const { n_embd: width, dropout: rates } = this.config;
     const features: Record<string, Tensor> = {};
-    const groups: { attention: Stack; tokens: Tensor }[] = [];
+    const groups: BehaviorTokens[] = [];
     for (const [name, { inputs, attention }] of Object.entries(this.modalities)) {
       const parts = Object.entries(inputs).flatMap(([variable, embedding]) => {
         const samples = behavior[name]?.[variable];
@@ -350,10 +405,15 @@ export class Neuroformer {
       const joined = concatenate(parts);
       const tokens = addPositions(joined, encodeSequence(joined.engine, joined.axis(1), width));
       pass.observe(`modality.${name}.all`, () => tokens);
-      groups.push({ attention, tokens });
+      groups.push({ name, attention, tokens });
     }
     return { groups, features };
   }
+}
+
+/** Whether a model with this configuration turns its video into tokens. */
+export function readsVideo({ window, layers, neuron_queries }: ModelConfig): boolean {
+  return window.frame !== null && (layers.stimulus > 0 || neuron_queries?.source === 'frames');
 }
 
 /** @throws Error where the batch does not contain the positions of EOS. */
@@ -390,7 +450,7 @@ function videoSettings({ frame_encoder }: ModelConfig): VideoSettings {
   };
 }
 
-function createBaseline(store: ParameterStore, config: ModelConfig): Baseline | undefined {
+function createBaseline(store: ParameterScope, config: ModelConfig): Baseline | undefined {
   const { n_embd, mlp_only, gru_only, gru2_only, rules } = config;
   if (mlp_only) return new MlpBaseline(store.scope('mlp'), n_embd, rules);
   if (gru_only || gru2_only) return new GruBaseline(store.scope('gru'), n_embd, gru2_only, rules);

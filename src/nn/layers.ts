@@ -8,20 +8,14 @@ import { layerNorm } from '../tensor/layernorm.js';
 import { type LinearOptions, linear, mlp } from '../tensor/linear.js';
 import type { Dropout } from '../tensor/random.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { type Initializer, normal, ones, uniform, zeros } from './init.js';
+import { type Initializer, ones, uniform, zeros } from './init.js';
 import type { Parameter, ParameterScope } from './parameters.js';
-
-/**
- * The standard deviation of initial weights in GPT (Radford et al. 2018), which Neuroformer uses
- * too.
- */
-const INITIAL_STD = 0.02;
 
 /** Options of a linear layer. */
 export interface LinearLayerOptions {
   /** Whether it has a bias. Default: true. */
   bias?: boolean;
-  /** Initializer of weight and bias. Default: normal weights, zero biases. */
+  /** Initializer of weight and bias. Default: the scope's weights, zero biases. */
   init?: Initializer;
 }
 
@@ -40,7 +34,7 @@ export class Linear {
     { bias = true, init }: LinearLayerOptions = {},
   ) {
     this.weight = scope.parameter('weight', [outer, inner], {
-      init: init ?? normal(INITIAL_STD),
+      init: init ?? scope.initialWeights.linear(inner),
       decay: true,
     });
     this.bias = bias ? scope.parameter('bias', [outer], { init: init ?? zeros }) : undefined;
@@ -86,7 +80,8 @@ export class Embedding {
     readonly vocabulary: number,
     width: number,
   ) {
-    this.weight = scope.parameter('weight', [vocabulary, width], { init: normal(INITIAL_STD) });
+    const init = scope.initialWeights.table;
+    this.weight = scope.parameter('weight', [vocabulary, width], { init });
   }
 
   /** Maps tokens [..., T] to [..., T, width]. */

@@ -8,7 +8,7 @@ import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
 import { HostRandom } from '../math/random.js';
 import { elementCount, formatShape, type Shape, Tensor } from '../tensor/tensor.js';
-import type { Initializer } from './init.js';
+import { GPT_WEIGHTS, type Initializer, type InitialWeights } from './init.js';
 import { decodeSafetensors, encodeSafetensors, type HostTensor } from './safetensors.js';
 
 /** Elements per block of a store: 256 bytes, the alignment of a binding's offset. */
@@ -67,10 +67,39 @@ export class Parameter {
  * constructor.
  */
 export interface ParameterScope {
+  /** The initial weights of layers that are not given their own. */
+  readonly initialWeights: InitialWeights;
   /** Declares a parameter. */
   parameter(name: string, shape: Shape, options: ParameterOptions): Parameter;
   /** Declares with a longer prefix: `prefix` and a dot are appended to the current one. */
   scope(prefix: string): ParameterScope;
+  /** The same scope, in which layers have other initial weights. */
+  withInitialWeights(initialWeights: InitialWeights): ParameterScope;
+}
+
+class Scope implements ParameterScope {
+  readonly initialWeights: InitialWeights;
+  readonly #store: ParameterScope;
+  readonly #prefix: string;
+
+  /** @param prefix with its dot; empty for the names of the store. */
+  constructor(store: ParameterScope, prefix: string, initialWeights: InitialWeights) {
+    this.#store = store;
+    this.#prefix = prefix;
+    this.initialWeights = initialWeights;
+  }
+
+  parameter(name: string, shape: Shape, options: ParameterOptions): Parameter {
+    return this.#store.parameter(`${this.#prefix}${name}`, shape, options);
+  }
+
+  scope(prefix: string): ParameterScope {
+    return new Scope(this.#store, `${this.#prefix}${prefix}.`, this.initialWeights);
+  }
+
+  withInitialWeights(initialWeights: InitialWeights): ParameterScope {
+    return new Scope(this.#store, this.#prefix, initialWeights);
+  }
 }
 
 /** The element type and the shape of a tensor on the host. */
@@ -97,6 +126,8 @@ export interface LoadReport {
 
 /** The parameters of a model: declared first, then allocated in four flat buffers. */
 export class ParameterStore implements ParameterScope {
+  /** Those of GPT. */
+  readonly initialWeights = GPT_WEIGHTS;
   readonly #byName = new Map<string, Parameter>();
   #length = 0;
   #memory: { engine: Engine; values: Tensor; gradients: Tensor; m: Tensor; v: Tensor } | undefined;
@@ -118,10 +149,12 @@ export class ParameterStore implements ParameterScope {
 
   /** Declares with a prefix: the names in it are `prefix`, a dot and the layer's name. */
   scope(prefix: string): ParameterScope {
-    return {
-      parameter: (name, shape, options) => this.parameter(`${prefix}.${name}`, shape, options),
-      scope: (inner) => this.scope(`${prefix}.${inner}`),
-    };
+    return new Scope(this, `${prefix}.`, this.initialWeights);
+  }
+
+  /** The store as a scope in which layers have other initial weights. */
+  withInitialWeights(initialWeights: InitialWeights): ParameterScope {
+    return new Scope(this, '', initialWeights);
   }
 
   /**

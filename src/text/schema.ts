@@ -154,6 +154,12 @@ export function object<F extends Fields>(fields: F): Check<{ [K in keyof F]: Che
   };
 }
 
+/** An object of which `key` may be given alone: a value that is not an object is that key's. */
+export function shorthand<T>(key: string, check: Check<T>): Check<T> {
+  return (value, path) =>
+    check(value === undefined || isRecord(value) ? value : { [key]: value }, path);
+}
+
 /** The most similar of the known names, if it is at most two typing errors away. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   const ranked = known.map((candidate) => ({ candidate, edits: editDistance(name, candidate) }));
