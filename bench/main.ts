@@ -1,6 +1,6 @@
 /**
  * The benchmarks: `npm run bench`, or `npm run bench -- NAME`, with NAME one of kernels, step,
- * attention, generate, peers [PART], threads, endurance, parity [DIR], ridge [DIR].
+ * attention, neuron-queries, generate, peers [PART], threads, endurance, parity [DIR], ridge [DIR].
  *
  * Each prints its adapter, sizes, repeats, medians with their range, and a ratio to a CPU
  * measurement of the same run. Two measure no time. `parity` compares the model with the original's
@@ -15,6 +15,7 @@ import { benchAttention } from './attention.js';
 import { benchEndurance } from './endurance.js';
 import { benchGenerate } from './generate.js';
 import { benchKernels } from './kernels.js';
+import { benchNeuronQueries } from './neuron-queries.js';
 import { benchParity } from './parity/main.js';
 import { benchPeers } from './peers/main.js';
 import { benchRidge } from './ridge.js';
@@ -25,6 +26,7 @@ const BENCHES = {
   kernels: benchKernels,
   step: benchStep,
   attention: benchAttention,
+  'neuron-queries': benchNeuronQueries,
   generate: benchGenerate,
   parity: benchParity,
   ridge: (_: Engine, root?: string) => benchRidge(root),

@@ -11,7 +11,7 @@
  */
 
 import { zeros } from '../nn/init.js';
-import { Embedding, type KeysValues, Linear } from '../nn/layers.js';
+import { Embedding, Linear } from '../nn/layers.js';
 import type { Parameter, ParameterScope } from '../nn/parameters.js';
 import { attention, attentionProbabilities } from '../tensor/attention.js';
 import { repeatRows } from '../tensor/embedding.js';
@@ -46,7 +46,8 @@ export class NeuronQueries {
     this.#settings = settings;
     this.#table = new Embedding(scope.scope('neurons'), ids, width);
     this.#query = new Linear(scope.scope('query'), width, width);
-    this.#key = new Linear(scope.scope('key'), width, width);
+    // A bias of the keys would move all scores of a query alike, which the softmax undoes.
+    this.#key = new Linear(scope.scope('key'), width, width, { bias: false });
     this.#value = new Linear(scope.scope('value'), width, width);
     this.#proj = new Linear(scope.scope('proj'), width, width);
     const readout = scope.scope('readout');
@@ -68,10 +69,7 @@ export class NeuronQueries {
   call(tokens: Tensor, pass: PassContext): Tensor {
     const { heads, dropout } = this.#settings;
     const query = repeatRows(this.#query.call(this.#table.weight.tensor), tokens.axis(0));
-    const { key, value }: KeysValues = {
-      key: this.#key.call(tokens),
-      value: this.#value.call(tokens),
-    };
+    const [key, value] = [this.#key.call(tokens), this.#value.call(tokens)];
     pass.observe('neuron_queries.attention', () => attentionProbabilities(query, key, { heads }));
     const gathered = attention(query, key, value, { heads, dropout: pass.nextDropout(dropout) });
     const hidden = this.#proj.call(gathered, { gelu: true });
