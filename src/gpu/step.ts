@@ -64,6 +64,14 @@ export class Step<T> {
     return this.#commands.filter((command) => command.kind === 'dispatch').length;
   }
 
+  /** Floating-point operations of one run, as far as its dispatches say: matrix products. */
+  get flops(): number {
+    return this.#commands.reduce(
+      (sum, command) => sum + (command.kind === 'dispatch' ? command.flops : 0),
+      0,
+    );
+  }
+
   /**
    * Runs the step in one submit, without waiting for it.
    *

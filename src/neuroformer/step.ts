@@ -116,6 +116,11 @@ export class TrainingStep {
     return { losses };
   }
 
+  /** Floating-point operations of the matrix products of one update. */
+  get flops(): number {
+    return this.#accumulate * this.#pass.flops;
+  }
+
   /** Releases the memory of the step, the batch and the optimizer. */
   dispose(): void {
     this.#pass.dispose();

@@ -3,7 +3,7 @@
 import type { Dataset } from '../dataset/dataset.js';
 import type { Engine } from '../gpu/engine.js';
 import { type ModelConfig, parseConfig } from '../neuroformer/config.js';
-import { describeEstimate, estimateMemory } from '../neuroformer/estimate.js';
+import { describeEstimate, estimateTraining } from '../neuroformer/estimate.js';
 import type { SavedModel } from '../neuroformer/saved.js';
 import { FileError } from '../ports/errors.js';
 import { expectEmpty, memoryStore, type RunStore } from '../ports/run-store.js';
@@ -14,7 +14,7 @@ import { finetunedTokenizer } from '../train/finetuned-tokenizer.js';
 import { type OpenedRun, openRun } from '../train/open-run.js';
 import { LAST_CHECKPOINT, type RunFacts, RunRecords } from '../train/run-records.js';
 import { parseTrainSettings, type TrainSettings } from '../train/settings.js';
-import { type TrainResult, trainModel } from '../train/trainer.js';
+import { type TrainResult, totalUpdates, trainModel } from '../train/trainer.js';
 import { dataNotes, prepareTrainingData, type TrainingData } from '../train/training-data.js';
 import { VERSION } from '../version.gen.js';
 import { type StageOptions, stageContext } from './context.js';
@@ -78,7 +78,7 @@ export async function trainRun(request: TrainRequest, options: StageOptions): Pr
       engine,
       ...(initialModel && { initialModel }),
       onEngine: async (created) => {
-        if (adapter === undefined) await noteAdapterAndMemory(created, data, settings, note);
+        if (adapter === undefined) await noteAdapterAndEstimate(created, data, settings, note);
         adapter = describeAdapter(created);
       },
       onStart: () => records.writeFacts(runFacts(request, data, notes, adapter!)),
@@ -178,15 +178,16 @@ function describeAdapter(engine: Engine): string {
   return `${engine.facts.description} (${engine.facts.reason})`;
 }
 
-async function noteAdapterAndMemory(
+async function noteAdapterAndEstimate(
   engine: Engine,
   data: TrainingData,
   settings: TrainSettings,
   note: (sentence: string) => void,
 ): Promise<void> {
   note(`Adapter: ${describeAdapter(engine)}.`);
-  const memory = await estimateMemory(engine, data.layout, settings.batch);
-  note(describeEstimate(memory, settings.batch));
+  const estimate = await estimateTraining(engine, data.layout, settings.batch);
+  const updates = totalUpdates(settings, data.split.train.length);
+  note(describeEstimate(estimate, settings.batch, updates));
 }
 
 function runFacts(

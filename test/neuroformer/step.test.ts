@@ -7,7 +7,7 @@ import {
   windowSettings,
 } from '../../src/neuroformer/batch.js';
 import { parseConfig } from '../../src/neuroformer/config.js';
-import { describeEstimate, estimateMemory } from '../../src/neuroformer/estimate.js';
+import { describeEstimate, estimateTraining } from '../../src/neuroformer/estimate.js';
 import { Neuroformer } from '../../src/neuroformer/model.js';
 import { TrainingStep } from '../../src/neuroformer/step.js';
 import { ParameterStore } from '../../src/nn/parameters.js';
@@ -137,14 +137,15 @@ describe('a training step', () => {
   });
 });
 
-describe('the memory estimate', () => {
+describe('the estimate of training', () => {
   it.each<[string, object, number]>([
     ['spikes, video and behavior', EVERYTHING, 3],
     ['the double GRU', { ...WITH_BEHAVIOR, gru2_only: true }, 7],
-  ])('is within 20 % of what a step takes: %s', async (_, raw, size) => {
+  ])('equals the work of a step, and is close to its memory: %s', async (_, raw, size) => {
     const engine = await createEngine();
     const tiny = new TinyNeuroformer(engine, raw);
-    const { peak } = await estimateMemory(engine, tiny.layout, size);
+    const { peak, flops } = await estimateTraining(engine, tiny.layout, size);
+    expect(flops).toBeGreaterThan(1e5);
     tiny.dispose();
     engine.dispose();
     const trainingEngine = await createEngine();
@@ -153,6 +154,7 @@ describe('the memory estimate', () => {
     store.allocate(trainingEngine, 1);
     const step = new TrainingStep(trainingEngine, store, model, tiny.layout, size);
     await step.run(tiny.layout.collate(tiny.at(...Array(size).fill(1))), 1e-3).losses();
+    expect(step.flops).toBe(flops);
     expect(Math.abs(peak / trainingEngine.memory().peakBytes - 1)).toBeLessThan(0.2);
     trainingEngine.dispose();
   });
@@ -184,9 +186,9 @@ describe('the memory estimate', () => {
       const tokenizer = tokenizerFor(config, recording);
       const windows = new Windows(recording, windowSettings(config, tokenizer));
       const layout = new BatchLayout(config, tokenizer, recording);
-      const estimate = await estimateMemory(engine, layout, 2);
-      expect(describeEstimate(estimate, 2)).toMatch(
-        /^Training needs about \d+ MB of device memory: 403 MB for 24,080,384 parameters with gradients and moments, \d+ MB for batches of 2\.$/,
+      const estimate = await estimateTraining(engine, layout, 2);
+      expect(describeEstimate(estimate, 2, 1000)).toMatch(
+        /^Training needs about \d+ MB of device memory: 403 MB for 24,080,384 parameters with gradients and moments, \d+ MB for batches of 2\. Its 1,000 updates take \d+ TFLOP\.$/,
       );
       const store = new ParameterStore();
       const model = new Neuroformer(store, config, modelSizes(tokenizer));
