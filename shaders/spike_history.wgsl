@@ -10,7 +10,8 @@
 //   features        out[b, q, r, v] = sum of kernel[r, lag(t, k)] over spikes k with id_k = v
 //   features_grad   partials[b, q, r, l] = sum of dout[b, q, r, id_k] over spikes k with lag l
 //
-// with t = start + q. The gradient of kernel[r, l] is the sum of partials over b and q.
+// with t = start + q. The gradient of kernel[r, l] is the sum of partials over b and q. Where
+// atEnd is 1, the only query is the end of the window, at step endStep, which sees all of it.
 //
 // Shapes   ids [B, T], pastIds [B, P] u32, of which those below `neurons` are spikes; times [B, T],
 //          pastTimes [B, P]; mask [B, T], pastMask [B, P] u32, zero where a spike is hidden (or
@@ -34,6 +35,8 @@ struct Params {
   neurons: u32,
   pastSteps: u32,
   hasMask: u32,
+  atEnd: u32,
+  endStep: u32,
 }
 
 @group(0) @binding(0) var<storage, read> ids: array<u32>;
@@ -64,7 +67,13 @@ fn row_of(index: u32) -> Row {
   let query = index / params.R;
   row.b = query / params.Q;
   row.t = params.start + query % params.Q;
-  row.now = times[row.b * params.T + row.t] + f32(params.pastSteps);
+  row.now = f32(params.pastSteps);
+  if (params.atEnd != 0u) {
+    row.t = params.T - 1u;
+    row.now += f32(params.endStep);
+  } else {
+    row.now += times[row.b * params.T + row.t];
+  }
   return row;
 }
 

@@ -31,12 +31,17 @@ export interface SpikeHistoryOptions {
   readonly pastSteps: number;
   /** The positions to compute it for. Default: all of the current window. */
   readonly positions?: { readonly start: number; readonly count: number };
+  /**
+   * Computes it once instead, for the end of the current window, which is at this step: all spikes
+   * count, with lags from 1.
+   */
+  readonly endStep?: number;
 }
 
 /**
  * out[b, t, r, v] = the sum of kernel[r, lag] over the spikes of neuron v in the past window and at
  * positions up to t of the current one, where the lag is measured in steps from the time of
- * position t.
+ * position t. With `endStep` there is one such row, for the end of the window.
  *
  * @param kernel [R, L]: R functions of the lag, in steps from 0. Spikes with a lag of L or more do
  *   not count.
@@ -54,7 +59,8 @@ export function spikeHistory(
   const { neurons, columns, pastSteps } = options;
   const { ids, times, pastIds, pastTimes, masks } = tokens;
   const { B, T, P, R, L } = checkShapes(op, tokens, kernel);
-  const { start, count } = options.positions ?? { start: 0, count: T };
+  const atEnd = options.endStep !== undefined;
+  const { start, count } = options.positions ?? { start: 0, count: atEnd ? 1 : T };
   if (columns < neurons)
     throw new ShapeError(op, 'columns', `at least ${neurons}, one per neuron`, `${columns}`);
   if (!(start >= 0 && count >= 1 && start + count <= T))
@@ -81,6 +87,8 @@ export function spikeHistory(
     neurons,
     pastSteps,
     hasMask: Number(masks !== undefined),
+    atEnd: Number(atEnd),
+    endStep: options.endStep ?? 0,
   };
   const rows = B * count * R;
   const groups = Math.ceil(rows / WORKGROUP_SIZE);

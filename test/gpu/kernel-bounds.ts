@@ -984,8 +984,8 @@ function visitSpikes(
   for (let row = 0; row < B! * Q! * R!; row++) {
     const query = Math.floor(row / R!);
     const b = Math.floor(query / Q!);
-    const t = start! + (query % Q!);
-    const now = run.floats('times')[b * T! + t]!;
+    const t = run.p.atEnd !== 0 ? T! - 1 : start! + (query % Q!);
+    const now = run.p.atEnd !== 0 ? run.p.endStep! : run.floats('times')[b * T! + t]!;
     for (let k = 0; k < P!; k++) visitToken(row, now + pastSteps!, b * P! + k, true);
     for (let k = 0; k <= t; k++) visitToken(row, now, b * T! + k, false);
   }

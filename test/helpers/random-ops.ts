@@ -430,7 +430,8 @@ const OPS: Readonly<Record<string, (k: Kit) => void>> = {
     const positions = k.maybe(() => ({ start, count: k.size(T - start) }));
     const options = { neurons, columns: neurons + k.host.integer(4), pastSteps };
     const kernel = k.tensor(R, L);
-    k.train(() => spikeHistory(inputs, kernel, { ...options, ...(positions && { positions }) }));
+    const where = k.chance(0.3) ? { endStep: 9 } : { ...(positions && { positions }) };
+    k.train(() => spikeHistory(inputs, kernel, { ...options, ...where }));
   },
 
   mixWeights(k) {

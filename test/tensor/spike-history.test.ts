@@ -153,6 +153,27 @@ describe('spikeHistory', () => {
     expect([...(await history.floats())]).toEqual([1000, 0, 7, 100, 5 + 100, 10]);
   });
 
+  it('sees all spikes from the end of the window', async () => {
+    // Lags of 12, 4 and 1 steps from step 3 of the current window.
+    const tokens = upload(engine(), {
+      ids: [[2, 1]],
+      times: [[0, 2]],
+      pastIds: [[1, 0]],
+      pastTimes: [[1, 9]],
+      neurons: 2,
+      pastSteps: 10,
+    });
+    const kernel = Tensor.from(
+      engine(),
+      Array.from({ length: 13 }, (_, lag) => 10 ** lag),
+      [1, 13],
+    );
+    const options = { neurons: 2, columns: 2, pastSteps: 10, endStep: 3 };
+    const history = spikeHistory(tokens, kernel, options);
+    expect(history.shape).toEqual([1, 1, 1, 2]);
+    expect([...(await history.floats())]).toEqual([1e4, 1e12 + 10].map(Math.fround));
+  });
+
   it('names the argument, the expected and the actual value in an error', () => {
     const tokens = upload(engine(), randomTokens(CASES[1]!));
     const kernel = Tensor.zeros(engine(), [2, 9]);
