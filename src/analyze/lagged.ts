@@ -2,17 +2,9 @@
  * The input of linear decoders: each neuron's spike counts in bins before the moment to be decoded.
  */
 
-import { spikeIndexRange } from '../recording/spikes.js';
+import { forEachLag, type LagBins } from '../recording/spikes.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
 import type { SparseRows } from './regression.js';
-
-/** Consecutive bins, of which the last ends with the window. */
-export interface LagBins {
-  /** Seconds per bin. */
-  readonly bin: number;
-  /** How many bins there are. */
-  readonly count: number;
-}
 
 /**
  * Spike counts of each neuron in the bins before the end of every window:
@@ -25,7 +17,7 @@ export interface LagBins {
 export function laggedCounts(
   windows: Windows,
   refs: readonly WindowRef[],
-  { bin, count }: LagBins,
+  bins: LagBins,
   transform: (spikes: number) => number = Math.sqrt,
 ): SparseRows {
   const { neurons } = windows.recording;
@@ -34,15 +26,11 @@ export function laggedCounts(
   const values: number[] = [];
   for (const [row, ref] of refs.entries()) {
     const { stop } = windows.span(ref).current;
-    const spikes = windows.binnedSpikes(ref.trialIndex);
-    const [first, end] = spikeIndexRange(spikes, Math.max(0, stop - count * bin), stop);
     const counts = new Map<number, number>();
-    for (let n = first; n < end; n++) {
-      const secondsBefore = stop - (spikes.bins[n]! + 0.5) * spikes.dt;
-      const lag = Math.min(count - 1, Math.floor(secondsBefore / bin));
-      const column = lag * neurons + spikes.neurons[n]!;
+    forEachLag(windows.binnedSpikes(ref.trialIndex), stop, bins, (lag, neuron) => {
+      const column = lag * neurons + neuron;
       counts.set(column, (counts.get(column) ?? 0) + 1);
-    }
+    });
     for (const column of [...counts.keys()].sort((p, q) => p - q)) {
       indices.push(column);
       values.push(transform(counts.get(column)!));
@@ -51,7 +39,7 @@ export function laggedCounts(
   }
   return {
     rows: refs.length,
-    columns: neurons * count,
+    columns: neurons * bins.count,
     starts,
     indices: Int32Array.from(indices),
     values: Float64Array.from(values),

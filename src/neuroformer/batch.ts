@@ -49,6 +49,7 @@ export function windowSettings(config: ModelConfig, tokenizer: Tokenizer): Windo
         isInput: !setting.predict,
       }),
     ),
+    countBins: config.readout?.bins ?? 0,
     rules: windowRules(config.rules),
   };
 }
@@ -144,6 +145,8 @@ export interface HostBatch {
   readonly pastMask: Uint32Array<ArrayBuffer>;
   /** [B, frames, height, width]; undefined without video. */
   readonly frames: Float32Array<ArrayBuffer> | undefined;
+  /** Scaled square roots of spike counts, [B, bins * neurons]; undefined unless they are read. */
+  readonly counts: Float32Array<ArrayBuffer> | undefined;
   /** Inputs by group and variable. */
   readonly behavior: Readonly<Record<string, Readonly<Record<string, HostSamples>>>>;
   /** Targets by variable: scaled numbers [B, 1], cosine and sine [B, 2], or class tokens [B]. */
@@ -206,9 +209,28 @@ export class BatchLayout {
       pastTimes: gather(new Float32Array(B * P), (w) => w.past.times),
       pastMask: flags(pastIds, (token) => token !== neurons.PAD),
       frames: this.frames && gather(new Float32Array(B * product(this.frames)), (w) => w.frames!),
+      counts:
+        this.countsPerWindow > 0
+          ? gather(new Float32Array(B * this.countsPerWindow), (w) =>
+              w.counts!.map((count) => count * this.countScale),
+            )
+          : undefined,
       behavior: this.#behavior(windows),
       targets: this.#targets(windows),
     };
+  }
+
+  /** How many spike counts a readout reads of each window. */
+  get countsPerWindow(): number {
+    return (this.config.readout?.bins ?? 0) * this.tokenizer.ids.neurons;
+  }
+
+  /**
+   * The factor of counts in a batch, 1 / sqrt(number of counts): AdamW moves all weights alike, and
+   * without it thousands of them would move the prediction together.
+   */
+  get countScale(): number {
+    return 1 / Math.sqrt(this.countsPerWindow);
   }
 
   #behavior(windows: readonly Window[]): HostBatch['behavior'] {
@@ -330,6 +352,10 @@ export class Batch {
       pastMask: addTensor([size, P], 'u32', (host) => host.pastMask),
       frames:
         layout.frames && addTensor([size, 1, ...layout.frames], 'f32', (host) => host.frames!),
+      counts:
+        layout.countsPerWindow > 0
+          ? addTensor([size, layout.countsPerWindow], 'f32', (host) => host.counts!)
+          : undefined,
       behavior,
     };
     this.targets = {

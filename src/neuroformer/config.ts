@@ -107,6 +107,24 @@ const FIELDS = {
    * variables.
    */
   pool: withDefault(isOneOf(['mean', 'eos']), 'mean'),
+  /**
+   * Optional: predicted variables are read by queries of their own, which attend to all spikes of
+   * the past and then of the current window, instead of from `pool`.
+   */
+  readout: withDefault(
+    nullable(
+      object({
+        /** Number of blocks in which the queries attend to each window. */
+        blocks: count(1, 1),
+        /**
+         * Bins of spike counts, before the end of the window, that a linear path reads beside; 0
+         * for no such path. Its weights start as those of ridge regression.
+         */
+        bins: count(0),
+      }),
+    ),
+    null,
+  ),
 
   /**
    * The standard deviation of initial weights: 0.02, as in the original, or 1 / sqrt(inputs), with

@@ -4,6 +4,7 @@
  */
 
 import type { ParameterScope } from '../nn/parameters.js';
+import { SPECIAL_TOKENS } from '../recording/vocabularies.js';
 import { add } from '../tensor/elementwise.js';
 import { addRow } from '../tensor/sequence.js';
 import type { SpikeHistoryOptions, SpikeTokens } from '../tensor/spike-history.js';
@@ -99,6 +100,3 @@ export class Drives {
     return this.history ? this.history.call(driven, tokens, positions) : driven;
   }
 }
-
-/** SOS, EOS and PAD, the tokens after those of the neurons. */
-const SPECIAL_TOKENS = 3;

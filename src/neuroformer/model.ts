@@ -9,6 +9,7 @@
 import { FAN_IN_WEIGHTS, GPT_WEIGHTS } from '../nn/init.js';
 import { Embedding, LayerNorm, Linear } from '../nn/layers.js';
 import type { ParameterScope, ParameterStore } from '../nn/parameters.js';
+import { SPECIAL_TOKENS } from '../recording/vocabularies.js';
 import { dropout } from '../tensor/elementwise.js';
 import { addPositions, type Tokens } from '../tensor/embedding.js';
 import type { RandomState } from '../tensor/random.js';
@@ -26,6 +27,7 @@ import {
   VideoEncoder,
   type VideoSettings,
 } from './embeddings.js';
+import { Readout } from './readout.js';
 import { type Observer, PassContext, Stack } from './stack.js';
 import { configuredVariables, isClassified, targetWidth } from './variables.js';
 
@@ -59,6 +61,8 @@ export interface ModelInputs {
   readonly pastTimes: Tensor;
   /** [B, 1, frames, height, width]. Without it the model skips the blocks of video. */
   readonly frames?: Tensor | undefined;
+  /** Scaled square roots of spike counts, [B, bins * neurons], for a readout that reads them. */
+  readonly counts?: Tensor | undefined;
   /** Samples by group and variable. The model skips the blocks of a group without samples. */
   readonly behavior?: Readonly<Record<string, Readonly<Record<string, BehaviorInput>>>> | undefined;
   /** u32 [B, T], zero at padding of the current window. Used only if padding is masked. */
@@ -148,6 +152,8 @@ export class Neuroformer {
     /** By variable. */
     variables: Readonly<Record<string, Linear>>;
   };
+  /** Reads the variables by queries of their own; undefined where they are read from `pool`. */
+  readonly readout: Readout | undefined;
   readonly #projection: Linear | undefined;
   #random: RandomState | undefined;
 
@@ -237,6 +243,14 @@ export class Neuroformer {
       id: new Linear(heads.scope('head_id'), width, sizes.ids, { bias: false }),
       time: new Linear(heads.scope('head_dt'), width, sizes.times, { bias: false }),
     };
+    if (config.readout) {
+      const { blocks, bins } = config.readout;
+      this.readout = new Readout(store.scope('readout'), this.heads.variables, {
+        ...stackSettings(config, 'readout'),
+        blocks,
+        counts: bins * (sizes.ids - SPECIAL_TOKENS),
+      });
+    }
     if (config.contrastive.contrastive) {
       const aligned = rules.clip_width ? config.contrastive.clip_embd : width;
       this.#projection = new Linear(store.scope('clip.proj'), width, aligned, { bias: false });
@@ -279,11 +293,9 @@ export class Neuroformer {
     }
 
     const mean = meanPool(lastLayer, mask);
-    const state = this.config.pool === 'eos' ? meanPool(lastLayer, expectEos(inputs)) : mean;
     const features: Record<string, Tensor> = { ...behavior.features, id: mean };
     if (stimulus) features.frames = meanPool(stimulus);
     if (inputs.eos) features.eos = meanPool(current, inputs.eos);
-    const variables = Object.entries(this.heads.variables);
     const drive = this.windowDrive(inputs, stimulus, behavior.groups, pass);
     const idLogits = this.drives.apply(this.heads.id.call(lastLayer), drive, {
       ids: inputs.ids.ids,
@@ -295,9 +307,26 @@ export class Neuroformer {
       idLogits,
       timeLogits: this.heads.time.call(lastLayer),
       lastLayer,
-      predictions: Object.fromEntries(variables.map(([name, head]) => [name, head.call(state)])),
+      predictions: this.#readVariables(inputs, { past, lastLayer, mean }, pass),
       features,
     };
+  }
+
+  /** The predictions of variables, by name. */
+  #readVariables(
+    inputs: ModelInputs,
+    { past, lastLayer, mean }: Record<'past' | 'lastLayer' | 'mean', Tensor>,
+    pass: PassContext,
+  ): Record<string, Tensor> {
+    const variables = Object.entries(this.heads.variables);
+    if (variables.length === 0) return {};
+    if (this.readout) {
+      const { mask, pastMask, counts } = inputs;
+      const masks = this.config.rules.mask_padding ? { mask, pastMask } : NO_MASKS;
+      return this.readout.call({ past, current: lastLayer, ...masks, counts }, pass);
+    }
+    const state = this.config.pool === 'eos' ? meanPool(lastLayer, expectEos(inputs)) : mean;
+    return Object.fromEntries(variables.map(([name, head]) => [name, head.call(state)]));
   }
 
   /**
@@ -410,6 +439,8 @@ export class Neuroformer {
     return { groups, features };
   }
 }
+
+const NO_MASKS = { mask: undefined, pastMask: undefined };
 
 /** Whether a model with this configuration turns its video into tokens. */
 export function readsVideo({ window, layers, neuron_queries }: ModelConfig): boolean {

@@ -211,3 +211,30 @@ export function spikesEnd(spikes: Spikes): number {
   const lastTime = spikes.times.reduce((max, times) => Math.max(max, times.at(-1) ?? 0), 0);
   return lastTime * (1 + 2 * Number.EPSILON);
 }
+
+/** Consecutive bins, of which the last ends at a given time. */
+export interface LagBins {
+  /** Seconds per bin. */
+  readonly bin: number;
+  /** How many bins there are. */
+  readonly count: number;
+}
+
+/**
+ * Calls `visit` for every spike in bins before a time, with its neuron and its bin: 0 is the latest.
+ * Time before a trial's start counts as silence.
+ *
+ * @param end in seconds
+ */
+export function forEachLag(
+  spikes: BinnedSpikes,
+  end: number,
+  { bin, count }: LagBins,
+  visit: (lag: number, neuron: number) => void,
+): void {
+  const [first, stop] = spikeIndexRange(spikes, Math.max(0, end - count * bin), end);
+  for (let n = first; n < stop; n++) {
+    const secondsBefore = end - (spikes.bins[n]! + 0.5) * spikes.dt;
+    visit(Math.min(count - 1, Math.floor(secondsBefore / bin)), spikes.neurons[n]!);
+  }
+}

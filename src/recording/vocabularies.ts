@@ -5,10 +5,10 @@
 
 import { arangeLength, roundDecimals, roundHalfEven, roundToStep } from '../math/rounding.js';
 
-/**
- * `count` tokens of one kind, then three special tokens: start of sequence, end of sequence,
- * padding.
- */
+/** How many special tokens a vocabulary has: start of sequence, end of sequence, padding. */
+export const SPECIAL_TOKENS = 3;
+
+/** `count` tokens of one kind, then the special tokens. */
 abstract class Vocabulary {
   /** How many tokens come before the special ones. */
   protected abstract get count(): number;
@@ -30,7 +30,7 @@ abstract class Vocabulary {
 
   /** How many tokens there are, special ones included. */
   get size(): number {
-    return this.count + 3;
+    return this.count + SPECIAL_TOKENS;
   }
 }
 

@@ -13,7 +13,7 @@ import {
   type VariableSetting,
   windowSampleRange,
 } from './sampling.js';
-import { type BinnedSpikes, binSpikes, spikeIndexRange } from './spikes.js';
+import { type BinnedSpikes, binSpikes, forEachLag, spikeIndexRange } from './spikes.js';
 import type { NeuronVocabulary, TimeVocabulary } from './vocabularies.js';
 
 /** Where the original code contradicts its paper. `true` is what the paper describes. */
@@ -71,6 +71,8 @@ export interface WindowSettings {
   readonly video?: number | undefined;
   /** The variables that windows have samples of. */
   readonly variables: readonly VariableSetting[];
+  /** Bins of spike counts, over the past and the current window; 0 for none. Default 0. */
+  readonly countBins?: number;
   /** Where windows follow the paper rather than the original code. */
   readonly rules: WindowRules;
 }
@@ -112,6 +114,11 @@ export interface Window {
   readonly frames: Float32Array | undefined;
   /** Samples of each variable, by its name in the window. */
   readonly variables: Readonly<Record<string, Samples>>;
+  /**
+   * Square roots of spike counts in bins before the end of the window, the latest first,
+   * [bins, neurons]; undefined without bins. They count spikes that blocks do not hold, too.
+   */
+  readonly counts: Float32Array | undefined;
 }
 
 /** A trial with its spikes binned and its variables resampled at the time steps of windows. */
@@ -210,7 +217,21 @@ export class Windows {
             )
           : undefined,
       variables: this.samplesAt(ref),
+      counts: this.#countsAt(ref),
     };
+  }
+
+  #countsAt(ref: WindowRef): Float32Array | undefined {
+    const { countBins = 0, current, past } = this.settings;
+    if (countBins === 0) return undefined;
+    const { neurons } = this.recording;
+    const counts = new Float32Array(countBins * neurons);
+    const { stop } = this.span(ref).current;
+    const bins = { bin: (current + past) / countBins, count: countBins };
+    forEachLag(this.#trial(ref.trialIndex).spikes, stop, bins, (lag, neuron) => {
+      counts[lag * neurons + neuron]! += 1;
+    });
+    return counts.map(Math.sqrt);
   }
 
   /** The samples of every variable in a window. */
