@@ -471,7 +471,8 @@ function tokenSettings({ n_embd, pos_emb, temp_emb, wave_emb, dropout: rates }: 
   return { width: n_embd, positions: pos_emb, time, dropout: rates };
 }
 
-function videoSettings({ frame_encoder }: ModelConfig): VideoSettings {
+/** How a configuration turns video into tokens. */
+export function videoSettings({ frame_encoder }: ModelConfig): VideoSettings {
   const { conv_layer, features, kernel_size, stride_size, n_embd_frames } = frame_encoder;
   return {
     kind: features ? 'features' : conv_layer ? 'convolution' : 'patches',

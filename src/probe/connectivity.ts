@@ -12,9 +12,8 @@ import {
 import { type EdgeScores, scoreEdges } from '../analyze/edges.js';
 import type { Engine } from '../gpu/engine.js';
 import { HostRandom } from '../math/random.js';
-import { type BatchLayout, modelSizes } from '../neuroformer/batch.js';
-import { Neuroformer } from '../neuroformer/model.js';
-import { ParameterStore } from '../nn/parameters.js';
+import type { BatchLayout } from '../neuroformer/batch.js';
+import type { Neuroformer } from '../neuroformer/model.js';
 import { silentWatcher, type Watcher } from '../ports/watcher.js';
 import type { Recording } from '../recording/recording.js';
 import { spikeTimes } from '../recording/spikes.js';
@@ -22,6 +21,7 @@ import type { WindowRef, Windows } from '../recording/windows.js';
 import type { Truth } from '../simulate/truth.js';
 import { countInFullBatches, watchedBatches, windowBatches } from '../train/window-batches.js';
 import { ablationMap, attentionMaps, type MapInputs } from './attention-maps.js';
+import { untrainedModel } from './untrained.js';
 
 /** One map of all pairs of neurons. */
 export interface ConnectivityMap {
@@ -267,12 +267,4 @@ function drawWindows(refs: readonly WindowRef[], maximum: number, seed: number):
     order.subarray(0, countInFullBatches(maximum, refs.length, BATCH)),
     (n) => refs[n]!,
   );
-}
-
-/** A model of the same configuration with initial weights. Dispose of it after use. */
-function untrainedModel(engine: Engine, layout: BatchLayout, seed: number) {
-  const store = new ParameterStore();
-  const model = new Neuroformer(store, layout.config, modelSizes(layout.tokenizer));
-  store.allocate(engine, seed);
-  return { model, [Symbol.dispose]: () => store.dispose() };
 }
