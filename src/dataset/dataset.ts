@@ -19,6 +19,7 @@ import { keepNeurons } from './keep-neurons.js';
 import { locateDescription } from './locate.js';
 import { readSpikes } from './read-spikes.js';
 import { alignToBins, readNamedIntervals, readTrials } from './read-trials.js';
+import { readTruth } from './read-truth.js';
 import {
   addPerTrialVariables,
   checkTrialCounts,
@@ -37,7 +38,7 @@ export interface Dataset {
   readonly location: string;
   /** The recording that was read. */
   readonly recording: Recording;
-  /** The true wiring, where the recording is simulated. */
+  /** What is known of a simulated recording, such as its wiring. */
   readonly truth: Truth | undefined;
   /** The name of each neuron in the files, where names differ from indices. */
   readonly names?: readonly string[];
@@ -244,30 +245,5 @@ function readVideo(
     width,
     dt: spec.dt,
     start: spec.start - start,
-  };
-}
-
-/** @throws RecordingError where a matrix is not numeric or not of the size of the recording. */
-function readTruth(
-  spec: NonNullable<Description['truth']>,
-  files: DataFiles,
-  neurons: number,
-): Truth {
-  const readMatrix = (key: 'weights' | 'strong') => {
-    const values = files.values(`truth.${key}`, spec[key]);
-    const { data, shape } = values;
-    if (Array.isArray(data) || shape.length !== 2 || shape.some((length) => length !== neurons)) {
-      throw new RecordingError(
-        `truth.${key} should be a numeric array of [${neurons}, ${neurons}], but ${formatShape(values)}.`,
-      );
-    }
-    return data;
-  };
-  return {
-    neurons,
-    weights: Float64Array.from(readMatrix('weights')),
-    strong: Uint8Array.from(readMatrix('strong')),
-    hubs: Array.from(files.numbers('truth.hubs', spec.hubs)),
-    groups: spec.groups,
   };
 }

@@ -137,11 +137,30 @@ describe('a dataset folder', () => {
     const { spikes } = recording.trials[0]!;
     expect('times' in spikes && spikes.times).toEqual(network.spikes);
     expect(truth).toEqual({
-      neurons: 18,
-      weights: network.weights,
-      strong: network.strong,
-      hubs: network.hubs,
-      groups: 3,
+      wiring: {
+        neurons: 18,
+        weights: network.weights,
+        strong: network.strong,
+        hubs: network.hubs,
+        groups: 3,
+      },
+    });
+  });
+
+  it('knows of a network what its truth says: without strong ones, all connections that excite', async () => {
+    const weights = encodeNpy(Float64Array.of(0, 0.5, -1, 0, 0, 2, 0, 0, 0), [3, 3]);
+    const files = {
+      'w.npy': weights,
+      'c.npy': encodeNpy(Float32Array.of(1, 2, 3, 4, 5, 6), [3, 2]),
+    };
+    const { truth } = await open({ spikes: SPIKES, truth: { weights: 'w.npy' } }, files);
+    expect(Object.keys(truth!)).toEqual(['wiring']);
+    expect(truth!.wiring).toMatchObject({ hubs: [], groups: 1 });
+    expect([...truth!.wiring!.strong]).toEqual([0, 1, 0, 0, 0, 1, 0, 0, 0]);
+    const rates = { expected: 'c.npy', dt: 0.05 };
+    const { truth: known } = await open({ spikes: SPIKES, truth: { rates } }, files);
+    expect(known).toEqual({
+      rates: { dt: 0.05, bins: 2, expected: Float32Array.of(1, 2, 3, 4, 5, 6) },
     });
   });
 
@@ -276,6 +295,26 @@ describe('a dataset that cannot be used', () => {
       'an unknown unit',
       { spikes: { ...SPIKES, unit: 'min' } },
       'spikes.unit should be s, ms, us, a number of seconds or a fraction of a second such as 1/30000, but is "min".',
+    ],
+    [
+      'hubs without weights',
+      { spikes: SPIKES, truth: { hubs: 'a.npz#ids' } },
+      'truth.hubs goes with weights, but truth has none: add them.',
+    ],
+    [
+      'fields of fewer neurons',
+      {
+        spikes: SPIKES,
+        truth: {
+          fields: { energy: 'frames.npy', centers: 'counts.npy', complex: 'a.npz#speed' },
+        },
+      },
+      'truth.fields.energy should be a numeric array of [3, height, width], but has shape [2, 2, 2].',
+    ],
+    [
+      'true rates without neurons',
+      { spikes: SPIKES, truth: { rates: { expected: 'a.npz#speed', dt: 0.1 } } },
+      'truth.rates.expected should be a numeric array of [3, bins], but has shape [3].',
     ],
     [
       'a truth of another size',
