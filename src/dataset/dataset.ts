@@ -237,9 +237,12 @@ function readVideo(
     );
   }
   const [count, height, width] = shape as [number, number, number];
+  const { scale, offset } = spec;
   const isPixelType = data instanceof Uint8Array || data instanceof Float32Array;
+  const isScaled = scale !== 1 || offset !== 0;
   return {
-    data: isPixelType ? data : Float32Array.from(data),
+    data:
+      isPixelType && !isScaled ? data : Float32Array.from(data, (value) => value * scale + offset),
     count,
     height,
     width,

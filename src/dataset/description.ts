@@ -194,6 +194,9 @@ const frames = object({
   dt: seconds,
   /** When the first frame begins, seconds. */
   start: withDefault(number(), 0),
+  /** Pixels are data x scale + offset. */
+  scale: withDefault(number(), 1),
+  offset: withDefault(number(), 0),
 });
 
 const variableKeys = object({

@@ -164,6 +164,19 @@ describe('a dataset folder', () => {
     });
   });
 
+  it('has pixels in the unit of their scale and offset', async () => {
+    const frames = { data: 'frames.npy', dt: 0.1, scale: 0.02, offset: -2.5 };
+    const { recording } = await open({ spikes: SPIKES, frames, duration: 0.4 });
+    const expected = [1, 2, 3, 4, 5, 6, 7, 8].map((level) => level * 0.02 - 2.5);
+    expect(recording.trials[0]!.video!.data).toEqual(Float32Array.from(expected));
+    const { recording: unscaled } = await open({
+      spikes: SPIKES,
+      frames: { data: 'frames.npy', dt: 0.1 },
+      duration: 0.4,
+    });
+    expect(unscaled.trials[0]!.video!.data).toEqual(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8));
+  });
+
   it('of driven neurons is read back with its inputs as frames', async () => {
     const driven = simulateInputs({ neurons: 6, seconds: 2, seed: 1 });
     const { recording } = await openDataset(writeFolder(drivenDataset(driven)));
