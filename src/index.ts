@@ -52,7 +52,12 @@ export type {
 } from './analyze/decoded-variable.js';
 export type { Score, Scores } from './analyze/decoding-scores.js';
 export type { EdgeScores } from './analyze/edges.js';
-export type { RecordingOverview, VariableOverview, WindowSpikes } from './analyze/overview.js';
+export type {
+  RecordingOverview,
+  RepeatCount,
+  VariableOverview,
+  WindowSpikes,
+} from './analyze/overview.js';
 export type { DrawSettings } from './generate/sampler.js';
 export type { GeneratedTrial } from './generate/trials.js';
 export type { ModalityGroup } from './neuroformer/config.js';

@@ -204,8 +204,15 @@ function assembleTrials(
   const segments = readTrialSegments(description, spikes, files, note);
   return assembleRecording(
     description.name,
-    segments.map(({ id, index, start, stop, spikes: trialSpikes }) => {
-      const trial = { id, start, duration: stop - start, spikes: trialSpikes, variables: {} };
+    segments.map(({ id, index, start, stop, condition, spikes: trialSpikes }) => {
+      const trial = {
+        id,
+        start,
+        duration: stop - start,
+        spikes: trialSpikes,
+        variables: {},
+        ...(condition !== undefined && { condition }),
+      };
       return addPerTrialVariables(trial, variables.perTrial, index, description.variables);
     }),
   );

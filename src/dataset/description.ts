@@ -254,6 +254,11 @@ const trialKeys = object({
   from: withDefault(number(), 0),
   /** Whether a stop is the last unit of its trial, rather than the first one after it. */
   inclusive: withDefault(boolean, false),
+  /**
+   * What was shown in each trial: a number or a text. Trials with the same condition are repeats of
+   * the same stimulus. One that is missing (NaN, or an empty text) is not known.
+   */
+  conditions: optional(text),
   /** Indices of the trials to use, from 0. Default: all that have a start and a duration. */
   keep: optional(list(integerFrom(0))),
   /**

@@ -177,6 +177,22 @@ describe('a dataset folder', () => {
     expect(unscaled.trials[0]!.video!.data).toEqual(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8));
   });
 
+  it('has the condition of each trial, which may be a number, a text or missing', async () => {
+    const files = {
+      't.csv': 'start,stop,shown\n0,100,bars\n100,200,dots\n200,300,\n300,400,bars\n',
+      'shown.npy': encodeNpy(Float64Array.of(2, 7.5, Number.NaN, 2)),
+    };
+    const times = { starts: 't.csv#start', stops: 't.csv#stop', unit: 'ms' };
+    const conditions = async (reference: string, keep?: number[]) => {
+      const trials = { ...times, conditions: reference, ...(keep && { keep }) };
+      const { recording } = await open({ spikes: SPIKES, trials }, files);
+      return recording.trials.map(({ condition }) => condition);
+    };
+    expect(await conditions('t.csv#shown')).toEqual(['bars', 'dots', undefined, 'bars']);
+    expect(await conditions('shown.npy')).toEqual(['2', '7.5', undefined, '2']);
+    expect(await conditions('t.csv#shown', [1, 3])).toEqual(['dots', 'bars']);
+  });
+
   it('of driven neurons is read back with its inputs as frames', async () => {
     const driven = simulateInputs({ neurons: 6, seconds: 2, seed: 1 });
     const { recording } = await openDataset(writeFolder(drivenDataset(driven)));
@@ -308,6 +324,22 @@ describe('a dataset that cannot be used', () => {
       'an unknown unit',
       { spikes: { ...SPIKES, unit: 'min' } },
       'spikes.unit should be s, ms, us, a number of seconds or a fraction of a second such as 1/30000, but is "min".',
+    ],
+    [
+      'fewer conditions than trials',
+      {
+        spikes: SPIKES,
+        trials: { starts: 'a.npz#times', conditions: 'a.npz#speed', unit: 'ms' },
+      },
+      'trials.conditions has 3 values, but there are 4 trials: give one value per trial.',
+    ],
+    [
+      'conditions of several columns',
+      {
+        spikes: SPIKES,
+        trials: { starts: 'a.npz#starts', conditions: 'counts.npy', unit: 'ms' },
+      },
+      'trials.conditions should be a one-dimensional array with a number or a text for each trial, but has shape [2, 3].',
     ],
     [
       'hubs without weights',
