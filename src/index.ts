@@ -30,6 +30,12 @@ export {
   type Trial,
 } from './recording/recording.js';
 export { type HubNetwork, type HubSettings, simulateHub } from './simulate/hub.js';
+export {
+  simulateVisual,
+  type VisualRecording,
+  type VisualSettings,
+  type VisualTrial,
+} from './simulate/visual/visual.js';
 export type { StageOptions } from './stages/context.js';
 export { type DecodeSettings, decode } from './stages/decode.js';
 export { StoppedError, UsageError } from './stages/errors.js';
@@ -52,7 +58,12 @@ export type {
 } from './analyze/decoded-variable.js';
 export type { Score, Scores } from './analyze/decoding-scores.js';
 export type { EdgeScores } from './analyze/edges.js';
-export type { RecordingOverview, VariableOverview, WindowSpikes } from './analyze/overview.js';
+export type {
+  RecordingOverview,
+  RepeatCount,
+  VariableOverview,
+  WindowSpikes,
+} from './analyze/overview.js';
 export type { DrawSettings } from './generate/sampler.js';
 export type { GeneratedTrial } from './generate/trials.js';
 export type { ModalityGroup } from './neuroformer/config.js';
@@ -88,7 +99,16 @@ export type { ClassValue } from './recording/vocabularies.js';
 export type { WindowRef } from './recording/windows.js';
 export type { Figure } from './report/draw.js';
 export type { Report } from './report/report.js';
-export type { Truth } from './simulate/truth.js';
+export type {
+  FieldTruth,
+  NoiseCeiling,
+  RepeatReliability,
+  TrueRates,
+  Truth,
+  Wiring,
+} from './simulate/truth.js';
+export type { Gaze } from './simulate/visual/behavior.js';
+export type { ReceptiveFields } from './simulate/visual/fields.js';
 export type { BestLoss, TrainingProgress } from './train/checkpoint.js';
 export type { EngineSource } from './train/engine-source.js';
 export type { RunFacts } from './train/run-records.js';

@@ -4,7 +4,7 @@
  */
 
 import { auroc, correlation, ranks } from '../math/statistics.js';
-import { neuronGroup, type Truth } from '../simulate/truth.js';
+import { neuronGroup, type Wiring } from '../simulate/truth.js';
 
 /** Agreement of a map with the true connections. */
 export interface EdgeScores {
@@ -19,7 +19,7 @@ export interface EdgeScores {
   readonly direction: number;
   /**
    * Share of the hubs among the sources with the largest column sums, as many sources as there are
-   * hubs.
+   * hubs; NaN where no hubs are known.
    */
   readonly hubRecall: number;
   /** Squared Pearson correlation with the weights. */
@@ -29,8 +29,8 @@ export interface EdgeScores {
 }
 
 /** All scores of one map [target x source]. */
-export function scoreEdges(map: Float64Array, truth: Truth): EdgeScores {
-  const { neurons, weights, strong, groups } = truth;
+export function scoreEdges(map: Float64Array, wiring: Wiring): EdgeScores {
+  const { neurons, weights, strong, groups } = wiring;
   const pairs: number[] = [];
   for (let pair = 0; pair < map.length; pair++)
     if (Math.floor(pair / neurons) !== pair % neurons) pairs.push(pair);
@@ -43,14 +43,14 @@ export function scoreEdges(map: Float64Array, truth: Truth): EdgeScores {
   return {
     auroc: auroc(select(map, pairs), select(strong, pairs)),
     aurocWithin: auroc(select(map, pairsWithin), select(strong, pairsWithin)),
-    direction: direction(map, truth),
-    hubRecall: hubRecall(map, truth),
+    direction: direction(map, wiring),
+    hubRecall: hubRecall(map, wiring),
     r2: correlation(select(map, pairs), select(weights, pairs)) ** 2,
     spearman: correlation(ranks(select(map, pairs)), ranks(select(weights, pairs))),
   };
 }
 
-function direction(map: Float64Array, { neurons, strong }: Truth): number {
+function direction(map: Float64Array, { neurons, strong }: Wiring): number {
   let [correct, pairs] = [0, 0];
   for (let to = 0; to < neurons; to++) {
     for (let from = 0; from < neurons; from++) {
@@ -64,7 +64,7 @@ function direction(map: Float64Array, { neurons, strong }: Truth): number {
   return correct / pairs;
 }
 
-function hubRecall(map: Float64Array, { neurons, hubs }: Truth): number {
+function hubRecall(map: Float64Array, { neurons, hubs }: Wiring): number {
   const sums = Array.from({ length: neurons }, (_, from) => {
     let sum = 0;
     for (let to = 0; to < neurons; to++) if (to !== from) sum += map[to * neurons + from]!;

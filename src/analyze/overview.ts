@@ -30,6 +30,11 @@ export interface RecordingOverview {
     /** Longest duration, in seconds. */
     readonly longest: number;
   };
+  /**
+   * How often conditions were repeated, from the most repeats; empty where no trial has a
+   * condition.
+   */
+  readonly conditions: readonly RepeatCount[];
   /** Seconds between consecutive trials, where there is time between them. */
   readonly gaps: readonly number[];
   /** How many spikes there are. */
@@ -60,6 +65,14 @@ export interface RecordingOverview {
   readonly windows: readonly WindowSpikes[];
   /** Sentences on data that look wrong, with what to do. */
   readonly warnings: readonly string[];
+}
+
+/** Conditions that have the same number of trials. */
+export interface RepeatCount {
+  /** How many conditions these are. */
+  readonly conditions: number;
+  /** How many trials each of them has. */
+  readonly trials: number;
 }
 
 /** The summary of one variable. */
@@ -136,6 +149,7 @@ export function summarizeRecording(
       shortest: durations.reduce((a, b) => Math.min(a, b)),
       longest: durations.reduce((a, b) => Math.max(a, b)),
     },
+    conditions: countRepeats(trials),
     gaps: gapsBetweenTrials(trials),
     spikes: trains.reduce((sum, times) => sum + countSpikes(times), 0),
     rates: counts.map((count) => count / seconds),
@@ -149,6 +163,39 @@ export function summarizeRecording(
     windows: WINDOW_LENGTHS.flatMap((length) => windowSpikes(trains, durations, length)),
   };
   return { ...overview, warnings: recordingWarnings(recording, trains, overview) };
+}
+
+function countRepeats(trials: readonly Trial[]): RepeatCount[] {
+  const trialsOf = new Map<string, number>();
+  for (const { condition } of trials)
+    if (condition !== undefined) trialsOf.set(condition, (trialsOf.get(condition) ?? 0) + 1);
+  const conditionsWith = new Map<number, number>();
+  for (const count of trialsOf.values())
+    conditionsWith.set(count, (conditionsWith.get(count) ?? 0) + 1);
+  return [...conditionsWith]
+    .map(([count, conditions]) => ({ conditions, trials: count }))
+    .sort((p, q) => q.trials - p.trials);
+}
+
+/**
+ * How many conditions a recording has, and how often each was repeated: '37: 1 in 20 trials, 36 in
+ * one trial'. Undefined where no trial has a condition.
+ */
+export function describeConditions({
+  conditions,
+  trials,
+}: Pick<RecordingOverview, 'conditions' | 'trials'>): string | undefined {
+  if (conditions.length === 0) return undefined;
+  const count = conditions.reduce((sum, item) => sum + item.conditions, 0);
+  const labeled = conditions.reduce((sum, item) => sum + item.conditions * item.trials, 0);
+  const inTrials = (number: number) => (number === 1 ? 'in one trial' : `in ${number} trials`);
+  const repeats = conditions.map((item) => `${item.conditions} ${inTrials(item.trials)}`);
+  const without = trials.count - labeled;
+  const listed =
+    conditions.length === 1
+      ? `${count}, ${count === 1 ? '' : 'each '}${inTrials(conditions[0]!.trials)}`
+      : `${count}: ${repeats.join(', ')}`;
+  return without === 0 ? listed : `${listed}; ${without} of ${trials.count} trials have none`;
 }
 
 function gapsBetweenTrials(trials: readonly Trial[]): number[] {

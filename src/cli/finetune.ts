@@ -8,7 +8,12 @@ import { diskStore } from '../node/disk-store.js';
 import { isRecord } from '../text/schema.js';
 import { readModelFile } from '../train/checkpoint.js';
 import { RunRecords } from '../train/run-records.js';
-import { parseTrainSettings, splitWithSeed, type TrainSettings } from '../train/settings.js';
+import {
+  parseTrainSettings,
+  splitToChange,
+  splitWithSeed,
+  type TrainSettings,
+} from '../train/settings.js';
 import { collectSetting } from './options.js';
 import { type RunOptions, startRun } from './run-folder.js';
 import { readSettings } from './settings.js';
@@ -71,7 +76,8 @@ async function finetuneCommand(
 function settingsAfter(earlier: TrainSettings | undefined, training: unknown): TrainSettings {
   if (!earlier || !isRecord(training)) return parseTrainSettings(training);
   const { every } = earlier;
-  const kept = { split: splitWithSeed(earlier), ...(every !== undefined && { every }) };
+  const changes = isRecord(training.split) ? training.split : {};
+  const kept = { split: splitToChange(earlier, changes), ...(every !== undefined && { every }) };
   return parseTrainSettings(merged(kept, training));
 }
 

@@ -6,7 +6,7 @@
 import { dirname, join, relative } from 'node:path';
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
-import { type RecordingOverview, textRaster } from '../analyze/overview.js';
+import { describeConditions, type RecordingOverview, textRaster } from '../analyze/overview.js';
 import { diskStore } from '../node/disk-store.js';
 import { openDataset } from '../node.js';
 import { expectEmpty } from '../ports/run-store.js';
@@ -79,6 +79,7 @@ function describeRecording(
   names: readonly string[] | undefined,
 ): string {
   const { neurons, spikes, seconds, trials, gaps, rates, video, intervals } = overview;
+  const conditions = describeConditions(overview);
   const sorted = Float64Array.from(rates).sort();
   const quantile = (share: number) => threeDigits(sorted[Math.floor(share * (sorted.length - 1))]!);
   const rows: [string, string][] = [
@@ -99,6 +100,7 @@ function describeRecording(
         ? 'one, the whole session'
         : `${trials.count}, each ${formatRange([trials.shortest, trials.longest])} s long`,
     ],
+    ...(conditions !== undefined ? [['conditions', conditions] as [string, string]] : []),
     ...(video
       ? [
           ['video', `${video.height} x ${video.width} pixels, ${threeDigits(1 / video.dt)} Hz`] as [

@@ -1,19 +1,27 @@
 /**
- * The commands `simulate hub` and `simulate inputs`: simulated recordings with known truth, as
- * dataset folders.
+ * The commands `simulate hub`, `simulate inputs` and `simulate visual`: simulated recordings with
+ * known truth, as dataset folders.
  */
 
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { describeNetwork } from '../analyze/hub-check.js';
 import { drivenDataset, hubDataset } from '../dataset/simulated.js';
+import { visualDataset } from '../dataset/simulated-visual.js';
 import { diskStore } from '../node/disk-store.js';
 import { expectEmpty } from '../ports/run-store.js';
 import { countSpikes } from '../recording/spikes.js';
 import type { HubSettings } from '../simulate/hub.js';
 import { simulateInputs } from '../simulate/inputs.js';
-import { simulateUntilAccepted, simulationProgress, writeDataset } from '../stages/simulate.js';
+import { simulateVisual, type VisualSettings } from '../simulate/visual/visual.js';
+import {
+  describeVisual,
+  simulateUntilAccepted,
+  simulationProgress,
+  writeDataset,
+} from '../stages/simulate.js';
 import { formatCount } from '../text/format.js';
-import { parseCount, parsePositive, parseWhole } from './options.js';
+import { parseCount, parseNonNegative, parsePositive, parseWhole } from './options.js';
 import { print, runCommand } from './terminal.js';
 
 /** Adds the command `simulate`. */
@@ -23,7 +31,7 @@ export function addSimulate(program: Command): void {
     .description('simulate a recording whose ground truth is known')
     .addHelpText(
       'after',
-      '\nExamples:\n  neuroformer simulate hub data/hub --neurons 36\n  neuroformer simulate inputs data/inputs --neurons 100',
+      '\nExamples:\n  neuroformer simulate hub data/hub --neurons 36\n  neuroformer simulate inputs data/inputs --neurons 100\n  neuroformer simulate visual data/visual',
     );
   simulate
     .command('hub')
@@ -75,5 +83,31 @@ export function addSimulate(program: Command): void {
             `${neurons} neurons, ${seconds} s, ${formatCount(countSpikes(spikes))} spikes. Written to ${folder}.`,
           );
         }),
+    );
+  simulate
+    .command('visual')
+    .argument('<folder>', 'folder to write the dataset to')
+    .description(
+      'simulate a recording of visual cortex: neurons that see a film while an animal runs',
+    )
+    .option('--neurons <n>', 'number of neurons', parseCount, 60)
+    .option('--films <n>', 'number of trials with films of their own', parseCount, 36)
+    .option('--repeats <n>', 'number of repeats of one more film', parseCount, 20)
+    .option('--seconds <s>', 'length of a trial in seconds', parsePositive, 32)
+    .option('--modulation <x>', 'how much running and gaze matter', parseNonNegative, 1)
+    .option('--size <n>', 'pixels along each side of the film', parseCount, 16)
+    .option('--seed <n>', 'random seed of neurons, films, behavior and spikes', parseWhole, 1)
+    .option('--force', 'write into a folder that is not empty')
+    .action((folder: string, { force, ...settings }: VisualSettings & { force?: boolean }) =>
+      runCommand(async (watcher) => {
+        const store = diskStore(folder);
+        await expectEmpty(store, force);
+        const recording = simulateVisual(settings, simulationProgress(watcher));
+        watcher.close();
+        await writeDataset(store, visualDataset(recording));
+        print(
+          `${describeVisual(recording)} Written to ${folder}, with a configuration: ${join(folder, 'config.yaml')}.`,
+        );
+      }),
     );
 }

@@ -19,6 +19,7 @@ import { keepNeurons } from './keep-neurons.js';
 import { locateDescription } from './locate.js';
 import { readSpikes } from './read-spikes.js';
 import { alignToBins, readNamedIntervals, readTrials } from './read-trials.js';
+import { readTruth } from './read-truth.js';
 import {
   addPerTrialVariables,
   checkTrialCounts,
@@ -37,7 +38,7 @@ export interface Dataset {
   readonly location: string;
   /** The recording that was read. */
   readonly recording: Recording;
-  /** The true wiring, where the recording is simulated. */
+  /** What is known of a simulated recording, such as its wiring. */
   readonly truth: Truth | undefined;
   /** The name of each neuron in the files, where names differ from indices. */
   readonly names?: readonly string[];
@@ -203,8 +204,15 @@ function assembleTrials(
   const segments = readTrialSegments(description, spikes, files, note);
   return assembleRecording(
     description.name,
-    segments.map(({ id, index, start, stop, spikes: trialSpikes }) => {
-      const trial = { id, start, duration: stop - start, spikes: trialSpikes, variables: {} };
+    segments.map(({ id, index, start, stop, condition, spikes: trialSpikes }) => {
+      const trial = {
+        id,
+        start,
+        duration: stop - start,
+        spikes: trialSpikes,
+        variables: {},
+        ...(condition !== undefined && { condition }),
+      };
       return addPerTrialVariables(trial, variables.perTrial, index, description.variables);
     }),
   );
@@ -236,38 +244,16 @@ function readVideo(
     );
   }
   const [count, height, width] = shape as [number, number, number];
+  const { scale, offset } = spec;
   const isPixelType = data instanceof Uint8Array || data instanceof Float32Array;
+  const isScaled = scale !== 1 || offset !== 0;
   return {
-    data: isPixelType ? data : Float32Array.from(data),
+    data:
+      isPixelType && !isScaled ? data : Float32Array.from(data, (value) => value * scale + offset),
     count,
     height,
     width,
     dt: spec.dt,
     start: spec.start - start,
-  };
-}
-
-/** @throws RecordingError where a matrix is not numeric or not of the size of the recording. */
-function readTruth(
-  spec: NonNullable<Description['truth']>,
-  files: DataFiles,
-  neurons: number,
-): Truth {
-  const readMatrix = (key: 'weights' | 'strong') => {
-    const values = files.values(`truth.${key}`, spec[key]);
-    const { data, shape } = values;
-    if (Array.isArray(data) || shape.length !== 2 || shape.some((length) => length !== neurons)) {
-      throw new RecordingError(
-        `truth.${key} should be a numeric array of [${neurons}, ${neurons}], but ${formatShape(values)}.`,
-      );
-    }
-    return data;
-  };
-  return {
-    neurons,
-    weights: Float64Array.from(readMatrix('weights')),
-    strong: Uint8Array.from(readMatrix('strong')),
-    hubs: Array.from(files.numbers('truth.hubs', spec.hubs)),
-    groups: spec.groups,
   };
 }

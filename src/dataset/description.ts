@@ -194,6 +194,9 @@ const frames = object({
   dt: seconds,
   /** When the first frame begins, seconds. */
   start: withDefault(number(), 0),
+  /** Pixels are data x scale + offset. */
+  scale: withDefault(number(), 1),
+  offset: withDefault(number(), 0),
 });
 
 const variableKeys = object({
@@ -251,6 +254,11 @@ const trialKeys = object({
   from: withDefault(number(), 0),
   /** Whether a stop is the last unit of its trial, rather than the first one after it. */
   inclusive: withDefault(boolean, false),
+  /**
+   * What was shown in each trial: a number or a text. Trials with the same condition are repeats of
+   * the same stimulus. One that is missing (NaN, or an empty text) is not known.
+   */
+  conditions: optional(text),
   /** Indices of the trials to use, from 0. Default: all that have a start and a duration. */
   keep: optional(list(integerFrom(0))),
   /**
@@ -280,6 +288,56 @@ const trials = withOneOf(withOneOf(trialKeys, 'starts', 'gaps'), 'stops', 'gaps'
 /** Where named intervals start and stop, in `unit`. */
 const intervals = object({ starts: text, stops: text, unit });
 
+const truthKeys = object({
+  /** Connections: [target, source]. */
+  weights: optional(text),
+  /**
+   * Not 0 for connections that an analysis should find: [target, source]. Default: all that excite.
+   */
+  strong: optional(text),
+  /** Indices of the neurons that drive many others. Default: none. */
+  hubs: optional(text),
+  /** How many groups of equal size the neurons form. */
+  groups: withDefault(integerFrom(1), 1),
+  /** Receptive fields in the frames. */
+  fields: optional(
+    object({
+      /** Sum of the field's squares in each pixel: [neurons, height, width]. */
+      energy: text,
+      /** Column and row of the center, from the center of the first pixel: [neurons, 2]. */
+      centers: text,
+      /** 1 for complex cells, else 0: [neurons]. */
+      complex: text,
+    }),
+  ),
+  /** Rates without connections and refractoriness, from the session's start. */
+  rates: optional(
+    object({
+      /** Hz: [neurons, bins]. */
+      expected: text,
+      /** Bin width, seconds. */
+      dt: seconds,
+    }),
+  ),
+  /** How well the spikes can be predicted at all (`NoiseCeiling` in simulate/truth.ts). */
+  ceiling: optional(
+    object({
+      rate_bits: number(),
+      film_bits: number(),
+      conditional_bits: number(),
+      repeats: list(object({ bin: seconds, halves: number(), single: number() })),
+    }),
+  ),
+});
+
+/** Strong connections and hubs are those of `weights`. */
+const truth: typeof truthKeys = (value, path) => {
+  const checked = truthKeys(value, path);
+  const marked = (['strong', 'hubs'] as const).find((key) => checked[key] !== undefined);
+  if (marked === undefined || checked.weights !== undefined) return checked;
+  throw new ConfigError(`${path}.${marked} goes with weights, but ${path} has none: add them.`);
+};
+
 const DESCRIPTION_FIELDS = {
   /** Default: the name of the folder or file. */
   name: optional(text),
@@ -295,13 +353,8 @@ const DESCRIPTION_FIELDS = {
   trials: optional(trials),
   /** Named intervals of the session, such as 'running'. */
   intervals: withDefault(record(intervals), {}),
-  /**
-   * For simulated data: the true wiring, which connectivity results are compared with (`Truth` in
-   * dataset.ts).
-   */
-  truth: optional(
-    object({ weights: text, strong: text, hubs: text, groups: withDefault(integerFrom(1), 1) }),
-  ),
+  /** For simulated data: what results are compared with (`Truth` in simulate/truth.ts). */
+  truth: optional(truth),
   /** Whether the data are simulated. */
   simulated: withDefault(boolean, false),
   /** Remarks for people who read the file. */
@@ -326,6 +379,9 @@ export type VariableSpec = Description['variables'][string];
 
 /** The `trials` of a description: how the session is split into trials. */
 export type TrialsSpec = NonNullable<Description['trials']>;
+
+/** The `truth` of a description: what is known of a simulated recording. */
+export type TruthSpec = NonNullable<Description['truth']>;
 
 /** One entry under `intervals` of a description: starts and stops. */
 export type IntervalsSpec = Description['intervals'][string];

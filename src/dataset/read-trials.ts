@@ -5,7 +5,8 @@ import type { Interval } from '../recording/recording.js';
 import { isBinEdge } from '../recording/spikes.js';
 import { checkKeptIndices } from './check-kept-indices.js';
 import type { IntervalsSpec, TrialsSpec } from './description.js';
-import type { DataFiles } from './files.js';
+import { type DataFiles, isOneDimensional } from './files.js';
+import { formatShape } from './reference.js';
 
 /**
  * Reads intervals from arrays of their starts and stops.
@@ -65,6 +66,8 @@ export interface TrialSpan extends Interval {
   readonly id: number;
   /** The position of the trial in the file, from 0. */
   readonly index: number;
+  /** What the trial showed, where the file says so. */
+  readonly condition?: string;
 }
 
 /**
@@ -130,22 +133,22 @@ export function alignToBins(
 
 /**
  * Selects the trials of `trials.keep`, or else all that have a start and a duration, and gives them
- * the ids of the file.
+ * the ids and conditions of the file.
  *
  * @param spans all trials of the file with their default ids.
  * @param count how many trials there should be.
  * @param note takes a sentence about how many were left out.
- * @throws RecordingError where there are more or fewer starts or ids than trials, or a trial to
- *   keep does not exist.
+ * @throws RecordingError where there are more or fewer starts, ids or conditions than trials, or a
+ *   trial to keep does not exist.
  */
 export function usableTrials(
-  { ids, keep }: Partial<TrialsSpec> = {},
+  { ids, conditions, keep }: Partial<TrialsSpec> = {},
   spans: readonly (Interval & { id: number })[],
   count: number,
   files: DataFiles,
   note: (sentence: string) => void,
 ): TrialSpan[] {
-  const checkLength = (key: 'ids' | 'starts', values: ArrayLike<unknown>) => {
+  const checkLength = (key: 'ids' | 'starts' | 'conditions', values: ArrayLike<unknown>) => {
     if (values.length === count) return;
     throw new RecordingError(
       `trials.${key} has ${values.length} values, but there are ${count} trials: give one value per trial.`,
@@ -154,7 +157,13 @@ export function usableTrials(
   checkLength('starts', spans);
   const fileIds = ids === undefined ? undefined : files.numbers('trials.ids', ids);
   if (fileIds) checkLength('ids', fileIds);
-  const all = spans.map((span, index) => ({ ...span, id: fileIds?.[index] ?? span.id, index }));
+  const shown = conditions === undefined ? undefined : readConditions(conditions, files);
+  if (shown) checkLength('conditions', shown);
+  const all = spans.map((span, index): TrialSpan => {
+    const condition = shown?.[index];
+    const id = fileIds?.[index] ?? span.id;
+    return { ...span, id, index, ...(condition !== undefined && { condition }) };
+  });
   if (keep) return checkKeptIndices(keep, all.length, 'trials').map((index) => all[index]!);
   const usable = all.filter(({ start, stop }) => Number.isFinite(stop - start) && stop !== start);
   if (usable.length < all.length)
@@ -162,6 +171,23 @@ export function usableTrials(
       `Trials without a start or a duration are left out (${all.length - usable.length} of ${all.length}).`,
     );
   return usable;
+}
+
+/**
+ * Reads the condition of each trial, numbers as text; undefined where it is missing.
+ *
+ * @throws RecordingError where the array has several columns.
+ */
+function readConditions(reference: string, files: DataFiles): (string | undefined)[] {
+  const values = files.values('trials.conditions', reference);
+  if (!isOneDimensional(values.shape)) {
+    throw new RecordingError(
+      `trials.conditions should be a one-dimensional array with a number or a text for each trial, but ${formatShape(values)}.`,
+    );
+  }
+  return Array.from<number | string, string | undefined>(values.data, (value) =>
+    value === '' || Number.isNaN(value) ? undefined : `${value}`,
+  );
 }
 
 /**

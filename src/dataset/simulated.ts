@@ -16,7 +16,7 @@ export type DatasetFiles = Readonly<Record<string, Uint8Array | string>>;
  * The spikes of all neurons as two arrays, ordered by neuron: the time of each spike in seconds,
  * and its neuron.
  */
-function spikeArrays(spikes: readonly Float64Array[]) {
+export function spikeArrays(spikes: readonly Float64Array[]) {
   const total = countSpikes(spikes);
   const times = new Float64Array(total);
   const neurons = new Int32Array(total);
@@ -29,8 +29,8 @@ function spikeArrays(spikes: readonly Float64Array[]) {
   return { times: { data: times }, neurons: { data: neurons } };
 }
 
-/** The keys that the descriptions of both simulations share. */
-function sharedDescription(
+/** The keys that the descriptions of all simulations share. */
+export function sharedDescription(
   name: string,
   { neurons, seconds }: { neurons: number; seconds: number },
 ) {

@@ -36,6 +36,16 @@ export class HostRandom {
     return Math.floor(this.uniform() * n);
   }
 
+  /** Uniform in [low, high). */
+  between(low: number, high: number): number {
+    return low + (high - low) * this.uniform();
+  }
+
+  /** Exponentially distributed with this mean. */
+  exponential(mean: number): number {
+    return -mean * Math.log(1 - this.uniform());
+  }
+
   /** Standard normal, by the Box-Muller method. */
   normal(): number {
     if (this.#spare !== undefined) {

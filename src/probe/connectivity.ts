@@ -18,7 +18,7 @@ import { silentWatcher, type Watcher } from '../ports/watcher.js';
 import type { Recording } from '../recording/recording.js';
 import { spikeTimes } from '../recording/spikes.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
-import type { Truth } from '../simulate/truth.js';
+import type { Wiring } from '../simulate/truth.js';
 import { countInFullBatches, watchedBatches, windowBatches } from '../train/window-batches.js';
 import { ablationMap, attentionMaps, type MapInputs } from './attention-maps.js';
 import { untrainedModel } from './untrained.js';
@@ -255,9 +255,9 @@ export function correlationMaps(recording: Recording): UnscoredMap[] {
 /** The maps with their agreement with the true connections, if those are known. */
 export function scoreMaps(
   maps: readonly UnscoredMap[],
-  truth: Truth | undefined,
+  wiring: Wiring | undefined,
 ): ConnectivityMap[] {
-  return maps.map((map) => ({ ...map, scores: truth && scoreEdges(map.values, truth) }));
+  return maps.map((map) => ({ ...map, scores: wiring && scoreEdges(map.values, wiring) }));
 }
 
 /** Draws up to `maximum` windows at random, as many as fill whole batches. */

@@ -5,7 +5,7 @@ import type { Recording } from './recording.js';
 
 /**
  * SHA-256 of all data of a recording, in hexadecimal. Recordings with equal fingerprints hold the
- * same data.
+ * same data. Conditions do not count, so that they may be added to the data of a run.
  */
 export function fingerprint(recording: Recording): string {
   const hash = sha256();

@@ -83,6 +83,11 @@ export interface Trial {
   readonly duration: number;
   /** Spikes of every neuron of the recording, on the trial's clock. */
   readonly spikes: Spikes;
+  /**
+   * What the trial showed: trials with the same condition are repeats of the same stimulus.
+   * Undefined if that is not known.
+   */
+  readonly condition?: string;
   /** What was shown or filmed; undefined if nothing was. */
   readonly video?: Video;
   /** By name. A variable may be absent from some trials. */
@@ -131,6 +136,8 @@ export interface Session {
   readonly trials?: readonly (Interval & {
     /** The number that identifies the trial to users. */
     id?: number;
+    /** What it showed; the same in all repeats of a stimulus. */
+    condition?: string;
   })[];
   /** Named intervals, such as 'running'. */
   readonly intervals?: Readonly<Record<string, readonly Interval[]>>;
@@ -159,7 +166,7 @@ export function createRecording(session: Session): Recording {
       checkInterval(`Interval ${n} of ${label}`, interval, duration);
   const spans = session.trials ?? [{ start: 0, stop: duration }];
   if (spans.length === 0) throw new RecordingError(`The recording ${name} has no trials.`);
-  const trials = spans.map(({ start, stop, id }, n) => {
+  const trials = spans.map(({ start, stop, id, condition }, n) => {
     checkInterval(`Trial ${id ?? n}`, { start, stop }, duration);
     if ('counts' in spikes && !isBinEdge(start, spikes.dt)) {
       throw new RecordingError(
@@ -171,6 +178,7 @@ export function createRecording(session: Session): Recording {
       start,
       duration: stop - start,
       spikes: cutSpikes(spikes, start, stop),
+      ...(condition !== undefined && { condition }),
       ...cutVideo(frames, start, stop),
       variables: Object.fromEntries(
         Object.entries(variables).flatMap(([key, series]) => {

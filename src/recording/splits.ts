@@ -23,8 +23,8 @@ export type Fractions = Readonly<Record<Part, number>>;
  *   than `gap` seconds after its start are left out, so that no window reads back into the block
  *   before. The default gap is as far as any window reads back: over its past, its video and its
  *   variables.
- * - trials: whole trials, drawn with `seed` or listed by id. Trials that are not listed are for
- *   training.
+ * - trials: whole trials, drawn with `seed` or listed by id. Without `train`, trials in no other
+ *   list are for training; with it, trials in no list are in no part.
  * - explicit: the windows are listed, as in a data dictionary.
  * - interleaved-legacy: individual windows at random, as in the original. Neighboring windows share
  *   most of their data, so the parts are not independent.
@@ -39,15 +39,20 @@ export type SplitSettings =
       gap?: number;
     }
   | { kind: 'trials' | 'interleaved-legacy'; fractions: Fractions; seed: number }
-  | { kind: 'trials'; validation: readonly number[]; test: readonly number[] }
+  | {
+      kind: 'trials';
+      train?: readonly number[];
+      validation: readonly number[];
+      test: readonly number[];
+    }
   | { kind: 'explicit'; windows: Readonly<Record<Part, readonly WindowRef[]>> };
 
 /** The windows of each part. */
 export type Split = Readonly<Record<Part, readonly WindowRef[]>> & {
   readonly settings: SplitSettings;
   /**
-   * How many windows are in no part: they are in a gap between blocks, or `thinTraining` removed
-   * them.
+   * How many windows are in no part: they are in a gap between blocks or in a trial that is not
+   * listed, or `thinTraining` removed them.
    */
   readonly leftOut: number;
   /** Sentences on how the windows were assigned. */
@@ -76,17 +81,19 @@ export function splitWindows(windows: Windows, settings: SplitSettings, every?: 
     else leftOut += 1;
   }
   for (const part of SPLIT_PARTS) {
-    const isWanted = !('fractions' in settings) || settings.fractions[part] > 0;
-    if (isWanted && parts[part].length === 0) {
+    if (isWanted(settings, part) && parts[part].length === 0) {
       throw new RecordingError(
         `The ${part} part of the split has no windows: ${explainEmptyPart(windows, settings, refs.length)}.`,
       );
     }
   }
-  const notes = Object.entries(missing).map(
-    ([name, count]) =>
-      `${formatCount(count)} windows are left out because ${name} was not recorded when they end.`,
-  );
+  const notes = [
+    ...Object.entries(missing).map(
+      ([name, count]) =>
+        `${formatCount(count)} windows are left out because ${name} was not recorded when they end.`,
+    ),
+    ...notesOnUnlisted(windows, settings),
+  ];
   const caveats =
     settings.kind === 'interleaved-legacy'
       ? [
@@ -96,7 +103,25 @@ export function splitWindows(windows: Windows, settings: SplitSettings, every?: 
   return { ...parts, settings, leftOut, notes, caveats };
 }
 
-function explainEmptyPart({ recording }: Windows, { kind }: SplitSettings, count: number): string {
+/** Whether a part should have windows: that for training, and others with a share or a list. */
+function isWanted(settings: Exclude<SplitSettings, { kind: 'explicit' }>, part: Part): boolean {
+  if ('fractions' in settings) return settings.fractions[part] > 0;
+  return part === 'train' || settings[part].length > 0;
+}
+
+/** A note on trials that are in no list of a split, if training has a list. */
+function notesOnUnlisted({ recording }: Windows, settings: SplitSettings): string[] {
+  if (settings.kind !== 'trials' || 'fractions' in settings || !settings.train) return [];
+  const listed = new Set([...settings.train, ...settings.validation, ...settings.test]);
+  const count = recording.trials.filter(({ id }) => !listed.has(id)).length;
+  if (count === 0) return [];
+  return [`${count} ${count === 1 ? 'trial is' : 'trials are'} in no part of the split.`];
+}
+
+function explainEmptyPart({ recording }: Windows, settings: SplitSettings, count: number): string {
+  const { kind } = settings;
+  if (kind === 'trials' && !('fractions' in settings))
+    return 'no trial is left for it, or its trials have no windows';
   if (kind === 'trials')
     return `it was assigned none of the ${recording.trials.length} trials, or its trials have no windows. Increase its share, or split by blocks`;
   return kind === 'blocks'
@@ -226,21 +251,45 @@ function assignTrials(
     const parts = drawParts(trials.length, settings.fractions, settings.seed);
     return ({ trialIndex }) => parts[trialIndex];
   }
-  const { validation, test } = settings;
-  const ids = trials.map(({ id }) => id);
-  const unknown = [...validation, ...test].find((id) => !ids.includes(id));
-  if (unknown !== undefined)
-    throw new RecordingError(
-      `The split refers to trial ${unknown}, but the recording has no such trial.`,
-    );
-  const duplicate = validation.find((id) => test.includes(id));
-  if (duplicate !== undefined)
-    throw new RecordingError(`The split lists trial ${duplicate} for both validation and test.`);
-  return ({ trialIndex }) => {
-    const id = ids[trialIndex]!;
-    if (test.includes(id)) return 'test';
-    return validation.includes(id) ? 'validation' : 'train';
-  };
+  const partOf = partsByTrial(
+    settings,
+    trials.map(({ id }) => id),
+  );
+  const unlisted = settings.train ? undefined : 'train';
+  return ({ trialIndex }) => partOf.get(trials[trialIndex]!.id) ?? unlisted;
+}
+
+/**
+ * The part of each trial that is listed, by id.
+ *
+ * @throws RecordingError where a trial does not exist or is in two lists
+ */
+function partsByTrial(
+  settings: Partial<Record<Part, readonly number[]>>,
+  ids: readonly number[],
+): Map<number, Part> {
+  const partOf = new Map<number, Part>();
+  for (const part of SPLIT_PARTS) {
+    for (const id of settings[part] ?? []) {
+      const other = partOf.get(id) ?? part;
+      if (other !== part)
+        throw new RecordingError(`The split lists trial ${id} for both ${other} and ${part}.`);
+      if (!ids.includes(id))
+        throw new RecordingError(
+          `The split refers to trial ${id}, but the recording has no such trial; its ids are ${formatIds(ids)}.`,
+        );
+      partOf.set(id, part);
+    }
+  }
+  return partOf;
+}
+
+/** Ids of trials as messages show them: '0 to 55' if they are consecutive, else the first ones. */
+function formatIds(ids: readonly number[]): string {
+  const last = ids.length - 1;
+  const areConsecutive = ids.every((id, n) => id === ids[0]! + n);
+  if (areConsecutive && last > 0) return `${ids[0]} to ${ids[last]}`;
+  return `${ids.slice(0, 8).join(', ')}${ids.length > 8 ? ' and others' : ''}`;
 }
 
 function assignBlocks(

@@ -1,6 +1,6 @@
 /** The page of `inspect`: figures of a recording's spikes, rates and variables. */
 
-import type { RecordingOverview } from '../analyze/overview.js';
+import { describeConditions, type RecordingOverview } from '../analyze/overview.js';
 import { spikeTimesBetween } from '../analyze/spike-trains.js';
 import type { Dataset } from '../dataset/dataset.js';
 import { type Recording, sampleTime, type Trial, type Variable } from '../recording/recording.js';
@@ -35,11 +35,13 @@ export async function renderOverview(
     step.toPrecision(4),
   ]);
   const { neurons, spikes, trials } = overview;
+  const conditions = describeConditions(overview);
   return renderPage(`${overview.name}`, 'Overview by neuroformer inspect.', [
     {
       title: 'The recording',
       text: [
         `${neurons} neurons, ${formatCount(spikes)} spikes, ${overview.seconds.toFixed(1)} s in ${trials.count === 1 ? 'one trial' : `${trials.count} trials`}.`,
+        ...(conditions === undefined ? [] : [`Conditions: ${conditions}.`]),
         ...notes,
         ...overview.warnings,
       ],

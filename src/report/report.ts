@@ -146,9 +146,9 @@ async function trainingSection(metrics: readonly MetricLine[]): Promise<Section>
 }
 
 /**
- * Spike-triggered rates, recorded and generated. If the wiring is known, these are rates of a hub's
- * targets around the hub's spikes, else of all other neurons around the spikes of the most active
- * one.
+ * Spike-triggered rates, recorded and generated, around the spikes of a hub or, where no hubs are
+ * known, of the most active neuron. They are rates of the neurons that it is known to drive, else
+ * of all others.
  */
 function spikeTriggeredRates(
   run: OpenedRun,
@@ -157,6 +157,7 @@ function spikeTriggeredRates(
 ) {
   const { config, dataset } = run;
   const { truth, recording } = dataset;
+  const { hubs = [], strong } = truth?.wiring ?? {};
   const dt = config.resolution.dt;
   const steps = Math.max(1, Math.round(config.window.prev / 15 / dt));
   const window = {
@@ -165,10 +166,10 @@ function spikeTriggeredRates(
     bin: steps * dt,
   };
   const rates = firingRates(recorded);
-  const source =
-    truth?.hubs[Math.floor(truth.hubs.length / 2)] ?? rates.indexOf(Math.max(...rates));
+  const hub = hubs[Math.floor(hubs.length / 2)];
+  const source = hub ?? rates.indexOf(Math.max(...rates));
   const neurons = Array.from({ length: recording.neurons }, (_, n) => n);
-  const wired = neurons.filter((n) => truth?.strong[n * recording.neurons + source]);
+  const wired = neurons.filter((n) => strong?.[n * recording.neurons + source]);
   const targets = wired.length > 0 ? wired : neurons.filter((n) => n !== source);
   const [recordedRates, generatedRates] = [recorded, generated].map((segments) =>
     spikeTriggeredRate(segments, source, targets, window),
@@ -176,7 +177,7 @@ function spikeTriggeredRates(
   const r = correlation(recordedRates, generatedRates);
   const targetNames =
     wired.length > 0
-      ? `the ${targets.length} neurons driven by hub ${source},`
+      ? `the ${wired.length === 1 ? 'neuron' : `${wired.length} neurons`} driven by ${hub === undefined ? 'neuron' : 'hub'} ${source},`
       : 'all other neurons';
   return {
     r,
@@ -332,12 +333,12 @@ const METHOD_KINDS = {
 
 async function wiringSection(run: OpenedRun, connectivity: Connectivity): Promise<Section> {
   const { maps, neurons } = connectivity;
-  const { truth } = run.dataset;
+  const { wiring } = run.dataset.truth ?? {};
   const shown = ['attention', 'learnt', 'ablation', 'pearson50', 'lagged'];
   const shownMaps = maps.filter(({ name }) => shown.includes(name));
   const figures: Figure[] = await mapFigures(
     [
-      ...(truth ? [{ name: 'weights', title: 'True weights', values: truth.weights }] : []),
+      ...(wiring ? [{ name: 'weights', title: 'True weights', values: wiring.weights }] : []),
       ...shownMaps.map(({ name, title, values }) => ({ name, title, values })),
     ],
     neurons,

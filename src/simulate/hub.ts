@@ -18,7 +18,7 @@
 
 import { HostRandom } from '../math/random.js';
 import { RecordingError } from '../recording/errors.js';
-import { neuronGroup, type Truth } from './truth.js';
+import { neuronGroup, type Wiring } from './truth.js';
 
 /** What network to simulate, and for how long. */
 export interface HubSettings {
@@ -89,7 +89,7 @@ function groupConstants(groupSize: number): GroupConstants {
 }
 
 /** A simulated network: its spikes and its true connections. */
-export interface HubNetwork extends Truth {
+export interface HubNetwork extends Wiring {
   /** Length of the simulation. */
   readonly seconds: number;
   /** Seed of the connections and of the activity. */

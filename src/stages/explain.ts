@@ -41,7 +41,10 @@ export async function explain(
     }),
   );
   watcher.progress({ activity: 'connectivity, correlations' });
-  const maps = scoreMaps([...ofModel, ...correlationMaps(windows.recording)], dataset.truth);
+  const maps = scoreMaps(
+    [...ofModel, ...correlationMaps(windows.recording)],
+    dataset.truth?.wiring,
+  );
   const seconds = (performance.now() - startTime) / 1000;
   const results = { ...counts, maps, seconds, ...(dataset.names && { names: dataset.names }) };
   await writeConnectivity(records.store, results);

@@ -4,7 +4,10 @@ import { hubEvidence } from '../analyze/hub-check.js';
 import type { DatasetFiles } from '../dataset/simulated.js';
 import type { RunStore } from '../ports/run-store.js';
 import type { Watcher } from '../ports/watcher.js';
+import { countSpikes } from '../recording/spikes.js';
 import { type HubNetwork, type HubSettings, simulateHub } from '../simulate/hub.js';
+import { RECONSTRUCTION, type VisualRecording } from '../simulate/visual/visual.js';
+import { formatCount } from '../text/format.js';
 
 /** Maximum number of networks to try; the last one is used as it is. */
 const MAX_ATTEMPTS = 10;
@@ -39,6 +42,22 @@ export function simulateUntilAccepted(settings: HubSettings, watcher: Watcher): 
     }
     watcher.note(`${sentence} Trying seed ${seed + SEED_STEP * (attempt + 1)}.`);
   }
+}
+
+/** Sentences on a simulated visual recording: its size, how predictable it is, and what it is. */
+export function describeVisual(recording: VisualRecording): string {
+  const { neurons, trials, seconds, repeats, seed, spikes, truth } = recording;
+  const count = countSpikes(spikes);
+  const rate = count / neurons / (seconds * trials.length);
+  const { rateBits, filmBits, repeats: reliability } = truth.ceiling;
+  const agreement = reliability
+    .map(({ bin, halves }) => `${halves.toFixed(2)} in bins of ${Math.round(1000 * bin)} ms`)
+    .join(' and ');
+  return [
+    `${neurons} neurons, ${trials.length} trials of ${seconds} s, ${formatCount(count)} spikes (${rate.toFixed(2)} Hz per neuron), seed ${seed}.`,
+    `The true rates tell ${rateBits.toFixed(2)} bits a spike, the film ${filmBits.toFixed(2)}; two halves of the ${repeats} repeats correlate ${agreement}.`,
+    RECONSTRUCTION,
+  ].join(' ');
 }
 
 /**

@@ -3,6 +3,7 @@
 import { type Part, SPLIT_PARTS } from '../recording/splits.js';
 import {
   boolean,
+  type Check,
   type Checked,
   ConfigError,
   formatValue,
@@ -18,6 +19,33 @@ import {
 
 const share = number({ min: 0, max: 1 });
 const integer = (min: number) => number({ min, integer: true });
+
+/** What a list of trials may be, in the words of a message. */
+const TRIAL_LIST = 'a list of trial ids, or a text such as 0-27, 30';
+/** The most trials of a range, so that a mistyped one does not fill the memory. */
+const MAX_RANGE = 1e6;
+
+/** Trial ids: a number, a text such as '0-27, 30', or a list of both; ascending, each once. */
+const trialIds: Check<number[]> = (value, path) => {
+  const items = (Array.isArray(value) ? value : [value]).flatMap((item: unknown) =>
+    typeof item === 'string' ? item.split(',').map(parseRange) : [parseNumber(item)],
+  );
+  if (items.some((ids) => ids === undefined))
+    throw new ConfigError(`${path} should be ${TRIAL_LIST}, but is ${formatValue(value)}.`);
+  return [...new Set(items.flatMap((ids) => ids!))].sort((p, q) => p - q);
+};
+
+function parseNumber(item: unknown): number[] | undefined {
+  return typeof item === 'number' && Number.isFinite(item) ? [item] : undefined;
+}
+
+/** The whole numbers of a text such as '3' or '3-7'; undefined where it is neither. */
+function parseRange(text: string): number[] | undefined {
+  const [, first, last = first] = /^\s*(\d+)\s*(?:-\s*(\d+)\s*)?$/.exec(text) ?? [];
+  const length = Number(last) - Number(first) + 1;
+  if (!(length >= 1 && length <= MAX_RANGE)) return undefined;
+  return Array.from({ length }, (_, n) => Number(first) + n);
+}
 
 const fractions = object({
   /** Share of the training part. */
@@ -85,9 +113,21 @@ const FIELDS = {
      * windows.
      */
     kind: withDefault(isOneOf(['blocks', 'trials', 'interleaved-legacy']), 'blocks'),
-    /** Share of each part; they add up to 1. */
-    fractions,
-    /** Seed that draws trials or windows; not used by blocks. Default: the run's seed. */
+    /** Share of each part; they add up to 1. Default, unless trials are listed: 0.7, 0.1, 0.2. */
+    fractions: optional(fractions),
+    /**
+     * Trials only: the ids of the training part, such as 0-27, 30, instead of fractions. Default,
+     * where other parts are listed: all trials that are in no other list. With it, trials that are
+     * in no list are in no part.
+     */
+    train: optional(trialIds),
+    /** Trials only: the ids of the validation part, instead of fractions. */
+    validation: optional(trialIds),
+    /** Trials only: the ids of the test part, instead of fractions. */
+    test: optional(trialIds),
+    /**
+     * Seed that draws trials or windows; not used by blocks and lists. Default: the run's seed.
+     */
     seed: optional(number({ min: 0, max: 2 ** 32 - 1, integer: true })),
     /** Blocks only: how many times the sequence of the three parts is repeated. */
     repeats: withDefault(integer(1), 1),
@@ -112,7 +152,10 @@ const FIELDS = {
 
 const checkFields = object(FIELDS);
 
-/** Checked training settings with every default filled in. */
+/**
+ * Checked training settings with every default filled in. The split has either fractions or lists
+ * of trials.
+ */
 export type TrainSettings = Checked<typeof checkFields>;
 
 /**
@@ -132,15 +175,66 @@ export function parseTrainSettings(raw: unknown = {}): TrainSettings {
   if (!isRecord(raw))
     throw new ConfigError(`training should be keys with values, but is ${formatValue(raw)}.`);
   const settings = checkFields(raw, 'training');
-  const { fractions } = settings.split;
-  const sum = fractions.train + fractions.validation + fractions.test;
+  const { split } = settings;
+  if (new Set(split.order).size < 3)
+    throw new ConfigError('training.split.order should name train, validation and test once each.');
+  if (SPLIT_PARTS.some((part) => split[part] !== undefined)) {
+    checkTrialLists(split);
+    return settings;
+  }
+  const complete = split.fractions ?? fractions({}, 'training.split.fractions');
+  checkFractions(complete);
+  return { ...settings, split: { ...split, fractions: complete } };
+}
+
+function checkFractions({ train, validation, test }: Checked<typeof fractions>): void {
+  const sum = train + validation + test;
   if (Math.abs(sum - 1) > 1e-9)
     throw new ConfigError(
-      `training.split.fractions should add up to 1, but train ${fractions.train}, validation ${fractions.validation} and test ${fractions.test} add up to ${Number(sum.toPrecision(6))}; fractions that are not given keep their defaults.`,
+      `training.split.fractions should add up to 1, but train ${train}, validation ${validation} and test ${test} add up to ${Number(sum.toPrecision(6))}; fractions that are not given keep their defaults.`,
     );
-  if (fractions.train === 0)
+  if (train === 0)
     throw new ConfigError('training.split.fractions.train should be above 0, but is 0.');
-  if (new Set(settings.split.order).size < 3)
-    throw new ConfigError('training.split.order should name train, validation and test once each.');
-  return settings;
+}
+
+function checkTrialLists(split: TrainSettings['split']): void {
+  const listed = SPLIT_PARTS.filter((part) => split[part] !== undefined);
+  if (split.kind !== 'trials')
+    throw new ConfigError(
+      `training.split.${listed[0]} lists trials, so training.split.kind should be trials, but is ${split.kind}.`,
+    );
+  if (split.fractions !== undefined)
+    throw new ConfigError(
+      `training.split has both fractions and a list of trials (${listed.join(', ')}): give one of them.`,
+    );
+  if (split.train?.length === 0)
+    throw new ConfigError(
+      'training.split.train should list at least one trial; left out, it is all trials that validation and test do not list.',
+    );
+  const partOf = new Map<number, Part>();
+  for (const part of listed) {
+    for (const id of split[part]!) {
+      const other = partOf.get(id);
+      if (other !== undefined)
+        throw new ConfigError(`training.split lists trial ${id} for both ${other} and ${part}.`);
+      partOf.set(id, part);
+    }
+  }
+}
+
+/**
+ * A run's split as the start of a changed one. Fractions and lists of trials replace each other, so
+ * it lacks what the changes replace.
+ *
+ * @param changes the keys of `split` that are set anew, unchecked.
+ */
+export function splitToChange(
+  earlier: TrainSettings,
+  changes: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const listsTrials = SPLIT_PARTS.some((part) => part in changes);
+  const hasFractions = 'fractions' in changes || (changes.kind ?? 'trials') !== 'trials';
+  const replaced: readonly string[] = listsTrials ? ['fractions'] : hasFractions ? SPLIT_PARTS : [];
+  const kept = Object.entries(splitWithSeed(earlier)).filter(([key]) => !replaced.includes(key));
+  return Object.fromEntries(kept);
 }

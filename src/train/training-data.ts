@@ -112,7 +112,8 @@ export function dataNotes(
 }
 
 function splitSettings({ split, seed }: TrainSettings): SplitSettings {
-  const { kind, fractions, repeats, gap, order } = split;
+  const { kind, fractions, train, validation = [], test = [], repeats, gap, order } = split;
+  if (!fractions) return { kind: 'trials', validation, test, ...(train && { train }) };
   if (kind === 'blocks')
     return { kind, fractions, repeats, order, ...(gap !== undefined && { gap }) };
   return { kind, fractions, seed: split.seed ?? seed };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { summarizeRecording, textRaster } from '../../src/analyze/overview.js';
+import { describeConditions, summarizeRecording, textRaster } from '../../src/analyze/overview.js';
 import { assembleRecording, createRecording } from '../../src/recording/recording.js';
 import { behaviorRecording, TUNED } from '../helpers/behavior.js';
 
@@ -28,6 +28,29 @@ describe('the overview of a recording', () => {
     expect(overview.warnings).toEqual([
       '1 of 2 neurons never fire: each costs the model a token and teaches it nothing.',
     ]);
+  });
+
+  it('counts conditions by how often they were repeated', () => {
+    const times = [[0.1], [0.2]];
+    const describe = (...shown: (string | undefined)[]) =>
+      describeConditions(
+        summarizeRecording(
+          assembleRecording(
+            'shown',
+            shown.map((condition, n) => ({
+              ...trial(n, 2 * n, times),
+              ...(condition !== undefined && { condition }),
+            })),
+          ),
+        ),
+      );
+    expect(describe('a', 'b', 'a', 'c', 'a')).toBe('3: 1 in 3 trials, 2 in one trial');
+    expect(describe('a', 'b', 'b', 'a')).toBe('2, each in 2 trials');
+    expect(describe('a', 'a', 'a')).toBe('1, in 3 trials');
+    expect(describe('a', undefined, 'a', undefined)).toBe(
+      '1, in 2 trials; 2 of 4 trials have none',
+    );
+    expect(describe(undefined, undefined)).toBeUndefined();
   });
 
   it('warns of what looks wrong, and says what to do', () => {

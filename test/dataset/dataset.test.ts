@@ -137,12 +137,60 @@ describe('a dataset folder', () => {
     const { spikes } = recording.trials[0]!;
     expect('times' in spikes && spikes.times).toEqual(network.spikes);
     expect(truth).toEqual({
-      neurons: 18,
-      weights: network.weights,
-      strong: network.strong,
-      hubs: network.hubs,
-      groups: 3,
+      wiring: {
+        neurons: 18,
+        weights: network.weights,
+        strong: network.strong,
+        hubs: network.hubs,
+        groups: 3,
+      },
     });
+  });
+
+  it('knows of a network what its truth says: without strong ones, all connections that excite', async () => {
+    const weights = encodeNpy(Float64Array.of(0, 0.5, -1, 0, 0, 2, 0, 0, 0), [3, 3]);
+    const files = {
+      'w.npy': weights,
+      'c.npy': encodeNpy(Float32Array.of(1, 2, 3, 4, 5, 6), [3, 2]),
+    };
+    const { truth } = await open({ spikes: SPIKES, truth: { weights: 'w.npy' } }, files);
+    expect(Object.keys(truth!)).toEqual(['wiring']);
+    expect(truth!.wiring).toMatchObject({ hubs: [], groups: 1 });
+    expect([...truth!.wiring!.strong]).toEqual([0, 1, 0, 0, 0, 1, 0, 0, 0]);
+    const rates = { expected: 'c.npy', dt: 0.05 };
+    const { truth: known } = await open({ spikes: SPIKES, truth: { rates } }, files);
+    expect(known).toEqual({
+      rates: { dt: 0.05, bins: 2, expected: Float32Array.of(1, 2, 3, 4, 5, 6) },
+    });
+  });
+
+  it('has pixels in the unit of their scale and offset', async () => {
+    const frames = { data: 'frames.npy', dt: 0.1, scale: 0.02, offset: -2.5 };
+    const { recording } = await open({ spikes: SPIKES, frames, duration: 0.4 });
+    const expected = [1, 2, 3, 4, 5, 6, 7, 8].map((level) => level * 0.02 - 2.5);
+    expect(recording.trials[0]!.video!.data).toEqual(Float32Array.from(expected));
+    const { recording: unscaled } = await open({
+      spikes: SPIKES,
+      frames: { data: 'frames.npy', dt: 0.1 },
+      duration: 0.4,
+    });
+    expect(unscaled.trials[0]!.video!.data).toEqual(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8));
+  });
+
+  it('has the condition of each trial, which may be a number, a text or missing', async () => {
+    const files = {
+      't.csv': 'start,stop,shown\n0,100,bars\n100,200,dots\n200,300,\n300,400,bars\n',
+      'shown.npy': encodeNpy(Float64Array.of(2, 7.5, Number.NaN, 2)),
+    };
+    const times = { starts: 't.csv#start', stops: 't.csv#stop', unit: 'ms' };
+    const conditions = async (reference: string, keep?: number[]) => {
+      const trials = { ...times, conditions: reference, ...(keep && { keep }) };
+      const { recording } = await open({ spikes: SPIKES, trials }, files);
+      return recording.trials.map(({ condition }) => condition);
+    };
+    expect(await conditions('t.csv#shown')).toEqual(['bars', 'dots', undefined, 'bars']);
+    expect(await conditions('shown.npy')).toEqual(['2', '7.5', undefined, '2']);
+    expect(await conditions('t.csv#shown', [1, 3])).toEqual(['dots', 'bars']);
   });
 
   it('of driven neurons is read back with its inputs as frames', async () => {
@@ -276,6 +324,42 @@ describe('a dataset that cannot be used', () => {
       'an unknown unit',
       { spikes: { ...SPIKES, unit: 'min' } },
       'spikes.unit should be s, ms, us, a number of seconds or a fraction of a second such as 1/30000, but is "min".',
+    ],
+    [
+      'fewer conditions than trials',
+      {
+        spikes: SPIKES,
+        trials: { starts: 'a.npz#times', conditions: 'a.npz#speed', unit: 'ms' },
+      },
+      'trials.conditions has 3 values, but there are 4 trials: give one value per trial.',
+    ],
+    [
+      'conditions of several columns',
+      {
+        spikes: SPIKES,
+        trials: { starts: 'a.npz#starts', conditions: 'counts.npy', unit: 'ms' },
+      },
+      'trials.conditions should be a one-dimensional array with a number or a text for each trial, but has shape [2, 3].',
+    ],
+    [
+      'hubs without weights',
+      { spikes: SPIKES, truth: { hubs: 'a.npz#ids' } },
+      'truth.hubs goes with weights, but truth has none: add them.',
+    ],
+    [
+      'fields of fewer neurons',
+      {
+        spikes: SPIKES,
+        truth: {
+          fields: { energy: 'frames.npy', centers: 'counts.npy', complex: 'a.npz#speed' },
+        },
+      },
+      'truth.fields.energy should be a numeric array of [3, height, width], but has shape [2, 2, 2].',
+    ],
+    [
+      'true rates without neurons',
+      { spikes: SPIKES, truth: { rates: { expected: 'a.npz#speed', dt: 0.1 } } },
+      'truth.rates.expected should be a numeric array of [3, bins], but has shape [3].',
     ],
     [
       'a truth of another size',

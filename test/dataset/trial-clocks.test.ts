@@ -106,6 +106,16 @@ describe('trials with clocks of their own', () => {
     ]);
   });
 
+  it('have the conditions of the file, also without starts', async () => {
+    const { trials } = await openTrials({ spikes: SPIKES, trials: { conditions: 'a.npz#choice' } });
+    expect(trials.map(({ condition }) => condition)).toEqual(['5', '6', '7']);
+    await expect(
+      openTrials({ spikes: SPIKES, trials: { conditions: 'a.npz#four' } }),
+    ).rejects.toThrow(
+      'trials.conditions has 4 values, but there are 3 trials: give one value per trial.',
+    );
+  });
+
   it('are rejected with a variable that has values for more trials', async () => {
     const variables = { choice: perTrial('four') };
     await expect(openTrials({ spikes: SPIKES, variables })).rejects.toThrow(

@@ -172,6 +172,28 @@ describe('a split', () => {
     expect(splitWindows(windows, { ...settings, seed: 6 }).test).not.toEqual(split.test);
   });
 
+  it('by lists of trials leaves out those in no list, with a note', () => {
+    const windows = makeWindows(Array(6).fill(1));
+    const lists = { kind: 'trials', train: [10, 12], validation: [11], test: [14] } as const;
+    const split = splitWindows(windows, lists);
+    const trials = (part: (typeof SPLIT_PARTS)[number]) => [
+      ...new Set(split[part].map(({ trialIndex }) => trialIndex + 10)),
+    ];
+    expect(SPLIT_PARTS.map(trials)).toEqual([[10, 12], [11], [14]]);
+    expect(sizes(split)).toEqual([40, 20, 20]);
+    expect(split.leftOut).toBe(40);
+    expect(split.notes).toEqual(['2 trials are in no part of the split.']);
+    const oneLess = splitWindows(windows, { ...lists, train: [10, 12, 13] });
+    expect(oneLess.notes).toEqual(['1 trial is in no part of the split.']);
+  });
+
+  it('by lists without one for training trains on all trials in no other list', () => {
+    const windows = makeWindows(Array(6).fill(1));
+    const split = splitWindows(windows, { kind: 'trials', validation: [], test: [11, 15] });
+    expect(sizes(split)).toEqual([80, 0, 40]);
+    expect([split.leftOut, split.notes]).toEqual([0, []]);
+  });
+
   it('of kind interleaved-legacy leaks, and says so', () => {
     const windows = makeWindows([50]);
     const split = splitWindows(windows, {
@@ -216,12 +238,27 @@ describe('a split', () => {
     [
       'a trial that does not exist',
       { kind: 'trials', validation: [10], test: [99] },
-      'The split refers to trial 99, but the recording has no such trial.',
+      'The split refers to trial 99, but the recording has no such trial; its ids are 10.',
+    ],
+    [
+      'a trial that does not exist, among several',
+      { kind: 'trials', train: [0], validation: [], test: [] },
+      'The split refers to trial 0, but the recording has no such trial; its ids are 10.',
     ],
     [
       'a trial in two parts',
       { kind: 'trials', validation: [10], test: [10] },
       'The split lists trial 10 for both validation and test.',
+    ],
+    [
+      'a trial for training and in another part',
+      { kind: 'trials', train: [10], validation: [], test: [10] },
+      'The split lists trial 10 for both train and test.',
+    ],
+    [
+      'no trial for training',
+      { kind: 'trials', validation: [], test: [10] },
+      'The train part of the split has no windows: no trial is left for it, or its trials have no windows.',
     ],
     [
       'half a repeat of blocks',

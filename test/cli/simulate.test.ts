@@ -1,0 +1,86 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { neuroformer } from '../helpers/cli.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'neuroformer-'));
+const inFolder = (...names: string[]) => join(folder, ...names);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const DATA = inFolder('visual');
+const CONFIG = ['--config', join(DATA, 'config.yaml')];
+const SHORT = ['--set', 'training.steps=2', '--set', 'training.batch=4', '--set', 'n_embd=8'];
+
+describe('simulate visual', () => {
+  it('writes a recording with a configuration, and says what it is', async () => {
+    const size = ['--neurons', '8', '--films', '6', '--repeats', '4', '--seconds', '4'];
+    const { code, out, err } = await neuroformer('simulate', 'visual', DATA, ...size);
+    expect(code, err).toBe(0);
+    expect(out).toMatch(
+      /^8 neurons, 10 trials of 4 s, \d+ spikes \(\d\.\d\d Hz per neuron\), seed 1\./,
+    );
+    expect(out).toMatch(/The true rates tell \d\.\d\d bits a spike, the film \d\.\d\d; /);
+    expect(out).toMatch(
+      /two halves of the 4 repeats correlate .+ in bins of 50 ms and .+ 200 ms\./,
+    );
+    expect(out).toContain("it is not the paper's data");
+    expect(existsSync(join(DATA, 'config.yaml'))).toBe(true);
+  });
+
+  it('is inspected with its conditions and the trials that are in no part', async () => {
+    const { code, out, err } = await neuroformer('inspect', DATA, ...CONFIG);
+    expect(code, err).toBe(0);
+    expect(out).toMatch(/^conditions +7: 1 in 4 trials, 6 in one trial$/m);
+    expect(out).toMatch(/^Windows with .+: 320 training, 80 validation, 80 test, 320 left out\.$/m);
+    expect(out).toMatch(/^4 trials are in no part of the split\.$/m);
+  });
+
+  it('gives a split by lists of trials, which a run keeps and fine-tuning takes over', async () => {
+    const run = inFolder('run');
+    const trained = await neuroformer('train', '--data', DATA, ...CONFIG, ...SHORT, '--out', run);
+    expect(trained.code, trained.err).toBe(0);
+    const { training, windows } = JSON.parse(readFileSync(join(run, 'run.json'), 'utf8'));
+    expect(training.split).toMatchObject({ train: [0, 1, 2, 3], validation: [4], test: [5] });
+    expect(windows.leftOut).toBe(320);
+    const resumed = await neuroformer('train', '--resume', run);
+    expect(resumed.code, resumed.err).toBe(0);
+    const tune = (name: string, ...args: string[]) =>
+      neuroformer(
+        'finetune',
+        run,
+        '--data',
+        DATA,
+        ...SHORT.slice(0, 4),
+        ...args,
+        '--out',
+        inFolder(name),
+      );
+    const same = await tune('same');
+    expect(same.code, same.err).toBe(0);
+    expect(same.out).toContain(`The split is that of ${run}`);
+    const other = await tune('other', '--set', 'training.split.kind=blocks');
+    expect(other.code, other.err).toBe(0);
+    expect(other.out).toContain(`The split differs from that of ${run}`);
+  });
+
+  it.each<[string[], string]>([
+    [
+      ['--films', '2'],
+      'The films of a visual recording should be a whole number of 3 or more, but is 2.\n',
+    ],
+    [
+      ['--seconds', '0.2'],
+      'The seconds of a trial should be 1 or more and a multiple of 0.05, the length of a frame, but are 0.2.\n',
+    ],
+    [
+      ['--modulation', '-1'],
+      "error: option '--modulation <x>' argument '-1' is invalid. It should be a number, 0 or more.\n",
+    ],
+  ])('refuses %o, and writes nothing', async (options, message) => {
+    const { code, err } = await neuroformer('simulate', 'visual', inFolder('none'), ...options);
+    expect(code).not.toBe(0);
+    expect(err).toContain(message);
+    expect(existsSync(inFolder('none'))).toBe(false);
+  });
+});
