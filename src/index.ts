@@ -20,7 +20,13 @@ export { type Folder, fileFolder, memoryFolder } from './ports/folder.js';
 export { opfsStore } from './ports/opfs-store.js';
 export { memoryStore, type RunStore } from './ports/run-store.js';
 export type { Progress, Watcher } from './ports/watcher.js';
-export type { ConnectivityResults, DecodedResults, GeneratedResults } from './probe/results.js';
+export type {
+  ConnectivityResults,
+  DecodedResults,
+  GeneratedResults,
+  LadderResults,
+  LadderRun,
+} from './probe/results.js';
 export { type DataDictionary, fromDataDictionary } from './recording/data-dictionary.js';
 export { RecordingError } from './recording/errors.js';
 export {
@@ -42,6 +48,7 @@ export { StoppedError, UsageError } from './stages/errors.js';
 export { explain } from './stages/explain.js';
 export { type GenerateSettings, generate } from './stages/generate.js';
 export { inspectDataset as inspect } from './stages/inspect.js';
+export { type LadderRequest, ladderComponents } from './stages/ladder-components.js';
 export { report } from './stages/report.js';
 export { type TrainedRun, type TrainOptions, train } from './stages/train.js';
 export { ConfigError } from './text/schema.js';

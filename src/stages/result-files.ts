@@ -13,6 +13,7 @@ import type {
   DecodedResults,
   GeneratedResults,
   LabelResults,
+  LadderResults,
 } from '../probe/results.js';
 import type { Recording } from '../recording/recording.js';
 import type { ClassValue } from '../recording/vocabularies.js';
@@ -319,6 +320,17 @@ export async function readLabels(store: RunStore): Promise<LabelResults | undefi
       `${store.name}/${LABELS_FILE} is damaged: run labels again; models that are already trained are kept.`,
     );
   }
+}
+
+/**
+ * Writes the results of a ladder of components as ladder.json, and as ladder.csv with one model a
+ * row.
+ *
+ * @throws FileError where they cannot be written.
+ */
+export async function writeLadder(store: RunStore, results: LadderResults): Promise<void> {
+  await store.write('ladder.json', `${JSON.stringify(results, null, 2)}\n`);
+  await store.write('ladder.csv', toCsv(results.runs));
 }
 
 /** Parses JSON with null as NaN: a score that does not exist is NaN, which JSON writes as null. */
