@@ -49,6 +49,7 @@ export { explain } from './stages/explain.js';
 export { type GenerateSettings, generate } from './stages/generate.js';
 export { inspectDataset as inspect } from './stages/inspect.js';
 export { type LadderRequest, ladderComponents } from './stages/ladder-components.js';
+export { type RateSettings, scoreRates } from './stages/rates.js';
 export { report } from './stages/report.js';
 export { type TrainedRun, type TrainOptions, train } from './stages/train.js';
 export { ConfigError } from './text/schema.js';
@@ -83,6 +84,7 @@ export type {
   OneWindowAheadScores,
   WindowScores,
 } from './probe/generated.js';
+export type { RateMethod, RateResults, RateScores } from './probe/rates.js';
 export type { MethodScores } from './probe/results.js';
 export type { TokenScores } from './probe/token-scores.js';
 export type {
