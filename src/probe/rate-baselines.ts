@@ -103,18 +103,25 @@ async function* glms(inputs: RateBaselineInputs): AsyncGenerator<RateBaseline> {
   const film = { height: video.height, width: video.width, step: video.dt };
   const cut = (expected: readonly Float64Array[]) =>
     expected.map((trial) => cutToWindows(trial, test, neurons, settings.current));
+  // The coupled model takes over the penalty of the film.
+  let grids: GlmSettings['grids'];
   for (const [name, lags] of [
     ['GLM, film', []],
     ['GLM, film and coupling', undefined],
   ] as const) {
     onFit(name);
-    const glmSettings: GlmSettings = { neurons, bin, film, ...(lags && { lags }) };
+    const glmSettings: GlmSettings = {
+      ...{ neurons, bin, film },
+      ...(lags && { lags }),
+      ...(grids && { grids }),
+    };
     const glm = await fitPoissonGlm(
       fittedOn.map(glmTrial),
       chosenOn.map(glmTrial),
       glmSettings,
       () => onFit(name),
     );
+    grids = { film: [glm.strengths.film] };
     const ahead = trials.map((trial) => glm.expectedCounts(trial, { window: perWindow, seed }));
     const free = trials.map((trial, n) => {
       const bins = trial.counts.length / neurons;
