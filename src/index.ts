@@ -26,6 +26,7 @@ export type {
   GeneratedResults,
   LadderResults,
   LadderRun,
+  LadderRung,
 } from './probe/results.js';
 export { type DataDictionary, fromDataDictionary } from './recording/data-dictionary.js';
 export { RecordingError } from './recording/errors.js';
@@ -84,7 +85,13 @@ export type {
   OneWindowAheadScores,
   WindowScores,
 } from './probe/generated.js';
-export type { RateMethod, RateResults, RateScores } from './probe/rates.js';
+export type {
+  PsthScore,
+  RateCeiling,
+  RateMethod,
+  RateResults,
+  RateScores,
+} from './probe/rates.js';
 export type { MethodScores } from './probe/results.js';
 export type { TokenScores } from './probe/token-scores.js';
 export type {

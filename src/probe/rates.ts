@@ -11,12 +11,30 @@ import {
   type TrialCounts,
 } from '../analyze/rate-scores.js';
 
+/** Agreement of rates with the recorded PSTH. */
+export interface PsthScore {
+  /** Width of the bins. */
+  readonly seconds: number;
+  /** Correlation over time, mean over neurons. */
+  readonly r: number;
+}
+
+/** What the PSTH of true rates would reach, from halves of the repeats. */
+export interface RateCeiling {
+  /** Width of the bins. */
+  readonly seconds: number;
+  /** If as many trials were drawn from the rates as were recorded. */
+  readonly drawn: number;
+  /** Without the noise of drawing. */
+  readonly expected: number;
+}
+
 /** How well rates agree with recorded trials. */
 export interface RateScores {
   /** Bits a spike beyond each neuron's mean rate in training. */
   readonly bits: number;
-  /** Correlation with the recorded PSTH, mean over neurons, by width of bins; empty without repeats. */
-  readonly psth: readonly { readonly seconds: number; readonly r: number }[];
+  /** Agreement with the recorded PSTH by width of bins; empty without repeats. */
+  readonly psth: readonly PsthScore[];
   /** Mean rate of a neuron, Hz. */
   readonly rate: number;
 }
@@ -51,15 +69,8 @@ export interface RateResults {
   readonly share: number;
   /** Recorded mean rate of a neuron in these windows, Hz. */
   readonly rate: number;
-  /**
-   * What the PSTH of true rates would reach, from halves of the repeats, by width of bins: `drawn`
-   * if as many trials were drawn from them, `expected` without the noise of drawing.
-   */
-  readonly ceiling: readonly {
-    readonly seconds: number;
-    readonly drawn: number;
-    readonly expected: number;
-  }[];
+  /** The ceiling by width of bins; empty without repeats. */
+  readonly ceiling: readonly RateCeiling[];
   /** The model, then baselines from the simplest on. */
   readonly methods: readonly RateMethod[];
   /** Sentences about what could not be compared. */

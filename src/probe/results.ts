@@ -150,10 +150,18 @@ export interface LadderRun {
   readonly shuffledSetF1: number;
 }
 
+/** One rung of a ladder. */
+export interface LadderRung {
+  /** Its key in files. */
+  readonly name: string;
+  /** Its name in tables. */
+  readonly title: string;
+}
+
 /** The results of `ladder components`. */
 export interface LadderResults {
   /** The rungs from the bottom up. */
-  readonly rungs: readonly { readonly name: string; readonly title: string }[];
+  readonly rungs: readonly LadderRung[];
   /** Every rung with every seed that is done. */
   readonly runs: readonly LadderRun[];
 }
