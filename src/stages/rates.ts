@@ -32,7 +32,7 @@ export interface RateSettings {
    * not in the training part, or else the trials of the test part.
    */
   readonly condition?: string;
-  /** How often each window is drawn one ahead, and each trial freely. Default: 6. */
+  /** How often each window is drawn one ahead, and each trial freely. Default: 10. */
   readonly draws?: number;
   /** Share of each neuron's mean rate that is mixed into rates. Default: 0.02. */
   readonly share?: number;
@@ -42,7 +42,7 @@ export interface RateSettings {
   readonly seed?: number;
 }
 
-const DEFAULTS = { draws: 6, share: 0.02, baselines: true, seed: 1 } as const;
+const DEFAULTS = { draws: 10, share: 0.02, baselines: true, seed: 1 } as const;
 
 /** Windows that are drawn at once, one ahead of the recorded past. */
 const BATCH = 100;
