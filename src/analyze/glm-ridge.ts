@@ -53,10 +53,8 @@ export async function fitRidgeGlm(
   const spikes = spikesPerNeuron(trials, settings.neurons);
   const total = spikes.reduce((sum, count) => sum + count, 0);
   const { point } = await minimize(
-    async (point) => {
+    (point) => {
       beforeEach?.();
-      // A likelihood takes a second. Other work, such as a request to stop, comes in between.
-      await new Promise((resolve) => setTimeout(resolve));
       return penalizedLoss(point, trials, settings, penalties);
     },
     start,

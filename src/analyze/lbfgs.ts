@@ -31,7 +31,7 @@ export interface MinimizeOptions {
    * matrix is scaled to the last step.
    */
   readonly precondition?: (gradient: Float64Array) => Float64Array;
-  /** Called before every iteration. Where it returns true, the best point so far is the result. */
+  /** Asked before every iteration. Where it returns true, the best point so far is the result. */
   readonly shouldStop?: () => boolean;
 }
 
@@ -106,6 +106,8 @@ export async function minimize(
   for (let iterations = 0; ; iterations++) {
     const result = (end: Minimum['end']) => ({ ...current, iterations, evaluations, end });
     if (largest(current.gradient) <= tolerance) return result('converged');
+    // Iterations may take seconds. Other work, such as a request to stop, comes in between.
+    await new Promise((resolve) => setTimeout(resolve));
     if (shouldStop?.()) return result('stopped');
     if (iterations === maxIterations) return result('limit');
     const direction = descentDirection(current.gradient, steps, options.precondition);

@@ -54,7 +54,8 @@ export async function fitMixture(
   const { point } = await minimize(
     (point) => {
       const gradient = new Float64Array(point.length);
-      const values = trials.map((trial) => addLoss(split(point), trial, neurons, gradient));
+      const parts = split(point);
+      const values = trials.map((trial) => addLoss(parts, trial, neurons, gradient));
       const scale = 1 / Math.max(1, spikes);
       return { value: scale * total(values), gradient: gradient.map((slope) => scale * slope) };
     },

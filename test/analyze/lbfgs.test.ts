@@ -131,6 +131,12 @@ describe('minimization', () => {
     const start = Float64Array.of(-1.2, 1);
     let asked = 0;
     const stopped = await minimize(rosenbrock, start, { shouldStop: () => ++asked > 3 });
+    let isStopped = false;
+    setTimeout(() => {
+      isStopped = true;
+    });
+    const later = await minimize(rosenbrock, start, { shouldStop: () => isStopped });
+    expect(later.end, 'although the objective never waits').toBe('stopped');
     const limited = await minimize(rosenbrock, start, { maxIterations: 3 });
     expect(stopped).toEqual({ ...limited, end: 'stopped' });
     expect(limited.end).toBe('limit');
