@@ -1,6 +1,7 @@
 /**
  * What a model's rates are compared with: each neuron's mean, its PSTH over repeats, its recent
- * spikes and those of the population, and Poisson GLMs of the film with and without coupling.
+ * spikes and those of the population, and Poisson GLMs of the film and its squares, with and
+ * without coupling.
  */
 
 import { fitPoissonGlm, type GlmSettings } from '../analyze/fit-poisson-glm.js';
@@ -84,7 +85,10 @@ export async function* rateBaselines(inputs: RateBaselineInputs): AsyncGenerator
   yield* glms(inputs);
 }
 
-/** Poisson GLMs of the film alone, and with the spikes of all neurons. */
+/**
+ * Poisson GLMs of the film, without and with its squares, to which complex cells respond; and each
+ * with the spikes of all neurons.
+ */
 async function* glms(inputs: RateBaselineInputs): AsyncGenerator<RateBaseline> {
   const { windows, train, validation, test, seed, onFit } = inputs;
   const { recording, settings } = windows;
@@ -100,37 +104,33 @@ async function* glms(inputs: RateBaselineInputs): AsyncGenerator<RateBaseline> {
     film: recording.trials[index]!.video!.data,
   });
   const trials = test.trials.map(glmTrial);
-  const film = { height: video.height, width: video.width, step: video.dt };
   const cut = (expected: readonly Float64Array[]) =>
     expected.map((trial) => cutToWindows(trial, test, neurons, settings.current));
-  // The coupled model takes over the penalty of the film.
-  let grids: GlmSettings['grids'];
-  for (const [name, lags] of [
-    ['GLM, film', []],
-    ['GLM, film and coupling', undefined],
-  ] as const) {
-    onFit(name);
-    const glmSettings: GlmSettings = {
-      ...{ neurons, bin, film },
-      ...(lags && { lags }),
-      ...(grids && { grids }),
-    };
-    const glm = await fitPoissonGlm(
-      fittedOn.map(glmTrial),
-      chosenOn.map(glmTrial),
-      glmSettings,
-      () => onFit(name),
-    );
-    grids = { film: [glm.strengths.film] };
+  const fitAndDraw = async (name: string, glmSettings: GlmSettings) => {
+    const progress = () => onFit(name);
+    const [fitTrials, choiceTrials] = [fittedOn.map(glmTrial), chosenOn.map(glmTrial)];
+    const glm = await fitPoissonGlm(fitTrials, choiceTrials, glmSettings, progress);
     const ahead = trials.map((trial) => glm.expectedCounts(trial, { window: perWindow, seed }));
     const free = trials.map((trial, n) => {
       const bins = trial.counts.length / neurons;
       const { expected } = glm.simulate(trial.film, bins, { seed: seed + n });
       return sumBins(expected, { neurons, group: perWindow });
     });
-    const { film: filmPenalty, coupling } = glm.strengths;
-    const penalties = lags ? `${filmPenalty}` : `${filmPenalty}, ${coupling}`;
-    yield { name, detail: `penalty ${penalties}`, ahead: cut(ahead), free: cut(free) };
+    return { strengths: glm.strengths, ahead: cut(ahead), free: cut(free) };
+  };
+  const shape = { height: video.height, width: video.width, step: video.dt };
+  for (const squares of [false, true]) {
+    const common = { neurons, bin, film: { ...shape, squares } };
+    const film = squares ? 'film and squares' : 'film';
+    const uncoupled = await fitAndDraw(`GLM, ${film}`, { ...common, lags: [] });
+    const { film: penalty } = uncoupled.strengths;
+    const detail = `penalty ${penalty}`;
+    yield { name: `GLM, ${film}`, detail, ahead: uncoupled.ahead, free: uncoupled.free };
+    // The coupled model takes over the penalty of the film.
+    const grids = { film: [penalty] };
+    const name = `GLM, ${film}, coupling`;
+    const { strengths, ahead, free } = await fitAndDraw(name, { ...common, grids });
+    yield { name, detail: `penalty ${penalty}, ${strengths.coupling}`, ahead, free };
   }
 }
 

@@ -72,7 +72,9 @@ describe('the rates of a model', () => {
       'own and population history',
       'PSTH x own x population',
       'GLM, film, freely',
-      'GLM, film and coupling, freely',
+      'GLM, film, coupling, freely',
+      'GLM, film and squares, freely',
+      'GLM, film and squares, coupling, freely',
     ]);
     for (const { name, ahead } of results.methods) {
       expect(Number.isFinite(ahead.bits), name).toBe(true);
