@@ -232,9 +232,14 @@ export function forEachLag(
   { bin, count }: LagBins,
   visit: (lag: number, neuron: number) => void,
 ): void {
+  const { bins, neurons, dt } = spikes;
   const [first, stop] = spikeIndexRange(spikes, Math.max(0, end - count * bin), end);
+  let lag = 0;
   for (let n = first; n < stop; n++) {
-    const secondsBefore = end - (spikes.bins[n]! + 0.5) * spikes.dt;
-    visit(Math.min(count - 1, Math.floor(secondsBefore / bin)), spikes.neurons[n]!);
+    if (n === first || bins[n] !== bins[n - 1]) {
+      const secondsBefore = end - (bins[n]! + 0.5) * dt;
+      lag = Math.min(count - 1, Math.floor(secondsBefore / bin));
+    }
+    visit(lag, neurons[n]!);
   }
 }
