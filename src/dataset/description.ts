@@ -208,9 +208,9 @@ const frameKeys = object({
   /** Pixels: [frames, height, width]. */
   data: optional(text),
   /**
-   * Instead of `data`, for a stimulus that is only known by the time in the trial: every trial shows
-   * the same epochs one after the other. A frame then has features: 1 in its epoch and 0 in others,
-   * raised cosines over the time in the epoch, and all products of the two.
+   * Instead of `data`, for a stimulus that is only known by the time in the trial: every trial
+   * shows the same epochs one after the other. A frame then has features: 1 in its epoch and 0 in
+   * others, raised cosines over the time in the epoch, and all products of the two.
    */
   sequence: optional(sequence),
   /** Seconds per frame. */
