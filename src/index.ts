@@ -20,7 +20,14 @@ export { type Folder, fileFolder, memoryFolder } from './ports/folder.js';
 export { opfsStore } from './ports/opfs-store.js';
 export { memoryStore, type RunStore } from './ports/run-store.js';
 export type { Progress, Watcher } from './ports/watcher.js';
-export type { ConnectivityResults, DecodedResults, GeneratedResults } from './probe/results.js';
+export type {
+  ConnectivityResults,
+  DecodedResults,
+  GeneratedResults,
+  LadderResults,
+  LadderRun,
+  LadderRung,
+} from './probe/results.js';
 export { type DataDictionary, fromDataDictionary } from './recording/data-dictionary.js';
 export { RecordingError } from './recording/errors.js';
 export {
@@ -42,6 +49,8 @@ export { StoppedError, UsageError } from './stages/errors.js';
 export { explain } from './stages/explain.js';
 export { type GenerateSettings, generate } from './stages/generate.js';
 export { inspectDataset as inspect } from './stages/inspect.js';
+export { type LadderRequest, ladderComponents } from './stages/ladder-components.js';
+export { type RateSettings, scoreRates } from './stages/rates.js';
 export { report } from './stages/report.js';
 export { type TrainedRun, type TrainOptions, train } from './stages/train.js';
 export { ConfigError } from './text/schema.js';
@@ -76,6 +85,13 @@ export type {
   OneWindowAheadScores,
   WindowScores,
 } from './probe/generated.js';
+export type {
+  PsthScore,
+  RateCeiling,
+  RateMethod,
+  RateResults,
+  RateScores,
+} from './probe/rates.js';
 export type { MethodScores } from './probe/results.js';
 export type { TokenScores } from './probe/token-scores.js';
 export type {

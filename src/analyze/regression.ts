@@ -491,12 +491,6 @@ export class LinearModel {
     this.#raw = weights.map((list) => z.unscaled(list));
   }
 
-  /** Slopes of the raw columns and the constant of target n: y = slopes . x + constant. */
-  raw(n: number): { readonly slopes: Float64Array; readonly constant: number } {
-    const { slopes, constant } = this.#raw[n]!;
-    return { slopes, constant: constant + this.intercepts[n]! };
-  }
-
   /**
    * The prediction of each target, [rows]. Columns are standardized with the statistics of the rows
    * the model was fitted on.

@@ -37,6 +37,12 @@ export interface GeneratedTrial {
   readonly to: number;
   /** Spike times of each neuron, in seconds on the clock of the recorded trial. */
   readonly times: readonly Float64Array[];
+  /**
+   * The expected counts of each neuron's spikes in each window, given the windows drawn before it:
+   * [windows, neurons]. They leave out what neurons are driven with. Absent from results that
+   * earlier versions wrote.
+   */
+  readonly expected?: Float32Array;
   /** How many windows ended because their block was full. */
   readonly full: number;
 }
@@ -130,6 +136,7 @@ class GrowingTrial {
   readonly #neurons: number[];
   /** How many of the spikes were recorded. */
   readonly #recorded: number;
+  readonly #expected: Float32Array[] = [];
   #full = 0;
 
   /** @param spikes recorded in the trial, of which the past of the first window is read */
@@ -158,7 +165,8 @@ class GrowingTrial {
   }
 
   /** Adds the spikes generated for a window, and the driven ones, in order of time. */
-  add(ref: WindowRef, { ids, times, stoppedBy }: GeneratedWindow): void {
+  add(ref: WindowRef, { ids, times, stoppedBy, expected }: GeneratedWindow): void {
+    this.#expected.push(expected);
     const { ids: neurons, times: steps, current } = this.#windows.settings;
     const { dt } = this.#windows.binnedSpikes(this.#start.trialIndex);
     const start = this.#windows.span(ref).current.start;
@@ -191,6 +199,7 @@ class GrowingTrial {
       from: this.#from,
       to: this.#from + count * current,
       times: times.map((list) => Float64Array.from(list)),
+      expected: joined(this.#expected),
       full: this.#full,
     };
   }
@@ -212,4 +221,12 @@ class GrowingTrial {
   #drawInterval(rate: number): number {
     return rate > 0 ? -Math.log(1 - this.#random.uniform()) / rate : Number.POSITIVE_INFINITY;
   }
+}
+
+/** Arrays of the same length, one after the other. */
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const length = parts[0]?.length ?? 0;
+  const all = new Float32Array(parts.length * length);
+  for (const [n, part] of parts.entries()) all.set(part, n * length);
+  return all;
 }

@@ -3,7 +3,7 @@
 import type { Engine } from '../gpu/engine.js';
 import type { Recording } from '../recording/recording.js';
 import { framesIn, type VariableSetting } from '../recording/sampling.js';
-import { Scale } from '../recording/scales.js';
+import { countScale, Scale } from '../recording/scales.js';
 import { Tokenizer } from '../recording/tokenizer.js';
 import type {
   Window,
@@ -84,8 +84,8 @@ export function tokenizerFor(config: ModelConfig, recording: Recording): Tokeniz
 }
 
 /**
- * The tokenizer with a scale for every number that a configuration reads or predicts, computed from
- * training windows. Existing scales are kept. Under the original's rules there are no scales.
+ * The tokenizer with a scale for every number that a configuration reads or predicts, and for the
+ * spike counts that a readout reads, computed from training windows. Existing scales are kept. Under the original's rules there are no scales.
  */
 export function withScales(
   tokenizer: Tokenizer,
@@ -105,6 +105,10 @@ export function withScales(
     }
   }
   const sampled = unscaled.filter(({ name }) => samples.get(name)!.length > 0);
+  const counts =
+    windows.settings.countBins && !tokenizer.counts
+      ? countScale(countsOf(windows, training))
+      : undefined;
   return tokenizer.scaled(
     Object.fromEntries(
       sampled.map(({ name, setting }) => [
@@ -112,7 +116,13 @@ export function withScales(
         Scale.of(samples.get(name)!, decodedPeriod(setting)),
       ]),
     ),
+    counts,
   );
+}
+
+/** The spike counts of each window. */
+function* countsOf(windows: Windows, refs: readonly WindowRef[]): Generator<Float32Array> {
+  for (const ref of refs) yield windows.countsAt(ref)!;
 }
 
 /** Samples of an input variable. */
@@ -145,7 +155,7 @@ export interface HostBatch {
   readonly pastMask: Uint32Array<ArrayBuffer>;
   /** [B, frames, height, width]; undefined without video. */
   readonly frames: Float32Array<ArrayBuffer> | undefined;
-  /** Scaled square roots of spike counts, [B, bins * neurons]; undefined unless they are read. */
+  /** Standardized square roots of spike counts, [B, bins * neurons]; undefined unless read. */
   readonly counts: Float32Array<ArrayBuffer> | undefined;
   /** Inputs by group and variable. */
   readonly behavior: Readonly<Record<string, Readonly<Record<string, HostSamples>>>>;
@@ -218,20 +228,17 @@ export class BatchLayout {
     return (this.config.readout?.bins ?? 0) * this.tokenizer.ids.neurons;
   }
 
-  /**
-   * The factor of counts in a batch, 1 / sqrt(number of counts): AdamW moves all weights alike, and
-   * without it thousands of them would move the prediction together.
-   */
-  get countScale(): number {
-    return 1 / Math.sqrt(this.countsPerWindow);
-  }
-
-  #scaledCounts(windows: readonly Window[]): HostBatch['counts'] {
-    const { countsPerWindow, countScale } = this;
+  #scaledCounts(windows: readonly Window[]): Float32Array<ArrayBuffer> {
+    const { countsPerWindow } = this;
+    const scale = this.tokenizer.counts;
     const scaled = new Float32Array(windows.length * countsPerWindow);
-    let next = 0;
-    for (const { counts } of windows)
-      for (let n = 0; n < countsPerWindow; n++) scaled[next++] = counts![n]! * countScale;
+    for (const [row, { counts }] of windows.entries()) {
+      scaled.set(counts!, row * countsPerWindow);
+      if (!scale) continue;
+      const { means, deviations } = scale;
+      for (let n = 0, at = row * countsPerWindow; n < countsPerWindow; n++, at++)
+        scaled[at] = (scaled[at]! - means[n]!) / deviations[n]!;
+    }
     return scaled;
   }
 

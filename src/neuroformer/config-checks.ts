@@ -44,6 +44,7 @@ export function checkConsistency(config: ModelConfig): void {
     checkGroup(`modalities.${name}`, modality, config);
   checkNames(config);
   checkDrives(config);
+  checkReadout(config);
   if (config.contrastive.contrastive) checkContrastive(config);
   checkLoss(config);
 }
@@ -88,6 +89,15 @@ function checkGroup(
       );
     }
   }
+}
+
+/** Checks that a readout reads something. */
+function checkReadout({ readout }: ModelConfig): void {
+  if (!readout) return;
+  if (readout.blocks === 0 && readout.bins === 0)
+    throw new ConfigError('readout.blocks and readout.bins are 0: one of them should be above 0.');
+  if (readout.hidden.length === 0)
+    throw new ConfigError('readout.hidden should list the units of at least one hidden layer.');
 }
 
 /** Checks the optional heads: that what they read is there, and that the original has none. */

@@ -217,11 +217,12 @@ export class Windows {
             )
           : undefined,
       variables: this.samplesAt(ref),
-      counts: this.#countsAt(ref),
+      counts: this.countsAt(ref),
     };
   }
 
-  #countsAt(ref: WindowRef): Float32Array | undefined {
+  /** The square roots of spike counts before the end of a window; see `Window.counts`. */
+  countsAt(ref: WindowRef): Float32Array | undefined {
     const { countBins = 0, current, past } = this.settings;
     if (countBins === 0) return undefined;
     const { neurons } = this.recording;

@@ -8,6 +8,7 @@ import type { DrawSettings } from '../generate/sampler.js';
 import { correlation } from '../math/statistics.js';
 import type { Connectivity, ConnectivityMap } from '../probe/connectivity.js';
 import { type OneWindowAheadScores, recordedSegments } from '../probe/generated.js';
+import type { RateResults } from '../probe/rates.js';
 import type {
   ConnectivityResults,
   DecodedResults,
@@ -31,6 +32,7 @@ import {
 } from './figures.js';
 import { renderPage, type Section, type Table } from './html.js';
 import { labelsSection } from './labels.js';
+import { ratesSection } from './rates.js';
 
 /** What a report is made of. Results that are undefined have no section. */
 export interface ReportInputs {
@@ -46,6 +48,8 @@ export interface ReportInputs {
   readonly decoded: DecodedResults | undefined;
   /** Scores by share of labeled data. */
   readonly labels: LabelResults | undefined;
+  /** Scores of rates, beside baselines. */
+  readonly rates: RateResults | undefined;
   /** Seconds that each stage took; empty if that is unknown. */
   readonly durations: readonly (readonly [stage: string, seconds: number])[];
 }
@@ -67,6 +71,7 @@ export async function renderReport(inputs: ReportInputs): Promise<Report> {
     ...(inputs.decoded ? [await decodedSection(inputs.decoded)] : []),
     ...(inputs.labels ? [await labelsSection(inputs.labels)] : []),
     ...(inputs.generated ? [await generatedSection(run, inputs.generated)] : []),
+    ...(inputs.rates ? [await ratesSection(inputs.rates)] : []),
     ...(inputs.clamped ? [await clampedSection(run, inputs.clamped)] : []),
     ...(inputs.connectivity ? [await wiringSection(run, inputs.connectivity)] : []),
   ];

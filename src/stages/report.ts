@@ -3,7 +3,13 @@
 import { type Report, renderReport } from '../report/report.js';
 import type { OpenedRun } from '../train/open-run.js';
 import { FIGURES_FOLDER } from '../train/run-records.js';
-import { readConnectivity, readDecoded, readGenerated, readLabels } from './result-files.js';
+import {
+  readConnectivity,
+  readDecoded,
+  readGenerated,
+  readLabels,
+  readRates,
+} from './result-files.js';
 
 /** Path of the report in a run's store. */
 export const REPORT_PATH = 'report.html';
@@ -29,6 +35,7 @@ export async function report(
     connectivity: await readConnectivity(store, neurons),
     decoded: await readDecoded(store),
     labels: await readLabels(store),
+    rates: await readRates(store),
     durations,
   });
   for (const { name, svg, csv } of rendered.figures) {
