@@ -206,23 +206,18 @@ export class BatchLayout {
     const { id: T, prev_id: P } = this.config.block_size;
     const ids = gather(new Uint32Array(B * T), (w) => w.current.ids);
     const pastIds = gather(new Uint32Array(B * P), (w) => w.past.ids);
-    const flags = (tokens: Uint32Array<ArrayBuffer>, isSet: (token: number) => boolean) =>
-      tokens.map((token) => Number(isSet(token)));
     return {
       ids: tokenLists(ids, neurons.size),
       times: gather(new Float32Array(B * T), (w) => w.current.times),
-      mask: flags(ids, (token) => token !== neurons.PAD),
-      eos: flags(ids, (token) => token === neurons.EOS),
+      mask: flagTokens(ids, neurons.PAD, false),
+      eos: flagTokens(ids, neurons.EOS, true),
       nextIds: gather(new Uint32Array(B * T), (w) => w.current.nextIds),
       nextTimes: gather(new Uint32Array(B * T), (w) => w.current.nextTimes),
       pastIds: tokenLists(pastIds, neurons.size),
       pastTimes: gather(new Float32Array(B * P), (w) => w.past.times),
-      pastMask: flags(pastIds, (token) => token !== neurons.PAD),
+      pastMask: flagTokens(pastIds, neurons.PAD, false),
       frames: this.frames && gather(new Float32Array(B * product(this.frames)), (w) => w.frames!),
-      counts:
-        this.countsPerWindow > 0
-          ? gather(new Float32Array(B * this.countsPerWindow), (w) => this.#scaleCounts(w.counts!))
-          : undefined,
+      counts: this.countsPerWindow > 0 ? this.#scaledCounts(windows) : undefined,
       behavior: this.#behavior(windows),
       targets: this.#targets(windows),
     };
@@ -233,10 +228,18 @@ export class BatchLayout {
     return (this.config.readout?.bins ?? 0) * this.tokenizer.ids.neurons;
   }
 
-  #scaleCounts(counts: Float32Array): Float32Array {
-    const { counts: scale } = this.tokenizer;
-    if (!scale) return counts;
-    return counts.map((count, n) => (count - scale.means[n]!) / scale.deviations[n]!);
+  #scaledCounts(windows: readonly Window[]): Float32Array<ArrayBuffer> {
+    const { countsPerWindow } = this;
+    const scale = this.tokenizer.counts;
+    const scaled = new Float32Array(windows.length * countsPerWindow);
+    for (const [row, { counts }] of windows.entries()) {
+      scaled.set(counts!, row * countsPerWindow);
+      if (!scale) continue;
+      const { means, deviations } = scale;
+      for (let n = 0, at = row * countsPerWindow; n < countsPerWindow; n++, at++)
+        scaled[at] = (scaled[at]! - means[n]!) / deviations[n]!;
+    }
+    return scaled;
   }
 
   #behavior(windows: readonly Window[]): HostBatch['behavior'] {
@@ -290,6 +293,17 @@ function checkFrames(frames: readonly number[], config: ModelConfig): void {
   throw new ConfigError(
     `frame_encoder: ${key} should fit into the video of a window, ${count} frames of ${height} x ${width}.`,
   );
+}
+
+/** 1 where a token is `wanted`, or where it is not, and 0 elsewhere. */
+function flagTokens(
+  tokens: Uint32Array,
+  wanted: number,
+  isWanted: boolean,
+): Uint32Array<ArrayBuffer> {
+  const flags = new Uint32Array(tokens.length);
+  for (let n = 0; n < tokens.length; n++) flags[n] = Number((tokens[n] === wanted) === isWanted);
+  return flags;
 }
 
 /** The last `n` numbers; if there are fewer, the first of them is repeated before. */

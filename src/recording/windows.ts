@@ -232,7 +232,8 @@ export class Windows {
     forEachLag(this.#trial(ref.trialIndex).spikes, stop, bins, (lag, neuron) => {
       counts[lag * neurons + neuron]! += 1;
     });
-    return counts.map(Math.sqrt);
+    for (let n = 0; n < counts.length; n++) counts[n] = Math.sqrt(counts[n]!);
+    return counts;
   }
 
   /** The samples of every variable in a window. */
@@ -444,9 +445,12 @@ function tokenWindow(
   allIds[0] = ids.SOS;
   allTimes[0] = 0;
   let position = 1;
+  let time = 0;
   for (let n = firstKept; n < end; n++, position++) {
+    // Spikes are sorted by bin, and one bin has one token.
+    if (n === firstKept || spikes.bins[n] !== spikes.bins[n - 1]) time = timeToken(n);
     allIds[position] = spikes.neurons[n]!;
-    allTimes[position] = timeToken(n);
+    allTimes[position] = time;
   }
   allIds[position] = ids.EOS;
   allTimes[position] = times.EOS;
