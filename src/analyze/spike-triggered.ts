@@ -1,7 +1,7 @@
 /**
- * Spike-triggered averages of a film: what was shown before a neuron fired, on average (Chichilnisky
- * 2001), and how its squares changed, which also finds the fields of complex cells (the diagonal of
- * the spike-triggered covariance; Schwartz et al. 2006).
+ * Spike-triggered averages of a film: what was shown before a neuron fired, on average
+ * (Chichilnisky 2001), and how its squares changed, which also finds the fields of complex cells
+ * (the diagonal of the spike-triggered covariance; Schwartz et al. 2006).
  *
  *   average[n, p] = sum over frames f of (mean of I_fp over spikes of n - mean of I_fp)^2
  *   square[n, p]  = sum over frames f of |mean of J_fp over spikes of n - mean of J_fp|,

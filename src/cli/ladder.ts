@@ -22,7 +22,11 @@ interface LadderOptions extends RunOptions {
 export function addLadder(program: Command): void {
   const ladder = program
     .command('ladder')
-    .description('train a model with one more of its parts on each rung, on one split');
+    .description('train a model with one more of its parts on each rung, on one split')
+    .addHelpText(
+      'after',
+      '\nExample:\n  neuroformer ladder components --data data/visual --config data/visual/config.yaml --out runs/ladder',
+    );
   ladder
     .command('components')
     .description('what the past, the stimulus, behavior and contrast add to predicting spikes')

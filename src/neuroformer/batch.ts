@@ -85,7 +85,8 @@ export function tokenizerFor(config: ModelConfig, recording: Recording): Tokeniz
 
 /**
  * The tokenizer with a scale for every number that a configuration reads or predicts, and for the
- * spike counts that a readout reads, computed from training windows. Existing scales are kept. Under the original's rules there are no scales.
+ * spike counts that a readout reads, computed from training windows. Existing scales are kept.
+ * Under the original's rules there are no scales.
  */
 export function withScales(
   tokenizer: Tokenizer,

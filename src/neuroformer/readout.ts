@@ -3,11 +3,12 @@
  *
  * - Each variable has a query of its own, as in POYO (Azabou et al. 2023), which attends to all
  *   spikes of the past window with their times, and then to those of the current one.
- * - A perceptron reads spike counts in bins before the end of the window (Glaser et al. 2020). Where
- *   thousands of spikes are in a window, it learns much faster than attention to each of them.
+ * - A perceptron reads spike counts in bins before the end of the window (Glaser et al. 2020).
+ *   Where thousands of spikes are in a window, it learns much faster than attention to each of
+ *   them.
  *
- * Weights of ridge regression were tried as the start of a linear path from the counts. They fit the
- * training windows so closely that little is left to learn there, and decoding became worse.
+ * Weights of ridge regression were tried as the start of a linear path from the counts. They fit
+ * the training windows so closely that little is left to learn there, and decoding became worse.
  */
 
 import { GPT_WEIGHTS } from '../nn/init.js';

@@ -86,7 +86,8 @@ const PARTS: readonly Part[] = [
 export function componentRungs(config: ModelConfig): Rung[] {
   const parts = PARTS.filter((part) => part.isIn(config));
   return [{ name: 'state', title: 'state alone' }, ...parts].map(({ name, title }, index) => {
-    // Taken away from the last part to the first, since contrast may align what an earlier one adds.
+    // Taken away from the last part to the first, since contrast may align what an earlier one
+    // adds.
     const missing = parts.slice(index).reverse();
     const reduced = missing.reduce<ModelConfig>(
       (rest, part) => parseConfig(part.without(rest)).config,

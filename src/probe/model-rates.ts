@@ -21,8 +21,8 @@ export interface AlignedWindows {
 }
 
 /**
- * The windows that all of these trials have, beginning with the first that reads nothing from before
- * its trial. Empty where the shortest trial has none.
+ * The windows that all of these trials have, beginning with the first that reads nothing from
+ * before its trial. Empty where the shortest trial has none.
  */
 export function alignedWindows(windows: Windows, trials: readonly number[]): AlignedWindows {
   const { current } = windows.settings;

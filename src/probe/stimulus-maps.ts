@@ -62,7 +62,9 @@ export function stimulusGrid({ config, frames }: BatchLayout): StimulusGrid {
   return { film: frames, places, ...patch };
 }
 
-/** The means of a map of pixels over the pixels of each place: [rows, places] from [rows, pixels]. */
+/**
+ * The means of a map of pixels over the pixels of each place: [rows, places] from [rows, pixels].
+ */
 export function averageOverPlaces(
   pixels: ArrayLike<number>,
   { film, places, kernel, stride }: StimulusGrid,

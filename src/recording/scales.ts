@@ -28,8 +28,8 @@ export interface CountScaleJson {
 }
 
 /**
- * The smallest deviation of the square root of a count to divide by. Below it, a neuron fires in one
- * bin of a hundred, and a single spike would count as ten deviations.
+ * The smallest deviation of the square root of a count to divide by. Below it, a neuron fires in
+ * one bin of a hundred, and a single spike would count as ten deviations.
  */
 const MIN_COUNT_DEVIATION = 0.1;
 

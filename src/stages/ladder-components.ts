@@ -55,8 +55,8 @@ const MAX_COUNTED_WINDOWS = 5000;
 const DRAWS = 2;
 
 /**
- * Trains every rung with every seed, and writes the scores as ladder.json and ladder.csv after each.
- * Models that are trained already are not trained again. All rungs have the same split.
+ * Trains every rung with every seed, and writes the scores as ladder.json and ladder.csv after
+ * each. Models that are trained already are not trained again. All rungs have the same split.
  *
  * @throws StoppedError where the watcher stops it; the same call goes on.
  */
