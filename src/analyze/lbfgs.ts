@@ -3,6 +3,8 @@
  * Optimization (2006), algorithms 7.4 and 7.5, with the line search of algorithms 3.5 and 3.6.
  */
 
+import { dot } from '../math/vectors.js';
+
 /** An objective at a point. */
 export interface Evaluation {
   /** What is minimized. */
@@ -236,12 +238,6 @@ function lengthBetween(low: Trial, high: Trial): number {
     high.length - (width * (high.slope + root - chord)) / (high.slope - low.slope + 2 * root);
   const share = (cubic - low.length) / width;
   return share > 0.1 && share < 0.9 ? cubic : low.length + width / 2;
-}
-
-function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0;
-  for (let n = 0; n < a.length; n++) sum += a[n]! * b[n]!;
-  return sum;
 }
 
 function addScaled(target: Float64Array, factor: number, values: Float64Array): void {

@@ -26,6 +26,15 @@ export function meanCounts(trials: readonly TrialCounts[], neurons: number): Flo
     bins += binCount(trial, neurons);
     for (let n = 0; n < trial.length; n++) spikes[n % neurons]! += trial[n]!;
   }
+  return meansOfTotals(spikes, bins);
+}
+
+/**
+ * The mean counts of neurons, as `meanCounts` computes them, from their spikes in all bins.
+ *
+ * @param spikes [neurons]
+ */
+export function meansOfTotals(spikes: Float64Array, bins: number): Float64Array {
   return spikes.map((count) => (count || 0.5) / bins);
 }
 

@@ -1,6 +1,7 @@
 /** Linear decoders of sparse counts: ridge and lasso regression on standardized columns. */
 
 import { mean } from '../math/statistics.js';
+import { dot } from '../math/vectors.js';
 import { RowBlocks } from './row-blocks.js';
 
 /**
@@ -65,12 +66,6 @@ function product(matrix: SparseRows, vector: Float64Array, constant: number): Fl
     result[row] = sum;
   }
   return result;
-}
-
-function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0;
-  for (let n = 0; n < a.length; n++) sum += a[n]! * b[n]!;
-  return sum;
 }
 
 /**

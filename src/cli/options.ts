@@ -107,3 +107,10 @@ export function collectSetting(text: string, previous: readonly string[] = []): 
   if (!/^[^=]+=/.test(text)) throw new InvalidArgumentError('It should be key=value.');
   return [...previous, text];
 }
+
+/** The option of commands that train a new model, which changes single settings of its file. */
+export const SET_OPTION = [
+  '--set <key=value>',
+  'change a setting, such as training.steps=500; repeatable',
+  collectSetting,
+] as const;

@@ -1,10 +1,12 @@
 /** Reads the configuration file of `--config`, with the changes of `--set`. */
 
 import { parse, YAMLParseError } from 'yaml';
+import { parseConfig } from '../neuroformer/config.js';
 import { readYamlFile } from '../node/config-file.js';
 import { UsageError } from '../stages/errors.js';
 import { ConfigError, isRecord, nearest } from '../text/schema.js';
 import { checkFile } from '../text/yaml.js';
+import { parseTrainSettings } from '../train/settings.js';
 
 /** The model's configuration and the training settings, both unchecked. */
 export interface RawSettings {
@@ -45,6 +47,14 @@ export function readSettings<T>(
       });
     throw error;
   }
+}
+
+/** Reads the configuration of a new model and its training, and checks both, as `readSettings`. */
+export function readNewSettings(path: string | undefined, settings: readonly string[] = []) {
+  return readSettings(path, settings, ({ model, training }) => ({
+    ...parseConfig(model),
+    settings: parseTrainSettings(training),
+  }));
 }
 
 /** The message of the error that a function throws; undefined where it throws none. */

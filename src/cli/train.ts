@@ -1,16 +1,14 @@
 /** The command `train`: trains a model on a recording, or resumes a run. */
 
 import type { Command } from 'commander';
-import { parseConfig } from '../neuroformer/config.js';
 import { diskStore } from '../node/disk-store.js';
 import { openDataset } from '../node.js';
 import { UsageError } from '../stages/errors.js';
 import { readCheckpoint } from '../train/checkpoint.js';
 import { LAST_CHECKPOINT, RunRecords } from '../train/run-records.js';
-import { parseTrainSettings } from '../train/settings.js';
-import { collectSetting } from './options.js';
+import { SET_OPTION } from './options.js';
 import { type RunOptions, startRun, trainAndPrint } from './run-folder.js';
-import { readSettings } from './settings.js';
+import { readNewSettings } from './settings.js';
 import { print, runCommand, type TerminalWatcher } from './terminal.js';
 
 interface TrainOptions extends RunOptions {
@@ -25,11 +23,7 @@ export function addTrain(program: Command): void {
     .option('--data <path>', 'dataset folder, or a file such as session.nwb')
     .option('--config <file>', 'YAML file: the model, and how it is trained under "training"')
     .option('--out <folder>', 'folder for the run')
-    .option(
-      '--set <key=value>',
-      'change a setting, such as training.steps=500; repeatable',
-      collectSetting,
-    )
+    .option(...SET_OPTION)
     .option('--resume <folder>', 'resume a run from its last checkpoint')
     .option('--force', 'write into a folder that is not empty')
     .addHelpText(
@@ -55,11 +49,7 @@ async function trainCommand(options: TrainOptions, watcher: TerminalWatcher): Pr
   }
   const missing = (['data', 'config', 'out'] as const).find((name) => options[name] === undefined);
   if (missing) throw new UsageError(`train needs --${missing} (or --resume with a run folder).`);
-  const { config, notes, settings } = readSettings(
-    options.config,
-    options.set ?? [],
-    ({ model, training }) => ({ ...parseConfig(model), settings: parseTrainSettings(training) }),
-  );
+  const { config, notes, settings } = readNewSettings(options.config, options.set);
   for (const note of notes) print(note);
   await startRun({ config, settings }, options, watcher);
 }

@@ -11,9 +11,10 @@ import type { GeneratedWindow, Sampler } from '../generate/sampler.js';
 import type { GeneratedTrial } from '../generate/trials.js';
 import { correlation, mean, median } from '../math/statistics.js';
 import type { Recording } from '../recording/recording.js';
-import { countSpikes, spikeIndexRange, spikeTimes } from '../recording/spikes.js';
+import { countSpikes, spikeTimes } from '../recording/spikes.js';
 import type { Window, WindowRef, Windows } from '../recording/windows.js';
 import { pickEvenly } from '../train/window-batches.js';
+import { recordedTotals } from './model-rates.js';
 
 /** One statistic of generated spikes and of recorded ones. */
 export interface GeneratedAndRecorded {
@@ -148,7 +149,7 @@ export async function oneWindowAheadRates(
   const all = nonOverlapping(refs, current);
   const selected = pickEvenly(all, Math.min(all.length, MAX_RATE_WINDOWS));
   const generated = new Float64Array(ids.neurons);
-  const recorded = countRecorded(windows, selected);
+  const recorded = recordedTotals(windows, selected, ids.neurons);
   const draws = Math.min(MAX_DRAWS, Math.ceil(TARGET_DRAWN_SPIKES / Math.max(1, mean(recorded))));
   const total = selected.length * draws;
   for (let start = 0; start < total; start += size) {
@@ -170,7 +171,7 @@ export async function oneWindowAheadRates(
     draws,
     generated: hertz(generated),
     recorded: hertz(recorded),
-    recordedAll: hertz(countRecorded(windows, all).map((count) => count * share)),
+    recordedAll: hertz(recordedTotals(windows, all, ids.neurons).map((count) => count * share)),
   };
 }
 
@@ -216,21 +217,6 @@ export function scoreOneWindowAhead(
     recorded: correlation(train.recordedAll, test.recorded),
     meanRate: { generated: mean(test.generated), recorded: mean(test.recorded) },
   };
-}
-
-/**
- * Recorded spikes of each neuron in the current windows, also those that the blocks do not hold:
- * [neurons].
- */
-function countRecorded(windows: Windows, refs: readonly WindowRef[]): Float64Array {
-  const counts = new Float64Array(windows.settings.ids.neurons);
-  for (const ref of refs) {
-    const spikes = windows.binnedSpikes(ref.trialIndex);
-    const { start, stop } = windows.span(ref).current;
-    const [first, end] = spikeIndexRange(spikes, start, stop);
-    for (let n = first; n < end; n++) counts[spikes.neurons[n]!]! += 1;
-  }
-  return counts;
 }
 
 /** Selects windows in their order, each beginning no earlier than the previous one has ended. */

@@ -3,9 +3,10 @@
  * recorded past, or running freely from one window to the next.
  */
 
+import { meansOfTotals } from '../analyze/rate-scores.js';
 import type { Sampler } from '../generate/sampler.js';
 import { generateTrials } from '../generate/trials.js';
-import { spikeIndexRange } from '../recording/spikes.js';
+import { countSpikes } from '../recording/spikes.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
 
 /** Windows side by side of several trials, over the same time in each. */
@@ -51,13 +52,29 @@ export function splitByTrial(
 export function recordedCounts(windows: Windows, refs: readonly WindowRef[]): Float64Array {
   const { neurons } = windows.recording;
   const counts = new Float64Array(refs.length * neurons);
-  for (const [n, ref] of refs.entries()) {
-    const spikes = windows.binnedSpikes(ref.trialIndex);
-    const { start, stop } = windows.span(ref).current;
-    const [first, end] = spikeIndexRange(spikes, start, stop);
-    for (let s = first; s < end; s++) counts[n * neurons + spikes.neurons[s]!]! += 1;
-  }
+  for (const [n, ref] of refs.entries())
+    windows.addCounts(ref, counts.subarray(n * neurons, (n + 1) * neurons));
   return counts;
+}
+
+/**
+ * Recorded spikes in the current part of all windows together: [neurons].
+ *
+ * @param neurons of the result. Default: as many as the recording has.
+ */
+export function recordedTotals(
+  windows: Windows,
+  refs: readonly WindowRef[],
+  neurons = windows.recording.neurons,
+): Float64Array {
+  const totals = new Float64Array(neurons);
+  for (const ref of refs) windows.addCounts(ref, totals);
+  return totals;
+}
+
+/** Mean recorded counts per window, above 0 also for silent neurons (`meanCounts`): [neurons]. */
+export function recordedMeans(windows: Windows, refs: readonly WindowRef[]): Float64Array {
+  return meansOfTotals(recordedTotals(windows, refs), refs.length);
 }
 
 /**
@@ -125,7 +142,7 @@ export async function freeTrials(
     results.push(
       drawn.map(({ expected, times }) => ({
         expected: expected!,
-        spikes: times.reduce((sum, list) => sum + list.length, 0),
+        spikes: countSpikes(times),
       })),
     );
   }

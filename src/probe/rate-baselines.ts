@@ -62,21 +62,22 @@ export async function* rateBaselines(inputs: RateBaselineInputs): AsyncGenerator
   const counts = (indices: readonly number[]) =>
     indices.map((index) => countsInBins(windows, index, current));
   const scored = counts(test.trials);
+  const areRepeated = repeats.length > 1;
+  const historyTrials = counts(areRepeated ? repeats : train);
   const predict = (model: HistoryModel) =>
     scored.map((trial) => cutToWindows(model.expectedCounts(trial), test, neurons, current));
-  if (repeats.length > 1) {
+  if (areRepeated) {
     onFit('PSTH');
-    const ahead = predict(await fitPsth(counts(repeats), settings));
+    const ahead = predict(await fitPsth(historyTrials, settings));
     yield { name: 'PSTH', detail: `of ${repeats.length} repeats`, ahead, free: ahead };
   }
-  const historyTrials = counts(repeats.length > 1 ? repeats : train);
   if (historyTrials.length > 1) {
     for (const [name, population, psth] of [
       ['own history', false, false],
       ['own and population history', true, false],
       ['PSTH x own x population', true, true],
     ] as const) {
-      if (psth && repeats.length < 2) continue;
+      if (psth && !areRepeated) continue;
       onFit(name);
       const model = await fitHistory(historyTrials, settings, { population, psth });
       yield { name, detail: '', ahead: predict(model), free: undefined };
@@ -103,13 +104,12 @@ async function* glms(inputs: RateBaselineInputs): AsyncGenerator<RateBaseline> {
     counts: countsInBins(windows, index, bin),
     film: recording.trials[index]!.video!.data,
   });
+  const [fitTrials, choiceTrials] = [fittedOn.map(glmTrial), chosenOn.map(glmTrial)];
   const trials = test.trials.map(glmTrial);
   const cut = (expected: readonly Float64Array[]) =>
     expected.map((trial) => cutToWindows(trial, test, neurons, settings.current));
   const fitAndDraw = async (name: string, glmSettings: GlmSettings) => {
-    const progress = () => onFit(name);
-    const [fitTrials, choiceTrials] = [fittedOn.map(glmTrial), chosenOn.map(glmTrial)];
-    const glm = await fitPoissonGlm(fitTrials, choiceTrials, glmSettings, progress);
+    const glm = await fitPoissonGlm(fitTrials, choiceTrials, glmSettings, () => onFit(name));
     const ahead = trials.map((trial) => glm.expectedCounts(trial, { window: perWindow, seed }));
     const free = trials.map((trial, n) => {
       const bins = trial.counts.length / neurons;

@@ -289,6 +289,17 @@ export class Windows {
   }
 
   /**
+   * Adds the spikes of each neuron in the current window, also those that the block does not hold,
+   * to `counts`, [neurons].
+   */
+  addCounts(ref: WindowRef, counts: Float64Array): void {
+    const { spikes } = this.#trial(ref.trialIndex);
+    const { start, stop } = this.span(ref).current;
+    const [first, end] = spikeIndexRange(spikes, start, stop);
+    for (let n = first; n < end; n++) counts[spikes.neurons[n]!]! += 1;
+  }
+
+  /**
    * How many spikes are in the current and in the past window, also those that the block does not
    * hold.
    */

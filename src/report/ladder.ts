@@ -6,12 +6,17 @@ import { COLORS, draw, type Figure } from './draw.js';
 import type { Section } from './html.js';
 import { describeSpread } from './spread.js';
 
+/** The scores of a model, as the page names them and as results do. */
+const SCORES = [
+  ['nats a token', 'nats'],
+  ['bits a spike', 'bits'],
+  ['set-F1', 'setF1'],
+] as const;
+
 /** Renders the section: a table with a row per rung, and a figure of each score. */
 export async function ladderSection(results: LadderResults): Promise<Section> {
   const { rungs, runs } = results;
   const seeds = new Set(runs.map(({ seed }) => seed)).size;
-  const of = (name: string, value: (run: LadderRun) => number) =>
-    runs.filter((run) => run.name === name).map(value);
   const shuffled = runs.map(({ shuffledSetF1 }) => shuffledSetF1);
   return {
     title: 'Components',
@@ -23,23 +28,16 @@ export async function ladderSection(results: LadderResults): Promise<Section> {
       {
         title: 'Scores of the test part',
         caption: 'Mean over seeds (lowest to highest).',
-        head: ['rung', 'nats a token', 'bits a spike', 'set-F1', 'training'],
-        rows: rungs.map(({ name, title }) => [
-          title,
-          describeSpread(
-            of(name, ({ nats }) => nats),
-            3,
-          ),
-          describeSpread(
-            of(name, ({ bits }) => bits),
-            3,
-          ),
-          describeSpread(
-            of(name, ({ setF1 }) => setF1),
-            3,
-          ),
-          trainingCost(runs.filter((run) => run.name === name)),
-        ]),
+        head: ['rung', ...SCORES.map(([title]) => title), 'training'],
+        rows: rungs.map(({ name, title }) => {
+          const ofRung = runs.filter((run) => run.name === name);
+          const scores = SCORES.map(([, key]) => ofRung.map((run) => run[key]));
+          return [
+            title,
+            ...scores.map((values) => describeSpread(values, 3)),
+            trainingCost(ofRung),
+          ];
+        }),
       },
     ],
     figures: [await ladderFigure(results)],
@@ -53,11 +51,6 @@ function trainingCost(runs: readonly LadderRun[]): string {
 
 /** One point per seed and rung, for each of the scores. */
 function ladderFigure({ rungs, runs }: LadderResults): Promise<Figure> {
-  const scores = [
-    ['nats a token', 'nats'],
-    ['bits a spike', 'bits'],
-    ['set-F1', 'setF1'],
-  ] as const;
   const titles = new Map(rungs.map(({ name, title }) => [name, title]));
   const rows = runs.map((run) => ({ rung: titles.get(run.name)!, ...run }));
   const x = {
@@ -75,7 +68,7 @@ function ladderFigure({ rungs, runs }: LadderResults): Promise<Figure> {
     },
     rows,
     {
-      hconcat: scores.map(([title, field]) => {
+      hconcat: SCORES.map(([title, field]) => {
         const y = (options: object) => ({
           field,
           type: 'quantitative',

@@ -67,8 +67,6 @@ const MIN_ALIGNED_TRIALS = 10;
 const ONE_WINDOW_AHEAD_BATCH = 100;
 /** Maximum number of test windows that are drawn from the recorded past and scored. */
 const MAX_ONE_WINDOW_AHEAD = 1000;
-/** Maximum number of training windows in which token frequencies are counted. */
-const MAX_COUNTED_WINDOWS = 5000;
 
 /**
  * Draws trials from a run's model, scores them, and writes both into the run's store.
@@ -233,9 +231,7 @@ async function scoreOneWindowAheadOfPast(
     return oneWindowAheadRates(sampler, windows, split[part], size, progress);
   };
   const ahead = scoreOneWindowAhead(await rates('train'), await rates('test'));
-  const stride = Math.ceil(split.train.length / MAX_COUNTED_WINDOWS);
-  const counted = split.train.filter((_, n) => n % stride === 0);
-  const frequencies = tokenFrequencies(windowBatches(windows, layout, counted, 1), layout);
+  const frequencies = tokenFrequencies(windows, split.train);
   const batches = watchedBatches(
     windowBatches(windows, layout, refs, size),
     size,

@@ -3,7 +3,7 @@
  * well each predicts spikes of the test part.
  */
 
-import { bitsPerSpike, meanCounts, mixWithMean } from '../analyze/rate-scores.js';
+import { bitsPerSpike, mixWithMean } from '../analyze/rate-scores.js';
 import type { Dataset } from '../dataset/dataset.js';
 import { Sampler } from '../generate/sampler.js';
 import type { ModelConfig } from '../neuroformer/config.js';
@@ -12,7 +12,7 @@ import { componentRungs } from '../neuroformer/rungs.js';
 import type { RunStore } from '../ports/run-store.js';
 import { timedProgress, type Watcher } from '../ports/watcher.js';
 import { scoreWindows } from '../probe/generated.js';
-import { expectedAhead, recordedCounts } from '../probe/model-rates.js';
+import { expectedAhead, recordedCounts, recordedMeans } from '../probe/model-rates.js';
 import type { LadderResults, LadderRun } from '../probe/results.js';
 import { scoreTokens, tokenFrequencies } from '../probe/token-scores.js';
 import type { WindowRef } from '../recording/windows.js';
@@ -49,8 +49,6 @@ export const LADDER_PAGE = 'ladder.html';
 const BATCH = 100;
 /** Maximum number of test windows that are scored. */
 const MAX_WINDOWS = 3000;
-/** Maximum number of training windows in which token frequencies are counted. */
-const MAX_COUNTED_WINDOWS = 5000;
 /** How often every window is drawn for its expected counts. */
 const DRAWS = 2;
 
@@ -112,8 +110,7 @@ async function scoreRung(
       const { model } = loaded;
       const { windows, layout, facts } = run;
       const { flops } = await estimateTraining(engine, layout, facts.training.batch);
-      const counted = every(run.split.train, MAX_COUNTED_WINDOWS);
-      const frequencies = tokenFrequencies(windowBatches(windows, layout, counted, 1), layout);
+      const frequencies = tokenFrequencies(windows, run.split.train);
       const batches = windowBatches(windows, layout, refs, size);
       const tokens = await scoreTokens(engine, model, layout, size, batches, frequencies);
       using sampler = new Sampler(engine, model, layout, size, { seed });
@@ -138,15 +135,8 @@ async function rateBits(
   size: number,
   watcher: Watcher,
 ): Promise<number> {
-  const { neurons } = windows.recording;
-  const means = meanCounts([recordedCounts(windows, split.train)], neurons);
+  const means = recordedMeans(windows, split.train);
   const progress = timedProgress(watcher, 'expected counts', 'windows');
   const expected = await expectedAhead(sampler, windows, refs, size, DRAWS, progress);
   return bitsPerSpike([recordedCounts(windows, refs)], [mixWithMean(expected, means)], means);
-}
-
-/** Items at even distances, at most `count` of them. */
-function every<T>(items: readonly T[], count: number): T[] {
-  const stride = Math.ceil(items.length / count);
-  return items.filter((_, n) => n % stride === 0);
 }

@@ -3,7 +3,6 @@
  * the recorded past, and running freely.
  */
 
-import { meanCounts } from '../analyze/rate-scores.js';
 import { Sampler } from '../generate/sampler.js';
 import type { Engine } from '../gpu/engine.js';
 import type { Neuroformer } from '../neuroformer/model.js';
@@ -14,11 +13,12 @@ import {
   expectedAhead,
   freeTrials,
   recordedCounts,
+  recordedMeans,
   splitByTrial,
 } from '../probe/model-rates.js';
-import { rateBaselines } from '../probe/rate-baselines.js';
+import { type RateBaseline, rateBaselines } from '../probe/rate-baselines.js';
 import { type RateMethod, type RateResults, RateScorer } from '../probe/rates.js';
-import type { Part, Split } from '../recording/splits.js';
+import { type Part, SPLIT_PARTS, type Split } from '../recording/splits.js';
 import { withEngine } from '../train/engine-source.js';
 import { loadModel, type OpenedRun } from '../train/open-run.js';
 import { type StageOptions, stageContext, stoppable } from './context.js';
@@ -68,8 +68,7 @@ export async function scoreRates(
       `${chosen.title} are too short to be scored: a window reads ${aligned.from.toFixed(2)} s back, and two windows more are needed.`,
     );
   const results = await stoppable(watcher, async (stopping) => {
-    const { neurons } = windows.recording;
-    const means = meanCounts([recordedCounts(windows, split.train)], neurons);
+    const means = recordedMeans(windows, split.train);
     const recorded = splitByTrial(recordedCounts(windows, aligned.refs), aligned);
     const window = windows.settings.current;
     const { draws, share, seed } = complete;
@@ -77,14 +76,13 @@ export async function scoreRates(
     const model = await withEngine(source, (engine) =>
       drawRates(engine, run, aligned, draws, seed, stopping),
     );
-    const methods: RateMethod[] = [
-      {
-        name: 'Neuroformer',
-        detail: `${draws} draws`,
-        ahead: scorer.score(model.ahead),
-        free: scorer.score(model.free),
-      },
-    ];
+    const scored = ({ name, detail, ahead, free }: RateBaseline): RateMethod => ({
+      name,
+      detail,
+      ahead: scorer.score(ahead),
+      free: free && scorer.score(free),
+    });
+    const methods = [scored({ name: 'Neuroformer', detail: `${draws} draws`, ...model })];
     const notes: string[] = [];
     if (complete.baselines) {
       const wholeTrials = trialsOfPart(split, 'train');
@@ -103,13 +101,7 @@ export async function scoreRates(
           seed,
           onFit: (activity) => stopping.progress({ activity: `fitting: ${activity}` }),
         });
-        for await (const { name, detail, ahead, free } of baselines)
-          methods.push({
-            name,
-            detail,
-            ahead: scorer.score(ahead),
-            free: free && scorer.score(free),
-          });
+        for await (const baseline of baselines) methods.push(scored(baseline));
       }
     }
     return {
@@ -230,9 +222,9 @@ function chooseTrials(run: OpenedRun, condition: string | undefined): ChosenTria
 /** Trials that have windows in one part and in no other, by index. */
 function trialsOfPart(split: Split, part: Part): number[] {
   const others = new Set(
-    (['train', 'validation', 'test'] as const)
-      .filter((other) => other !== part)
-      .flatMap((other) => split[other].map(({ trialIndex }) => trialIndex)),
+    SPLIT_PARTS.filter((other) => other !== part).flatMap((other) =>
+      split[other].map(({ trialIndex }) => trialIndex),
+    ),
   );
   const trials = new Set(split[part].map(({ trialIndex }) => trialIndex));
   return [...trials].filter((index) => !others.has(index)).sort((p, q) => p - q);

@@ -45,6 +45,12 @@ function copyPositions(
   );
 }
 
+/** The parameters of kernels that read all positions of x, [B, T, width], and copy no range. */
+function wholeSequences(B: number, T: number, width: number) {
+  const range = { length: T, inStart: 0, outLength: T, outStart: 0 };
+  return { B, C: width, inLength: T, ...range, accumulate: 0, hasMask: 0 };
+}
+
 /**
  * The sequences joined along the sequence axis.
  *
@@ -178,17 +184,7 @@ export function meanPool(x: Tensor, mask?: Tensor): Tensor {
   }
   const out = newOutput(engine, [B, width], [x]);
   const counts = Tensor.empty(engine, [B]);
-  const params = {
-    B,
-    length: T,
-    C: width,
-    inLength: T,
-    inStart: 0,
-    outLength: 1,
-    outStart: 0,
-    accumulate: 0,
-    hasMask: Number(mask !== undefined),
-  };
+  const params = { ...wholeSequences(B, T, width), hasMask: Number(mask !== undefined) };
   const buffers = { mask: mask ?? engine.placeholders.read, counts };
   engine.dispatch(
     'sequence.pool',
@@ -231,17 +227,7 @@ export function addRow(x: Tensor, row: Tensor): Tensor {
   >;
   expectShape('addRow', 'row', row, [B, width]);
   const out = newOutput(engine, x.shape, [x, row]);
-  const params = {
-    B,
-    length: T,
-    C: width,
-    inLength: T,
-    inStart: 0,
-    outLength: T,
-    outStart: 0,
-    accumulate: 0,
-    hasMask: 0,
-  };
+  const params = wholeSequences(B, T, width);
   const { items } = engine.tuning;
   engine.dispatch(
     'sequence.add_row',

@@ -287,11 +287,10 @@ describe('every kernel', () => {
 const BARRIER = /workgroupBarrier\(\);|workgroupUniformLoad\(&([^;]+)\)/g;
 
 /**
- * The barriers whose removal causes no race, by their index in the shader. That of normalize ends
- * the shared function row_sum, to separate one call from the next, but each entry point of
- * normalize calls it only once.
+ * The barriers whose removal causes no race, by their index in the shader: that which ends the
+ * shared function row_sum, to separate one call from the next, where an entry point calls it once.
  */
-const UNNEEDED: Record<string, number[]> = { normalize: [2] };
+const UNNEEDED: Record<string, number[]> = { normalize: [2], row_dots: [2] };
 
 /** Removes the n-th barrier from a source; a workgroupUniformLoad becomes a plain load. */
 function withoutBarrier(n: number): (source: string) => string {
