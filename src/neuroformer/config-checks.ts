@@ -43,6 +43,7 @@ export function checkConsistency(config: ModelConfig): void {
   for (const [name, modality] of Object.entries(config.modalities))
     checkGroup(`modalities.${name}`, modality, config);
   checkNames(config);
+  checkVideo(config);
   checkDrives(config);
   if (config.contrastive.contrastive) checkContrastive(config);
   checkLoss(config);
@@ -87,6 +88,31 @@ function checkGroup(
         `${path}.n_layers should be above 0, because ${name} is an input that needs blocks to attend to it.`,
       );
     }
+  }
+}
+
+/** Checks what video tokens have beside the original. */
+function checkVideo({ compat, rules, window, frame_encoder }: ModelConfig): void {
+  const { positions, first_token } = frame_encoder;
+  const changed = [
+    ...(positions === 'learned' ? ['positions: learned'] : []),
+    ...(first_token ? [] : ['first_token: false']),
+  ][0];
+  if (changed === undefined) return;
+  if (compat === 'original') {
+    throw new ConfigError(
+      `frame_encoder.${changed} is not part of the original model: leave it out, or set compat: paper.`,
+    );
+  }
+  if (window.frame === null) {
+    throw new ConfigError(
+      `frame_encoder.${changed} is about video, but window.frame is null: there is no video to read.`,
+    );
+  }
+  if (positions === 'learned' && !rules.video_positions) {
+    throw new ConfigError(
+      'frame_encoder.positions is learned, but rules.video_positions is false, which leaves positions out: remove one of them.',
+    );
   }
 }
 
