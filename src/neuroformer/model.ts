@@ -29,7 +29,7 @@ import {
   videoPlaces,
 } from './embeddings.js';
 import { Readout } from './readout.js';
-import { type Observer, PassContext, Stack } from './stack.js';
+import { type Observer, PassContext, Stack, type Taps } from './stack.js';
 import { configuredVariables, isClassified, targetWidth } from './variables.js';
 
 /** The sizes of a model that its vocabularies and its video determine. */
@@ -272,10 +272,11 @@ export class Neuroformer {
    * Computes logits, predictions and features of a batch.
    *
    * @param observe called with every activation
+   * @param taps replace intermediate results
    * @throws Error where a prediction or a feature needs an input that is missing.
    */
-  forward(inputs: ModelInputs, observe: Observer = () => {}): ModelOutputs {
-    const pass = new PassContext(observe, this.#random);
+  forward(inputs: ModelInputs, observe: Observer = () => {}, taps?: Taps): ModelOutputs {
+    const pass = new PassContext(observe, this.#random, taps);
     const masksPadding = this.config.rules.mask_padding;
     const mask = masksPadding ? inputs.mask : undefined;
     const pastMask = masksPadding ? inputs.pastMask : undefined;
