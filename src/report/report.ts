@@ -13,6 +13,7 @@ import type {
   DecodedResults,
   GeneratedResults,
   LabelResults,
+  StimulusResults,
 } from '../probe/results.js';
 import { formatCount } from '../text/format.js';
 import { describePart, type OpenedRun } from '../train/open-run.js';
@@ -31,6 +32,7 @@ import {
 } from './figures.js';
 import { renderPage, type Section, type Table } from './html.js';
 import { labelsSection } from './labels.js';
+import { stimulusSection } from './stimulus.js';
 
 /** What a report is made of. Results that are undefined have no section. */
 export interface ReportInputs {
@@ -43,6 +45,8 @@ export interface ReportInputs {
   readonly clamped: GeneratedResults | undefined;
   /** Connectivity maps. */
   readonly connectivity: ConnectivityResults | undefined;
+  /** Maps of the film, or of inputs. */
+  readonly stimulus: StimulusResults | undefined;
   readonly decoded: DecodedResults | undefined;
   /** Scores by share of labeled data. */
   readonly labels: LabelResults | undefined;
@@ -69,6 +73,7 @@ export async function renderReport(inputs: ReportInputs): Promise<Report> {
     ...(inputs.generated ? [await generatedSection(run, inputs.generated)] : []),
     ...(inputs.clamped ? [await clampedSection(run, inputs.clamped)] : []),
     ...(inputs.connectivity ? [await wiringSection(run, inputs.connectivity)] : []),
+    ...(inputs.stimulus ? [await stimulusSection(inputs.stimulus, run.dataset.truth)] : []),
   ];
   const lead = `${run.dataset.recording.name}; ${run.facts.started.slice(0, 16).replace('T', ' ')}.`;
   return {

@@ -3,7 +3,13 @@
 import { type Report, renderReport } from '../report/report.js';
 import type { OpenedRun } from '../train/open-run.js';
 import { FIGURES_FOLDER } from '../train/run-records.js';
-import { readConnectivity, readDecoded, readGenerated, readLabels } from './result-files.js';
+import {
+  readConnectivity,
+  readDecoded,
+  readGenerated,
+  readLabels,
+  readStimulus,
+} from './result-files.js';
 
 /** Path of the report in a run's store. */
 export const REPORT_PATH = 'report.html';
@@ -27,6 +33,7 @@ export async function report(
     generated: await readGenerated(store, 'generated', neurons),
     clamped: await readGenerated(store, 'clamped', neurons),
     connectivity: await readConnectivity(store, neurons),
+    stimulus: await readStimulus(store),
     decoded: await readDecoded(store),
     labels: await readLabels(store),
     durations,
