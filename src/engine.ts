@@ -111,7 +111,9 @@ export { rowDots } from './tensor/row-dots.js';
 export { type SampleOptions, type SampleResult, sample } from './tensor/sample.js';
 export { addRow, concatenate, meanPool, slice } from './tensor/sequence.js';
 export {
+  type PositionRange,
   type SpikeHistoryOptions,
+  type SpikeMasks,
   type SpikeTokens,
   spikeHistory,
 } from './tensor/spike-history.js';

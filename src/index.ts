@@ -24,6 +24,9 @@ export type {
   ConnectivityResults,
   DecodedResults,
   GeneratedResults,
+  LadderResults,
+  LadderRun,
+  LadderRung,
   StimulusResults,
 } from './probe/results.js';
 export { type DataDictionary, fromDataDictionary } from './recording/data-dictionary.js';
@@ -49,6 +52,8 @@ export { explainConnectivity } from './stages/explain-connectivity.js';
 export { type ExplainStimulusSettings, explainStimulus } from './stages/explain-stimulus.js';
 export { type GenerateSettings, generate } from './stages/generate.js';
 export { inspectDataset as inspect } from './stages/inspect.js';
+export { type LadderRequest, ladderComponents } from './stages/ladder-components.js';
+export { type RateSettings, scoreRates } from './stages/rates.js';
 export { report } from './stages/report.js';
 export { type TrainedRun, type TrainOptions, train } from './stages/train.js';
 export { ConfigError } from './text/schema.js';
@@ -84,6 +89,13 @@ export type {
   OneWindowAheadScores,
   WindowScores,
 } from './probe/generated.js';
+export type {
+  PsthScore,
+  RateCeiling,
+  RateMethod,
+  RateResults,
+  RateScores,
+} from './probe/rates.js';
 export type { MethodScores } from './probe/results.js';
 export type { StimulusKind, StimulusMap, StimulusSettings } from './probe/stimulus.js';
 export type { StimulusGrid } from './probe/stimulus-grid.js';

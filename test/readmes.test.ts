@@ -149,7 +149,8 @@ describe('examples in READMEs', () => {
     const lines = documents()
       .flatMap((path) => blocks(path, 'sh'))
       .join('')
-      .matchAll(/^npx neuroformer (\w+)([^\n]*)/gm);
+      // Commands that have commands of their own are named with them.
+      .matchAll(/^npx neuroformer ((?:(?:ladder|simulate|explain) )?\w+)([^\n]*)/gm);
     const used = new Map<string, Set<string>>();
     for (const [, command, rest] of lines) {
       const options = used.get(command!) ?? new Set();
@@ -158,7 +159,7 @@ describe('examples in READMEs', () => {
     }
     expect(used.size).toBeGreaterThan(9);
     for (const [command, options] of used) {
-      const { code, out } = await neuroformer(command, '--help');
+      const { code, out } = await neuroformer(...command.split(' '), '--help');
       expect(code, command).toBe(0);
       for (const option of options) expect(out, `${command} ${option}`).toContain(`${option} `);
     }

@@ -2,7 +2,7 @@
  * The input of linear decoders: each neuron's spike counts in bins before the moment to be decoded.
  */
 
-import { forEachLag, type LagBins } from '../recording/spikes.js';
+import { countLagged, forEachLag, type LagBins } from '../recording/spikes.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
 import type { SparseRows } from './regression.js';
 
@@ -21,27 +21,39 @@ export function laggedCounts(
   transform: (spikes: number) => number = Math.sqrt,
 ): SparseRows {
   const { neurons } = windows.recording;
-  const starts = new Int32Array(refs.length + 1);
-  const indices: number[] = [];
-  const values: number[] = [];
-  for (const [row, ref] of refs.entries()) {
+  const columns = neurons * bins.count;
+  const counts = new Uint32Array(columns);
+  const spikesBefore = (ref: WindowRef) => {
     const { stop } = windows.span(ref).current;
-    const counts = new Map<number, number>();
-    forEachLag(windows.binnedSpikes(ref.trialIndex), stop, bins, (lag, neuron) => {
-      const column = lag * neurons + neuron;
-      counts.set(column, (counts.get(column) ?? 0) + 1);
+    return { spikes: windows.binnedSpikes(ref.trialIndex), stop };
+  };
+  // A row has at most one entry for each of its spikes.
+  const capacity = refs.reduce((sum, ref) => {
+    const { spikes, stop } = spikesBefore(ref);
+    return sum + Math.min(columns, countLagged(spikes, stop, bins));
+  }, 0);
+  const starts = new Int32Array(refs.length + 1);
+  const indices = new Int32Array(capacity);
+  const values = new Float64Array(capacity);
+  let entry = 0;
+  for (const [row, ref] of refs.entries()) {
+    const { spikes, stop } = spikesBefore(ref);
+    forEachLag(spikes, stop, bins, (lag, neuron) => {
+      counts[lag * neurons + neuron]! += 1;
     });
-    for (const column of [...counts.keys()].sort((p, q) => p - q)) {
-      indices.push(column);
-      values.push(transform(counts.get(column)!));
+    for (let column = 0; column < columns; column++) {
+      if (counts[column] === 0) continue;
+      indices[entry] = column;
+      values[entry++] = transform(counts[column]!);
+      counts[column] = 0;
     }
-    starts[row + 1] = indices.length;
+    starts[row + 1] = entry;
   }
   return {
     rows: refs.length,
-    columns: neurons * bins.count,
+    columns,
     starts,
-    indices: Int32Array.from(indices),
-    values: Float64Array.from(values),
+    indices: indices.subarray(0, entry),
+    values: values.subarray(0, entry),
   };
 }

@@ -294,7 +294,7 @@ function recordingWarnings(
     ...(spikes === 0 ? ['The recording has no spikes.'] : []),
     ...(silent > 0 && spikes > 0
       ? [
-          `${silent} of ${neurons} neurons never fire: each costs the model a token and teaches it nothing.`,
+          `${silent} of ${neurons} neurons never fire: each costs the model a token and teaches it nothing. In a dataset.yaml, spikes.min_spikes: 1 leaves them out.`,
         ]
       : []),
     ...(fast > 0

@@ -6,6 +6,8 @@ import {
   checkTarget,
   fitEach,
   LinearModel,
+  lassoPath,
+  ridgePath,
   rowsBetween,
   type SparseRows,
   Standardized,
@@ -14,8 +16,11 @@ import {
   type Targets,
 } from './regression.js';
 
-const SOLVERS = { ridge: solveRidge, lasso: solveLasso } as const;
-type Method = keyof typeof SOLVERS;
+const METHODS = {
+  ridge: { solve: solveRidge, path: ridgePath },
+  lasso: { solve: solveLasso, path: lassoPath },
+} as const;
+type Method = keyof typeof METHODS;
 
 /** How a penalty is chosen. */
 export interface PenaltyOptions {
@@ -70,7 +75,7 @@ export function choosePenalty(
   const searches = tryPenalties(method, design, targets, options);
   const penalties = searches.map(({ best }) => best.penalty);
   const starts = searches.map(({ best }) => best.weights);
-  const model = fitEach(SOLVERS[method], design, targets, penalties, starts);
+  const model = fitEach(METHODS[method].solve, design, targets, penalties, starts);
   return { model, penalties, searches };
 }
 
@@ -89,17 +94,19 @@ export function tryPenalties(
   const { fitEnd, holdoutStart } = holdOut(design.rows, options);
   const z = new Standardized(rowsBetween(design, 0, fitEnd));
   const holdout = rowsBetween(design, holdoutStart, design.rows);
-  return targets.map((target) => {
-    const fitTarget = Float64Array.from({ length: fitEnd }, (_, row) => target[row]!);
-    const center = mean(fitTarget);
-    const centered = fitTarget.map((value) => value - center);
-    const grid = options.grid ?? defaultGrid(method, z, centered);
-    const penalties = [...grid].sort((p, q) => q - p);
-    let weights: Float64Array = new Float64Array(design.columns);
-    const trials = penalties.map((penalty) => {
-      // Neighboring penalties have similar weights, so each solution is the starting point of the
-      // next one.
-      weights = SOLVERS[method](z, centered, penalty, weights);
+  const centers = targets.map((target) => mean(Array.prototype.slice.call(target, 0, fitEnd)));
+  const centered = targets.map((target, n) =>
+    Float64Array.from({ length: fitEnd }, (_, row) => target[row]! - centers[n]!),
+  );
+  const grids = centered.map((target) =>
+    [...(options.grid ?? defaultGrid(method, z, target))].sort((p, q) => q - p),
+  );
+  const paths = METHODS[method].path(z, centered, grids);
+  return targets.map((target, n) => {
+    const center = centers[n]!;
+    const penalties = grids[n]!;
+    const trials = paths[n]!.map((weights, index) => {
+      const penalty = penalties[index]!;
       const [predicted] = new LinearModel(z, [weights], [center]).predict(holdout);
       const error = mean(
         predicted!.map((value, row) => (value - target[holdoutStart + row]!) ** 2),

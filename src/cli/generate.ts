@@ -3,13 +3,18 @@
 import { type Command, Option } from 'commander';
 import { createEngine } from '../node.js';
 import { SPLIT_PARTS } from '../recording/splits.js';
+import { describeRateScores, rateTable } from '../report/rates.js';
+import { UsageError } from '../stages/errors.js';
 import {
   describeOneWindowAhead,
   describeRates,
   type GenerateSettings,
   generate,
 } from '../stages/generate.js';
+import { scoreRates } from '../stages/rates.js';
 import { formatCount } from '../text/format.js';
+import { alignedTable } from '../text/table.js';
+import type { OpenedRun } from '../train/open-run.js';
 import {
   parseCount,
   parseNeurons,
@@ -33,6 +38,8 @@ interface GenerateOptions
   topK?: number;
   topP?: number;
   greedy?: boolean;
+  baselines?: boolean;
+  condition?: string;
 }
 
 /** Adds the command `generate`. */
@@ -86,10 +93,18 @@ export function addGenerate(program: Command): void {
       'neurons to drive in the model, by index from 0, with rates in Hz, such as 5:40,6:40',
       parseRates,
     )
+    .option(
+      '--baselines',
+      'also score rates against recorded trials, beside PSTH, history models and GLMs',
+    )
+    .option(
+      '--condition <name>',
+      'with --baselines: the trials of this stimulus (default: the one with most repeats)',
+    )
     .option('--seed <n>', 'random seed', parseWhole, 1)
     .addHelpText(
       'after',
-      '\nExamples:\n  neuroformer generate runs/hub --trials 20 --seconds 32\n  neuroformer generate runs/hub --silent 5,6',
+      '\nExamples:\n  neuroformer generate runs/hub --trials 20 --seconds 32\n  neuroformer generate runs/hub --silent 5,6\n  neuroformer generate runs/visual --baselines',
     )
     .action((folder: string, options: GenerateOptions) =>
       runCommand((watcher) => generateCommand(folder, options, watcher)),
@@ -101,6 +116,10 @@ async function generateCommand(
   options: GenerateOptions,
   watcher: TerminalWatcher,
 ): Promise<void> {
+  if (options.condition !== undefined && !options.baselines)
+    throw new UsageError(
+      '--condition goes with --baselines: it chooses the trials that are scored.',
+    );
   const run = await openRunFolder(folder, options.data);
   const temperature = (value: number) => (options.greedy ? 0 : value);
   const settings = {
@@ -122,4 +141,19 @@ async function generateCommand(
     `${scores.trials} trials of ${scores.seconds.toFixed(1)} s, ${formatCount(scores.spikes)} spikes. ${describeRates(scores)} Written to ${folder}/${name}.npz, ${name}.nwb and ${name}.json.`,
   );
   if (ahead) print(describeOneWindowAhead(ahead));
+  if (options.baselines) await scoreAndPrintRates(run, options, watcher);
+}
+
+/** Scores rates beside baselines, and prints the table. */
+async function scoreAndPrintRates(
+  run: OpenedRun,
+  { condition, seed }: Pick<GenerateOptions, 'condition' | 'seed'>,
+  watcher: TerminalWatcher,
+): Promise<void> {
+  const settings = { ...(condition !== undefined && { condition }), ...(seed && { seed }) };
+  const rates = await scoreRates(run, settings, { engine: createEngine, watcher });
+  watcher.close();
+  const { head, rows } = rateTable(rates);
+  print(`${alignedTable([head, ...rows])}\n${describeRateScores(rates)}`);
+  for (const note of rates.notes) print(note);
 }

@@ -102,12 +102,7 @@ function describeRecording(
     ],
     ...(conditions !== undefined ? [['conditions', conditions] as [string, string]] : []),
     ...(video
-      ? [
-          ['video', `${video.height} x ${video.width} pixels, ${threeDigits(1 / video.dt)} Hz`] as [
-            string,
-            string,
-          ],
-        ]
+      ? [['video', `${describeFrame(video)}, ${threeDigits(1 / video.dt)} Hz`] as [string, string]]
       : []),
     ...(gaps.length > 0
       ? [
@@ -123,6 +118,11 @@ function describeRecording(
     ]),
   ];
   return alignedPairs(rows);
+}
+
+/** What a frame consists of. Frames of one row are features, not pixels. */
+function describeFrame({ height, width }: NonNullable<RecordingOverview['video']>): string {
+  return height === 1 ? `${width} features` : `${height} x ${width} pixels`;
 }
 
 function tabulateVariables({ variables, trials }: RecordingOverview): string {

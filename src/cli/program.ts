@@ -10,6 +10,7 @@ import { addFinetune } from './finetune.js';
 import { addGenerate } from './generate.js';
 import { addInspect } from './inspect.js';
 import { addLabels } from './labels.js';
+import { addLadder } from './ladder.js';
 import { parseThreads } from './options.js';
 import { addReport } from './report.js';
 import { addSimulate } from './simulate.js';
@@ -42,6 +43,7 @@ export function createProgram(): Command {
   addGenerate(program);
   addDecode(program);
   addLabels(program);
+  addLadder(program);
   addConnectivity(program);
   addExplain(program);
   addReport(program);

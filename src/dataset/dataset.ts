@@ -7,7 +7,6 @@ import {
   createRecording,
   type Recording,
   replaceVariables,
-  type Video,
 } from '../recording/recording.js';
 import { countSpikes, type Spikes, spikesEnd, spikeTimes } from '../recording/spikes.js';
 import type { Truth } from '../simulate/truth.js';
@@ -17,6 +16,7 @@ import { checkDescription, type Description, listReferences } from './descriptio
 import { DataFiles } from './files.js';
 import { keepNeurons } from './keep-neurons.js';
 import { locateDescription } from './locate.js';
+import { readVideo, withSequence } from './read-frames.js';
 import { readSpikes } from './read-spikes.js';
 import { alignToBins, readNamedIntervals, readTrials } from './read-trials.js';
 import { readTruth } from './read-truth.js';
@@ -26,7 +26,6 @@ import {
   type LoadedVariables,
   readVariables,
 } from './read-variables.js';
-import { formatShape } from './reference.js';
 import type { LoadedSpikes, SessionSpikes, TrialSpikes } from './spike-clocks.js';
 import { readTrialSegments } from './trial-clocks.js';
 
@@ -113,9 +112,18 @@ function readRecording(
   // spikes.
   const trialClockStart = 'trials' in spikes ? description.spikes.start : 0;
   const variables = readVariables(description, trialClockStart, files);
-  return 'trials' in spikes
-    ? assembleTrials(description, spikes, variables, files, note)
-    : cutSession(description, spikes, variables, files, note);
+  const recording =
+    'trials' in spikes
+      ? assembleTrials(description, spikes, variables, files, note)
+      : cutSession(description, spikes, variables, files, note);
+  const { frames, trials } = description;
+  if (!frames?.sequence) return recording;
+  if (!trials && !('trials' in spikes)) {
+    throw new RecordingError(
+      'frames.sequence is known by the time in each trial, but the session has no trials: add trials.',
+    );
+  }
+  return withSequence(recording, frames.sequence, frames, trialClockStart, note);
 }
 
 /** The recording of a session on one clock, cut into its trials. */
@@ -135,7 +143,7 @@ function cutSession(
   const recording = createRecording({
     name: description.name,
     spikes,
-    ...(frames && { frames: readVideo(frames, files, start) }),
+    ...(frames?.data !== undefined && { frames: readVideo(frames.data, frames, files, start) }),
     variables: variables.session,
     ...(spans && { trials: spans }),
     intervals: Object.fromEntries(
@@ -179,7 +187,7 @@ function noteDropped(
 /**
  * The recording of trials that have clocks of their own.
  *
- * @throws RecordingError where a variable, the frames or intervals are on the session clock.
+ * @throws RecordingError where a variable, a video or intervals are on the session clock.
  */
 function assembleTrials(
   description: NamedDescription,
@@ -195,9 +203,10 @@ function assembleTrials(
     );
   }
   const { frames, intervals } = description;
-  if (frames || Object.keys(intervals).length > 0) {
+  const hasVideo = frames?.data !== undefined;
+  if (hasVideo || Object.keys(intervals).length > 0) {
     throw new RecordingError(
-      `${frames ? 'frames' : 'intervals'} can only be read on the session clock, but the spikes are on the clocks of their trials: leave it out.`,
+      `${hasVideo ? 'frames.data' : 'intervals'} can only be read on the session clock, but the spikes are on the clocks of their trials: leave it out.`,
     );
   }
   checkTrialCounts(variables, spikes.trials.length, trialOrderHint(spikes));
@@ -228,32 +237,4 @@ function trialOrderHint({ trials, labels }: TrialSpikes): string | undefined {
   return trials[0] && countSpikes(spikeTimes(trials[0])) === 0
     ? 'in order; trial 0 has no spikes, so if trials are numbered from 1, set spikes.relabel'
     : undefined;
-}
-
-/** @throws RecordingError where the frames are not a numeric array of three axes. */
-function readVideo(
-  spec: NonNullable<Description['frames']>,
-  files: DataFiles,
-  start: number,
-): Video {
-  const values = files.values('frames.data', spec.data);
-  const { data, shape } = values;
-  if (shape.length !== 3 || Array.isArray(data)) {
-    throw new RecordingError(
-      `frames.data should be a numeric array of [frames, height, width], but ${formatShape(values)}.`,
-    );
-  }
-  const [count, height, width] = shape as [number, number, number];
-  const { scale, offset } = spec;
-  const isPixelType = data instanceof Uint8Array || data instanceof Float32Array;
-  const isScaled = scale !== 1 || offset !== 0;
-  return {
-    data:
-      isPixelType && !isScaled ? data : Float32Array.from(data, (value) => value * scale + offset),
-    count,
-    height,
-    width,
-    dt: spec.dt,
-    start: spec.start - start,
-  };
 }

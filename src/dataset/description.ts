@@ -149,6 +149,8 @@ const spikesKeys = object({
   names: optional(text),
   /** The neurons to use, renumbered from 0 in this order. Default: all. */
   keep: optional(keep),
+  /** Of these, neurons with fewer spikes are left out. */
+  min_spikes: withDefault(integerFrom(0), 0),
   /** Spike counts per bin; whole numbers, which are never rounded. */
   counts: optional(text),
   /** Calcium traces, in which `event` says what an event is. Events count as spikes. */
@@ -187,17 +189,47 @@ const spikes: typeof spikesKeys = (value, path) => {
   );
 };
 
-const frames = object({
+const sequenceKeys = object({
+  /** Seconds from the beginning of one stimulus to that of the next. */
+  epoch: seconds,
+  /** Seconds between the centers of the raised cosines, the first of which is at 0. */
+  step: seconds,
+});
+
+const sequence: typeof sequenceKeys = (value, path) => {
+  const checked = sequenceKeys(value, path);
+  if (checked.step <= checked.epoch) return checked;
+  throw new ConfigError(
+    `${path}.step should be at most ${path}.epoch, ${checked.epoch} s, but is ${checked.step}.`,
+  );
+};
+
+const frameKeys = object({
   /** Pixels: [frames, height, width]. */
-  data: text,
+  data: optional(text),
+  /**
+   * Instead of `data`, for a stimulus that is only known by the time in the trial: every trial
+   * shows the same epochs one after the other. A frame then has features: 1 in its epoch and 0 in
+   * others, raised cosines over the time in the epoch, and all products of the two.
+   */
+  sequence: optional(sequence),
   /** Seconds per frame. */
   dt: seconds,
-  /** When the first frame begins, seconds. */
+  /** When the first frame begins, seconds; of a sequence, on the clock of each trial. */
   start: withDefault(number(), 0),
   /** Pixels are data x scale + offset. */
   scale: withDefault(number(), 1),
   offset: withDefault(number(), 0),
 });
+
+/** Frames are given in one of two ways: `data` or `sequence`. */
+const frames: typeof frameKeys = (value, path) => {
+  const inOneWay = withOneOf(frameKeys, 'data', 'sequence');
+  const unscaled = withOneOf(inOneWay, 'scale', 'sequence');
+  const checked = withOneOf(unscaled, 'offset', 'sequence')(value, path);
+  if (checked.data !== undefined || checked.sequence) return checked;
+  throw new ConfigError(`${path} should have data or sequence.`);
+};
 
 const variableKeys = object({
   /**
@@ -259,6 +291,8 @@ const trialKeys = object({
    * the same stimulus. One that is missing (NaN, or an empty text) is not known.
    */
   conditions: optional(text),
+  /** Instead of `conditions`: a text for what all trials showed, as all of them are repeats. */
+  condition: optional(text),
   /** Indices of the trials to use, from 0. Default: all that have a start and a duration. */
   keep: optional(list(integerFrom(0))),
   /**
@@ -283,7 +317,12 @@ const trialKeys = object({
   duration: optional(seconds),
 });
 
-const trials = withOneOf(withOneOf(trialKeys, 'starts', 'gaps'), 'stops', 'gaps', 'duration');
+/** When trials take place, and what they show, are given in one way each. */
+const trials: typeof trialKeys = (value, path) => {
+  const withOneStart = withOneOf(trialKeys, 'starts', 'gaps');
+  const withOneEnd = withOneOf(withOneStart, 'stops', 'gaps', 'duration');
+  return withOneOf(withOneEnd, 'conditions', 'condition')(value, path);
+};
 
 /** Where named intervals start and stop, in `unit`. */
 const intervals = object({ starts: text, stops: text, unit });
@@ -381,6 +420,9 @@ export type SpikesSpec = Description['spikes'];
 /** One entry under `variables` of a description: its samples, and the clock they are on. */
 export type VariableSpec = Description['variables'][string];
 
+/** The `frames` of a description: a video, or a sequence that all trials show. */
+export type FramesSpec = NonNullable<Description['frames']>;
+
 /** The `trials` of a description: how the session is split into trials. */
 export type TrialsSpec = NonNullable<Description['trials']>;
 
@@ -394,7 +436,10 @@ export type IntervalsSpec = Description['intervals'][string];
 const PLAIN_TEXT_KEYS = new Set([
   'name',
   'dt',
+  'epoch',
+  'step',
   'duration',
+  'condition',
   'above',
   'unit',
   'period',

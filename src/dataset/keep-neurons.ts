@@ -1,34 +1,80 @@
-/** Selects the neurons to use, by the indices or the values that `spikes.keep` gives. */
+/** Selects the neurons to use: by their indices, by a value that each has, by their spikes. */
 
 import { RecordingError } from '../recording/errors.js';
-import type { Spikes } from '../recording/spikes.js';
+import { type Spikes, spikeTimes } from '../recording/spikes.js';
 import { checkKeptIndices } from './check-kept-indices.js';
 import type { SpikesSpec } from './description.js';
 import type { DataFiles } from './files.js';
 import { type LoadedSpikes, loadedNeuronCount } from './spike-clocks.js';
 
 /**
- * Selects the neurons of `spikes.keep` and renumbers them from 0 in its order. Their names stay
- * with them.
+ * Selects the neurons of `spikes.keep`, and of these the ones with `spikes.min_spikes`. They are
+ * renumbered from 0 in that order, and their names stay with them.
  *
  * @param note takes a sentence about how many neurons are kept.
  * @throws RecordingError where no neuron is selected, one is selected twice, or one does not exist.
  */
 export function keepNeurons(
   loaded: LoadedSpikes,
-  { keep, relabel }: SpikesSpec,
+  { keep, min_spikes: minimum, relabel }: SpikesSpec,
   files: DataFiles,
   note: (sentence: string) => void,
 ): LoadedSpikes {
-  if (keep === undefined) return loaded;
+  const kept = keep === undefined ? loaded : selectKept(loaded, keep, relabel, files, note);
+  return minimum === 0 ? kept : dropSparse(kept, minimum, note);
+}
+
+function selectKept(
+  loaded: LoadedSpikes,
+  keep: NonNullable<SpikesSpec['keep']>,
+  relabel: boolean,
+  files: DataFiles,
+  note: (sentence: string) => void,
+): LoadedSpikes {
   const neuronCount = loadedNeuronCount(loaded);
-  const names = loaded.names ?? Array.from({ length: neuronCount }, (_, index) => `${index}`);
   const indices = Array.isArray(keep)
     ? checkNeuronIndices(keep, neuronCount)
-    : selectByValue(keep, readValuePerNeuron(keep, names, relabel, files, note));
+    : selectByValue(keep, readValuePerNeuron(keep, neuronNames(loaded), relabel, files, note));
   note(
     `spikes.keep selects ${indices.length} of ${neuronCount} neurons; they are renumbered from 0 in that order.`,
   );
+  return selectNeurons(loaded, indices);
+}
+
+/**
+ * Leaves out neurons with fewer than `minimum` spikes.
+ *
+ * @throws RecordingError where no neuron has so many.
+ */
+function dropSparse(
+  loaded: LoadedSpikes,
+  minimum: number,
+  note: (sentence: string) => void,
+): LoadedSpikes {
+  const counts = new Float64Array(loadedNeuronCount(loaded));
+  for (const spikes of 'trials' in loaded ? loaded.trials : [loaded.spikes])
+    for (const [neuron, times] of spikeTimes(spikes).entries()) counts[neuron]! += times.length;
+  const indices = [...counts.keys()].filter((neuron) => counts[neuron]! >= minimum);
+  if (indices.length === counts.length) return loaded;
+  if (indices.length === 0) {
+    throw new RecordingError(
+      `spikes.min_spikes is ${minimum}, but no neuron has more than ${Math.max(...counts)} spikes: choose a smaller number.`,
+    );
+  }
+  note(
+    `Neurons with fewer spikes than spikes.min_spikes, ${minimum}, are left out (${counts.length - indices.length} of ${counts.length}).`,
+  );
+  return selectNeurons(loaded, indices);
+}
+
+/** The names of the neurons; indices where the file has no names. */
+function neuronNames(loaded: LoadedSpikes): readonly string[] {
+  return loaded.names ?? Array.from({ length: loadedNeuronCount(loaded) }, (_, n) => `${n}`);
+}
+
+/** The neurons with these indices, in this order. */
+function selectNeurons(loaded: LoadedSpikes, indices: readonly number[]): LoadedSpikes {
+  const names = neuronNames(loaded);
   const select = (spikes: Spikes): Spikes =>
     'counts' in spikes
       ? { ...spikes, counts: indices.map((index) => spikes.counts[index]!) }

@@ -142,7 +142,7 @@ export function alignToBins(
  *   trial to keep does not exist.
  */
 export function usableTrials(
-  { ids, conditions, keep }: Partial<TrialsSpec> = {},
+  { ids, conditions, condition: common, keep }: Partial<TrialsSpec> = {},
   spans: readonly (Interval & { id: number })[],
   count: number,
   files: DataFiles,
@@ -160,7 +160,7 @@ export function usableTrials(
   const shown = conditions === undefined ? undefined : readConditions(conditions, files);
   if (shown) checkLength('conditions', shown);
   const all = spans.map((span, index): TrialSpan => {
-    const condition = shown?.[index];
+    const condition = common ?? shown?.[index];
     const id = fileIds?.[index] ?? span.id;
     return { ...span, id, index, ...(condition !== undefined && { condition }) };
   });

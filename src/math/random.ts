@@ -59,6 +59,24 @@ export class HostRandom {
     return radius * Math.cos(angle);
   }
 
+  /**
+   * A Poisson number, by inversion of the distribution function, which suits small means.
+   *
+   * @param mean not above 700, where exp(-mean) would be 0.
+   */
+  poisson(mean: number): number {
+    let remaining = this.uniform();
+    let probability = Math.exp(-mean);
+    let k = 0;
+    // Beyond the mean, what rounding leaves over of the probabilities is no reason to go on.
+    while (remaining >= probability && (k < mean || probability > 1e-18)) {
+      remaining -= probability;
+      k += 1;
+      probability *= mean / k;
+    }
+    return k;
+  }
+
   /** The numbers 0 to n - 1 in random order, all orders equally likely (Fisher-Yates shuffle). */
   permutation(n: number): Uint32Array {
     const order = Uint32Array.from({ length: n }, (_, i) => i);

@@ -3,7 +3,7 @@
 import type { Engine } from '../gpu/engine.js';
 import type { Recording } from '../recording/recording.js';
 import { framesIn, type VariableSetting } from '../recording/sampling.js';
-import { Scale } from '../recording/scales.js';
+import { countScale, Scale } from '../recording/scales.js';
 import { Tokenizer } from '../recording/tokenizer.js';
 import type {
   Window,
@@ -87,8 +87,9 @@ export function tokenizerFor(config: ModelConfig, recording: Recording): Tokeniz
 }
 
 /**
- * The tokenizer with a scale for every number that a configuration reads or predicts, computed from
- * training windows. Existing scales are kept. Under the original's rules there are no scales.
+ * The tokenizer with a scale for every number that a configuration reads or predicts, and for the
+ * spike counts that a readout reads, computed from training windows. Existing scales are kept.
+ * Under the original's rules there are no scales.
  */
 export function withScales(
   tokenizer: Tokenizer,
@@ -108,6 +109,10 @@ export function withScales(
     }
   }
   const sampled = unscaled.filter(({ name }) => samples.get(name)!.length > 0);
+  const counts =
+    windows.settings.countBins && !tokenizer.counts
+      ? countScale(countsOf(windows, training))
+      : undefined;
   return tokenizer.scaled(
     Object.fromEntries(
       sampled.map(({ name, setting }) => [
@@ -115,7 +120,13 @@ export function withScales(
         Scale.of(samples.get(name)!, decodedPeriod(setting)),
       ]),
     ),
+    counts,
   );
+}
+
+/** The spike counts of each window. */
+function* countsOf(windows: Windows, refs: readonly WindowRef[]): Generator<Float32Array> {
+  for (const ref of refs) yield windows.countsAt(ref)!;
 }
 
 /** Samples of an input variable. */
@@ -148,7 +159,7 @@ export interface HostBatch {
   readonly pastMask: Uint32Array<ArrayBuffer>;
   /** [B, frames, height, width]; undefined without video. */
   readonly frames: Float32Array<ArrayBuffer> | undefined;
-  /** Scaled square roots of spike counts, [B, bins * neurons]; undefined unless they are read. */
+  /** Standardized square roots of spike counts, [B, bins * neurons]; undefined unless read. */
   readonly counts: Float32Array<ArrayBuffer> | undefined;
   /** Inputs by group and variable. */
   readonly behavior: Readonly<Record<string, Readonly<Record<string, HostSamples>>>>;
@@ -205,25 +216,18 @@ export class BatchLayout {
     const { id: T, prev_id: P } = this.config.block_size;
     const ids = gather(new Uint32Array(B * T), (w) => w.current.ids);
     const pastIds = gather(new Uint32Array(B * P), (w) => w.past.ids);
-    const flags = (tokens: Uint32Array<ArrayBuffer>, isSet: (token: number) => boolean) =>
-      tokens.map((token) => Number(isSet(token)));
     return {
       ids: tokenLists(ids, neurons.size),
       times: gather(new Float32Array(B * T), (w) => w.current.times),
-      mask: flags(ids, (token) => token !== neurons.PAD),
-      eos: flags(ids, (token) => token === neurons.EOS),
+      mask: flagTokens(ids, neurons.PAD, false),
+      eos: flagTokens(ids, neurons.EOS, true),
       nextIds: gather(new Uint32Array(B * T), (w) => w.current.nextIds),
       nextTimes: gather(new Uint32Array(B * T), (w) => w.current.nextTimes),
       pastIds: tokenLists(pastIds, neurons.size),
       pastTimes: gather(new Float32Array(B * P), (w) => w.past.times),
-      pastMask: flags(pastIds, (token) => token !== neurons.PAD),
+      pastMask: flagTokens(pastIds, neurons.PAD, false),
       frames: this.frames && gather(new Float32Array(B * product(this.frames)), (w) => w.frames!),
-      counts:
-        this.countsPerWindow > 0
-          ? gather(new Float32Array(B * this.countsPerWindow), (w) =>
-              w.counts!.map((count) => count * this.countScale),
-            )
-          : undefined,
+      counts: this.countsPerWindow > 0 ? this.#scaledCounts(windows) : undefined,
       behavior: this.#behavior(windows),
       targets: this.#targets(windows),
     };
@@ -234,12 +238,18 @@ export class BatchLayout {
     return (this.config.readout?.bins ?? 0) * this.tokenizer.ids.neurons;
   }
 
-  /**
-   * The factor of counts in a batch, 1 / sqrt(number of counts): AdamW moves all weights alike, and
-   * without it thousands of them would move the prediction together.
-   */
-  get countScale(): number {
-    return 1 / Math.sqrt(this.countsPerWindow);
+  #scaledCounts(windows: readonly Window[]): Float32Array<ArrayBuffer> {
+    const { countsPerWindow } = this;
+    const scale = this.tokenizer.counts;
+    const scaled = new Float32Array(windows.length * countsPerWindow);
+    for (const [row, { counts }] of windows.entries()) {
+      scaled.set(counts!, row * countsPerWindow);
+      if (!scale) continue;
+      const { means, deviations } = scale;
+      for (let n = 0, at = row * countsPerWindow; n < countsPerWindow; n++, at++)
+        scaled[at] = (scaled[at]! - means[n]!) / deviations[n]!;
+    }
+    return scaled;
   }
 
   #behavior(windows: readonly Window[]): HostBatch['behavior'] {
@@ -293,6 +303,17 @@ function checkFrames(frames: readonly number[], config: ModelConfig): void {
   throw new ConfigError(
     `frame_encoder: ${key} should fit into the video of a window, ${count} frames of ${height} x ${width}.`,
   );
+}
+
+/** 1 where a token is `wanted`, or where it is not, and 0 elsewhere. */
+function flagTokens(
+  tokens: Uint32Array,
+  wanted: number,
+  isWanted: boolean,
+): Uint32Array<ArrayBuffer> {
+  const flags = new Uint32Array(tokens.length);
+  for (let n = 0; n < tokens.length; n++) flags[n] = Number((tokens[n] === wanted) === isWanted);
+  return flags;
 }
 
 /** The last `n` numbers; if there are fewer, the first of them is repeated before. */

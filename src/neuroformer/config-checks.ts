@@ -45,6 +45,7 @@ export function checkConsistency(config: ModelConfig): void {
   checkNames(config);
   checkVideo(config);
   checkDrives(config);
+  checkReadout(config);
   if (config.contrastive.contrastive) checkContrastive(config);
   checkLoss(config);
 }
@@ -92,21 +93,16 @@ function checkGroup(
 }
 
 /** Checks what video tokens have beside the original. */
-function checkVideo({ compat, rules, window, frame_encoder }: ModelConfig): void {
+function checkVideo({ compat, rules, frame_encoder }: ModelConfig): void {
   const { positions, first_token } = frame_encoder;
-  const changed = [
+  const [changed] = [
     ...(positions === 'learned' ? ['positions: learned'] : []),
     ...(first_token ? [] : ['first_token: false']),
-  ][0];
+  ];
   if (changed === undefined) return;
   if (compat === 'original') {
     throw new ConfigError(
       `frame_encoder.${changed} is not part of the original model: leave it out, or set compat: paper.`,
-    );
-  }
-  if (window.frame === null) {
-    throw new ConfigError(
-      `frame_encoder.${changed} is about video, but window.frame is null: there is no video to read.`,
     );
   }
   if (positions === 'learned' && !rules.video_positions) {
@@ -114,6 +110,15 @@ function checkVideo({ compat, rules, window, frame_encoder }: ModelConfig): void
       'frame_encoder.positions is learned, but rules.video_positions is false, which leaves positions out: remove one of them.',
     );
   }
+}
+
+/** Checks that a readout reads something. */
+function checkReadout({ readout }: ModelConfig): void {
+  if (!readout) return;
+  if (readout.blocks === 0 && readout.bins === 0)
+    throw new ConfigError('readout.blocks and readout.bins are 0: one of them should be above 0.');
+  if (readout.hidden.length === 0)
+    throw new ConfigError('readout.hidden should list the units of at least one hidden layer.');
 }
 
 /** Checks the optional heads: that what they read is there, and that the original has none. */

@@ -108,19 +108,23 @@ const FIELDS = {
    */
   pool: withDefault(isOneOf(['mean', 'eos']), 'mean'),
   /**
-   * Optional: predicted variables are read by queries of their own, which attend to all spikes of
-   * the past and then of the current window, instead of from `pool`.
+   * Optional: how predicted variables are read, instead of from `pool`: by queries that attend to
+   * the spikes, by a perceptron over spike counts, or by the sum of both.
    */
   readout: withDefault(
     nullable(
       object({
-        /** Number of blocks in which the queries attend to each window. */
-        blocks: count(1, 1),
         /**
-         * Bins of spike counts, before the end of the window, that a linear path reads beside; 0
-         * for no such path. Its weights start as those of ridge regression.
+         * Number of blocks in which a query of each variable attends to the past window, and then
+         * to the current one; 0 for no queries.
          */
+        blocks: count(1),
+        /** Bins of spike counts, before the end of the window, for the perceptron; 0 for none. */
         bins: count(0),
+        /** Units of its hidden layers. */
+        hidden: withDefault(list(number({ min: 1, integer: true })), [256, 128]),
+        /** Dropout rate after each hidden layer. */
+        dropout: rate(0.3),
       }),
     ),
     null,

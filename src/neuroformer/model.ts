@@ -64,7 +64,7 @@ export interface ModelInputs {
   readonly pastTimes: Tensor;
   /** [B, 1, frames, height, width]. Without it the model skips the blocks of video. */
   readonly frames?: Tensor | undefined;
-  /** Scaled square roots of spike counts, [B, bins * neurons], for a readout that reads them. */
+  /** Standardized square roots of spike counts, [B, bins * neurons], for a readout. */
   readonly counts?: Tensor | undefined;
   /** Samples by group and variable. The model skips the blocks of a group without samples. */
   readonly behavior?: Readonly<Record<string, Readonly<Record<string, BehaviorInput>>>> | undefined;
@@ -242,18 +242,20 @@ export class Neuroformer {
     this.baseline = createBaseline(store, config);
     this.drives = new Drives(store, config, sizes.ids);
 
-    // Small weights: before training, all tokens are almost equally likely.
+    // Small weights: predictions start near the mean, and all tokens are almost equally likely.
     const heads = parameters.withInitialWeights(GPT_WEIGHTS);
     this.heads = {
-      variables: variableHeads(store.scope('modality_projection_heads'), config, sizes),
+      variables: variableHeads(heads.scope('modality_projection_heads'), config, sizes),
       id: new Linear(heads.scope('head_id'), width, sizes.ids, { bias: false }),
       time: new Linear(heads.scope('head_dt'), width, sizes.times, { bias: false }),
     };
     if (config.readout) {
-      const { blocks, bins } = config.readout;
+      const { blocks, bins, hidden, dropout } = config.readout;
       this.readout = new Readout(store.scope('readout'), this.heads.variables, {
-        ...stackSettings(config, 'readout'),
+        stack: stackSettings(config, 'readout'),
         blocks,
+        hidden,
+        dropout,
         counts: bins * (sizes.ids - SPECIAL_TOKENS),
       });
     }

@@ -1,28 +1,37 @@
 /**
- * The readout of predicted variables. Each variable has a query of its own, as in POYO (Azabou et
- * al. 2023), which attends to all spikes of the past window with their times, and then to those of
- * the current one. A linear path reads spike counts in bins before the end of the window, which is
- * all that ridge regression does; its weights start there.
+ * The readout of predicted variables, the sum of two paths.
  *
- *   y = head(query attends to past, then to current) + W counts + b
+ * - Each variable has a query of its own, as in POYO (Azabou et al. 2023), which attends to all
+ *   spikes of the past window with their times, and then to those of the current one.
+ * - A perceptron reads spike counts in bins before the end of the window (Glaser et al. 2020).
+ *   Where thousands of spikes are in a window, it learns much faster than attention to each of
+ *   them.
+ *
+ * Weights of ridge regression were tried as the start of a linear path from the counts. They fit
+ * the training windows so closely that little is left to learn there, and decoding became worse.
  */
 
-import { zeros } from '../nn/init.js';
-import type { Linear } from '../nn/layers.js';
+import { GPT_WEIGHTS } from '../nn/init.js';
+import { Linear } from '../nn/layers.js';
 import type { Parameter, ParameterScope } from '../nn/parameters.js';
-import { add } from '../tensor/elementwise.js';
+import { add, dropout } from '../tensor/elementwise.js';
 import { repeatRows } from '../tensor/embedding.js';
-import { linear } from '../tensor/linear.js';
 import { slice } from '../tensor/sequence.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { type PassContext, Stack, type StackSettings } from './stack.js';
 
 /** Settings of a Readout. */
-export interface ReadoutSettings extends StackSettings {
-  /** Number of blocks in which the queries attend to each of the two windows. */
+export interface ReadoutSettings {
+  /** Number of blocks in which the queries attend to each of the two windows; 0 for no queries. */
   readonly blocks: number;
-  /** Numbers that the linear path reads: bins times neurons; 0 for no such path. */
+  /** Settings of these blocks. */
+  readonly stack: StackSettings;
+  /** How many counts the perceptron reads: bins times neurons; 0 for no perceptron. */
   readonly counts: number;
+  /** Units of the perceptron's hidden layers. */
+  readonly hidden: readonly number[];
+  /** Dropout rate after each hidden layer. */
+  readonly dropout: number;
 }
 
 /** What a readout reads. */
@@ -35,70 +44,85 @@ export interface ReadoutInputs {
   readonly pastMask: Tensor | undefined;
   /** u32 [B, T], zero at padding; undefined if padding is not masked. */
   readonly mask: Tensor | undefined;
-  /** Counts of spikes, [B, counts]; undefined without a linear path. */
+  /** Standardized counts, [B, counts]; undefined without a perceptron. */
   readonly counts: Tensor | undefined;
 }
 
 /** Reads predicted variables by queries of their own and from spike counts. */
 export class Readout {
-  /** The weights of the linear path, by variable: [outputs, counts] and [outputs]. */
-  readonly counts: Readonly<Record<string, { weight: Parameter; bias: Parameter }>>;
+  readonly #settings: ReadoutSettings;
   readonly #heads: Readonly<Record<string, Linear>>;
+  /** One query per variable, [variables, width]. */
+  readonly #queries: Parameter | undefined;
   readonly #pastAttention: Stack;
   readonly #currentAttention: Stack;
-  /** One query per variable, [variables, width]. */
-  readonly #queries: Parameter;
+  readonly #hidden: readonly Linear[];
+  /** From the last hidden layer to each variable. */
+  readonly #fromHidden: Readonly<Record<string, Linear>>;
 
-  /** @param heads of the variables, by name. */
+  /** @param heads of the variables, by name: from the state of a query to the outputs. */
   constructor(
     scope: ParameterScope,
     heads: Readonly<Record<string, Linear>>,
     settings: ReadoutSettings,
   ) {
-    const { width, blocks, counts } = settings;
+    const { blocks, stack: stackSettings, counts } = settings;
     const names = Object.keys(heads);
+    this.#settings = settings;
     this.#heads = heads;
-    this.#queries = scope.parameter('queries', [names.length, width], {
-      init: scope.initialWeights.table,
-    });
+    if (blocks > 0)
+      this.#queries = scope.parameter('queries', [names.length, stackSettings.width], {
+        init: scope.initialWeights.table,
+      });
     const stack = (name: string) =>
-      new Stack(`readout.${name}`, scope.scope(name), blocks, settings);
+      new Stack(`readout.${name}`, scope.scope(name), blocks, stackSettings);
     this.#pastAttention = stack('past');
     this.#currentAttention = stack('current');
-    this.counts = Object.fromEntries(
-      counts === 0
-        ? []
-        : Object.entries(heads).map(([name, { weight }]) => {
-            const path = scope.scope(`counts.${name}`);
-            const outputs = weight.shape[0]!;
-            const declared = {
-              weight: path.parameter('weight', [outputs, counts], { init: zeros }),
-              bias: path.parameter('bias', [outputs], { init: zeros }),
-            };
-            return [name, declared];
-          }),
+    const hidden = counts > 0 ? settings.hidden : [];
+    const widths = [counts, ...hidden];
+    const perceptron = scope.scope('perceptron');
+    this.#hidden = hidden.map(
+      (units, n) => new Linear(perceptron.scope(`${n}`), widths[n]!, units),
+    );
+    const last = hidden.at(-1);
+    // Predictions start near the mean: larger initial weights decoded clearly worse.
+    const outputs = perceptron.withInitialWeights(GPT_WEIGHTS);
+    this.#fromHidden = Object.fromEntries(
+      (last === undefined ? [] : names).map((name) => {
+        const width = heads[name]!.weight.shape[0]!;
+        return [name, new Linear(outputs.scope(name), last!, width, { bias: blocks === 0 })];
+      }),
     );
   }
 
   /** The predictions by variable, [B, outputs]. */
   call(inputs: ReadoutInputs, pass: PassContext): Record<string, Tensor> {
-    const states = this.#attend(inputs, pass);
+    const states = this.#queries && this.#attend(this.#queries.tensor, inputs, pass);
+    let hidden = inputs.counts;
+    for (const layer of this.#hidden)
+      hidden = dropout(
+        layer.call(hidden!, { gelu: true }),
+        pass.nextDropout(this.#settings.dropout),
+      );
     const names = Object.keys(this.#heads);
     return Object.fromEntries(
       names.map((name, n) => {
+        const fromCounts = this.#fromHidden[name]?.call(hidden!);
+        if (!states) return [name, fromCounts!];
         const state = slice(states, n, 1).reshape([states.axis(0), states.axis(2)]);
-        const predicted = this.#heads[name]!.call(state);
-        const path = this.counts[name];
-        if (!path) return [name, predicted];
-        const fromCounts = linear(inputs.counts!, path.weight.tensor, { bias: path.bias.tensor });
-        return [name, add(predicted, fromCounts)];
+        const fromSpikes = this.#heads[name]!.call(state);
+        return [name, fromCounts ? add(fromSpikes, fromCounts) : fromSpikes];
       }),
     );
   }
 
   /** The state of each variable's query, [B, variables, width]. */
-  #attend({ past, current, pastMask, mask }: ReadoutInputs, pass: PassContext): Tensor {
-    const queries = repeatRows(this.#queries.tensor, current.axis(0));
+  #attend(
+    variables: Tensor,
+    { past, current, pastMask, mask }: ReadoutInputs,
+    pass: PassContext,
+  ): Tensor {
+    const queries = repeatRows(variables, current.axis(0));
     const afterPast = this.#pastAttention.call(queries, { source: past, mask: pastMask }, pass);
     return this.#currentAttention.call(afterPast, { source: current, mask }, pass);
   }

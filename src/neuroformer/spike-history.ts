@@ -87,7 +87,10 @@ export class SpikeHistory {
   }
 }
 
-/** kappa_r(lag) = exp(-lag / tau_r), with tau from 1.5 steps to all of the lags, equally spaced in log. */
+/**
+ * kappa_r(lag) = exp(-lag / tau_r), with tau from 1.5 steps to all of the lags, equally spaced in
+ * log.
+ */
 function exponentials(kernels: number, lags: number): Initializer {
   return (values) => {
     for (let r = 0; r < kernels; r++) {

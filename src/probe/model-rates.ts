@@ -9,20 +9,22 @@ import { spikeIndexRange } from '../recording/spikes.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
 
 /** Windows side by side of several trials, over the same time in each. */
-export interface TrialWindows {
+export interface AlignedWindows {
   /** The trials, by index. */
   readonly trials: readonly number[];
   /** When the first window starts, in seconds on each trial's clock. */
   readonly from: number;
   /** How many windows there are in each trial. */
   readonly count: number;
+  /** All windows, trial by trial. */
+  readonly refs: readonly WindowRef[];
 }
 
 /**
- * The windows of these trials in which every one of them is complete, beginning once a window reads
- * nothing from before the trial. Empty where the shortest trial has none.
+ * The windows that all of these trials have, beginning with the first that reads nothing from
+ * before its trial. Empty where the shortest trial has none.
  */
-export function alignedWindows(windows: Windows, trials: readonly number[]): TrialWindows {
+export function alignedWindows(windows: Windows, trials: readonly number[]): AlignedWindows {
   const { current } = windows.settings;
   const durations = trials.map((index) => windows.recording.trials[index]!.duration);
   const shortest = Math.min(...durations);
@@ -30,62 +32,58 @@ export function alignedWindows(windows: Windows, trials: readonly number[]): Tri
   // Rounded up to whole windows, so that bins of different widths share their edges.
   const from = Math.ceil((span.start - all.start) / current - 1e-6) * current;
   const count = Math.max(0, Math.floor((shortest - from) / current + 1e-6));
-  return { trials, from, count };
+  const refs = trials.flatMap((trialIndex) =>
+    Array.from({ length: count }, (_, n) => ({ trialIndex, end: from + (n + 1) * current })),
+  );
+  return { trials, from, count, refs };
 }
 
-/** The windows of one trial, in order. */
-function windowRefs(
-  { from, count }: TrialWindows,
-  trialIndex: number,
-  current: number,
-): WindowRef[] {
-  return Array.from({ length: count }, (_, n) => ({ trialIndex, end: from + (n + 1) * current }));
+/** Splits [windows, neurons] into the trials of aligned windows. */
+export function splitByTrial(
+  values: Float64Array,
+  { trials, refs }: AlignedWindows,
+): Float64Array[] {
+  const length = (values.length / refs.length) * (refs.length / trials.length);
+  return trials.map((_, n) => values.slice(n * length, (n + 1) * length));
 }
 
-/** Recorded counts of each trial in these windows: [windows, neurons] each. */
-export function recordedCounts(windows: Windows, aligned: TrialWindows): Float64Array[] {
-  const { current } = windows.settings;
+/** Recorded counts in the current part of windows: [windows, neurons]. */
+export function recordedCounts(windows: Windows, refs: readonly WindowRef[]): Float64Array {
   const { neurons } = windows.recording;
-  return aligned.trials.map((trialIndex) => {
-    const counts = new Float64Array(aligned.count * neurons);
-    const spikes = windows.binnedSpikes(trialIndex);
-    for (const [n, ref] of windowRefs(aligned, trialIndex, current).entries()) {
-      const { start, stop } = windows.span(ref).current;
-      const [first, end] = spikeIndexRange(spikes, start, stop);
-      for (let s = first; s < end; s++) counts[n * neurons + spikes.neurons[s]!]! += 1;
-    }
-    return counts;
-  });
+  const counts = new Float64Array(refs.length * neurons);
+  for (const [n, ref] of refs.entries()) {
+    const spikes = windows.binnedSpikes(ref.trialIndex);
+    const { start, stop } = windows.span(ref).current;
+    const [first, end] = spikeIndexRange(spikes, start, stop);
+    for (let s = first; s < end; s++) counts[n * neurons + spikes.neurons[s]!]! += 1;
+  }
+  return counts;
 }
 
 /**
- * Expected counts given the recorded past of each window: [windows, neurons] for each trial.
+ * Expected counts of windows given the recorded past of each: [windows, neurons].
  *
  * @param size windows that the sampler draws at once
  * @param draws of each window, over which expected counts are averaged
- * @param progress called after each batch with the windows so far and in all
+ * @param progress called after each batch with the draws so far and in all
  */
 export async function expectedAhead(
   sampler: Sampler,
   windows: Windows,
-  aligned: TrialWindows,
+  refs: readonly WindowRef[],
   size: number,
   draws: number,
   progress: (done: number, total: number) => void = () => {},
-): Promise<Float64Array[]> {
-  const { current } = windows.settings;
+): Promise<Float64Array> {
   const { neurons } = windows.recording;
-  const refs = aligned.trials.flatMap((index) => windowRefs(aligned, index, current));
-  const expected = aligned.trials.map(() => new Float64Array(aligned.count * neurons));
+  const expected = new Float64Array(refs.length * neurons);
   const total = draws * refs.length;
   for (let start = 0; start < total; start += size) {
     const indices = Array.from({ length: Math.min(size, total - start) }, (_, n) => start + n);
     const batch = indices.map((index) => windows.at(refs[index % refs.length]!));
     for (const [n, window] of (await sampler.generate(batch)).entries()) {
-      const index = indices[n]! % refs.length;
-      const trial = expected[Math.floor(index / aligned.count)]!;
-      const row = (index % aligned.count) * neurons;
-      for (let i = 0; i < neurons; i++) trial[row + i]! += window.expected[i]! / draws;
+      const row = (indices[n]! % refs.length) * neurons;
+      for (let i = 0; i < neurons; i++) expected[row + i]! += window.expected[i]! / draws;
     }
     progress(Math.min(total, start + size), total);
   }
@@ -112,7 +110,7 @@ export interface FreeTrial {
 export async function freeTrials(
   sampler: Sampler,
   windows: Windows,
-  { trials, from, count }: TrialWindows,
+  { trials, from, count }: AlignedWindows,
   draws: number,
   progress: (done: number, total: number) => void = () => {},
 ): Promise<FreeTrial[][]> {

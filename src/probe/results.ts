@@ -157,3 +157,39 @@ export interface LabelResults {
     readonly finetuned: boolean;
   };
 }
+
+/** One model of a ladder of components: a rung, trained with one seed. */
+export interface LadderRun {
+  /** The name of its rung. */
+  readonly name: string;
+  /** Seed of its training. */
+  readonly seed: number;
+  /** Updates of its training. */
+  readonly updates: number;
+  /** Floating-point operations of one update. */
+  readonly flops: number;
+  /** Mean of -log p of the true next token, in nats; spikes and ends of windows. */
+  readonly nats: number;
+  /** Bits a spike of expected counts one window ahead, beyond the mean rates of training. */
+  readonly bits: number;
+  /** Mean F1 of the sets of neurons that fire in a window. */
+  readonly setF1: number;
+  /** The same for windows drawn at another moment. */
+  readonly shuffledSetF1: number;
+}
+
+/** One rung of a ladder. */
+export interface LadderRung {
+  /** Its key in files. */
+  readonly name: string;
+  /** Its name in tables. */
+  readonly title: string;
+}
+
+/** The results of `ladder components`. */
+export interface LadderResults {
+  /** The rungs from the bottom up. */
+  readonly rungs: readonly LadderRung[];
+  /** Every rung with every seed that is done. */
+  readonly runs: readonly LadderRun[];
+}

@@ -22,13 +22,13 @@ function shuffleBins(window: TokenWindow, random: HostRandom): TokenWindow {
   const tokens = new Int32Array(nextIds.length + 1);
   tokens[0] = ids[0]!;
   tokens.set(nextIds, 1);
-  const timeAt = (position: number) => nextTimes[position - 1];
   // After SOS come the spikes, then EOS. EOS has a time token of its own and is therefore never
   // swapped.
   const end = nextIds.length - (window.pad - 1);
   for (let binStart = 1; binStart < end; ) {
+    const time = nextTimes[binStart - 1];
     let binEnd = binStart + 1;
-    while (binEnd < end && timeAt(binEnd) === timeAt(binStart)) binEnd += 1;
+    while (binEnd < end && nextTimes[binEnd - 1] === time) binEnd += 1;
     for (let position = binEnd - 1; position > binStart; position--) {
       const partner = binStart + random.integer(position - binStart + 1);
       const token = tokens[position]!;
@@ -57,7 +57,9 @@ export function hideTokens<M extends Uint32Array>(
   share: number,
   random: HostRandom,
 ): M {
-  return mask.map((isKey, position) =>
-    isKey && isNeuron(tokens[position]!) && random.uniform() < share ? 0 : isKey,
-  ) as M;
+  const hidden = mask.slice() as M;
+  for (let position = 0; position < hidden.length; position++)
+    if (hidden[position] && isNeuron(tokens[position]!) && random.uniform() < share)
+      hidden[position] = 0;
+  return hidden;
 }

@@ -19,6 +19,41 @@ export interface ScaleJson {
   readonly period?: number;
 }
 
+/** The scale of spike counts as it is stored with a model's weights, one entry per count. */
+export interface CountScaleJson {
+  /** Means over training windows. */
+  readonly means: readonly number[];
+  /** Standard deviations over training windows, at least MIN_COUNT_DEVIATION. */
+  readonly deviations: readonly number[];
+}
+
+/**
+ * The smallest deviation of the square root of a count to divide by. Below it, a neuron fires in
+ * one bin of a hundred, and a single spike would count as ten deviations.
+ */
+const MIN_COUNT_DEVIATION = 0.1;
+
+/** The scale that gives these counts mean 0 and, unless they are rare, deviation 1. */
+export function countScale(windows: Iterable<ArrayLike<number>>): CountScaleJson {
+  let sums = new Float64Array();
+  let squares = new Float64Array();
+  let rows = 0;
+  for (const counts of windows) {
+    if (rows === 0)
+      [sums, squares] = [new Float64Array(counts.length), new Float64Array(counts.length)];
+    for (let n = 0; n < counts.length; n++) {
+      sums[n]! += counts[n]!;
+      squares[n]! += counts[n]! ** 2;
+    }
+    rows += 1;
+  }
+  const means = Array.from(sums, (sum) => sum / rows);
+  const deviations = means.map((center, n) =>
+    Math.max(MIN_COUNT_DEVIATION, Math.sqrt(Math.max(0, squares[n]! / rows - center ** 2))),
+  );
+  return { means, deviations };
+}
+
 /** Converts the values of one variable to the numbers a model works with, and back. */
 export class Scale {
   readonly #json: ScaleJson;

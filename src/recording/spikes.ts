@@ -220,21 +220,38 @@ export interface LagBins {
   readonly count: number;
 }
 
+/** How many spikes are in bins before a time. @param end in seconds */
+export function countLagged(spikes: BinnedSpikes, end: number, bins: LagBins): number {
+  const [first, stop] = laggedRange(spikes, end, bins);
+  return stop - first;
+}
+
+/** The entries of binned spikes in bins before a time: the first, and after the last. */
+function laggedRange(spikes: BinnedSpikes, end: number, { bin, count }: LagBins): [number, number] {
+  return spikeIndexRange(spikes, Math.max(0, end - count * bin), end);
+}
+
 /**
- * Calls `visit` for every spike in bins before a time, with its neuron and its bin: 0 is the latest.
- * Time before a trial's start counts as silence.
+ * Calls `visit` for every spike in bins before a time, with its neuron and its bin: 0 is the
+ * latest. Time before a trial's start counts as silence.
  *
  * @param end in seconds
  */
 export function forEachLag(
   spikes: BinnedSpikes,
   end: number,
-  { bin, count }: LagBins,
+  lagBins: LagBins,
   visit: (lag: number, neuron: number) => void,
 ): void {
-  const [first, stop] = spikeIndexRange(spikes, Math.max(0, end - count * bin), end);
+  const { bins, neurons, dt } = spikes;
+  const { bin, count } = lagBins;
+  const [first, stop] = laggedRange(spikes, end, lagBins);
+  let lag = 0;
   for (let n = first; n < stop; n++) {
-    const secondsBefore = end - (spikes.bins[n]! + 0.5) * spikes.dt;
-    visit(Math.min(count - 1, Math.floor(secondsBefore / bin)), spikes.neurons[n]!);
+    if (n === first || bins[n] !== bins[n - 1]) {
+      const secondsBefore = end - (bins[n]! + 0.5) * dt;
+      lag = Math.min(count - 1, Math.floor(secondsBefore / bin));
+    }
+    visit(lag, neurons[n]!);
   }
 }

@@ -5,7 +5,7 @@
 
 import { RecordingError } from './errors.js';
 import type { Recording } from './recording.js';
-import { Scale, type ScaleJson } from './scales.js';
+import { type CountScaleJson, Scale, type ScaleJson } from './scales.js';
 import {
   type ClassValue,
   ClassVocabulary,
@@ -32,6 +32,8 @@ export interface TokenizerJson {
   >;
   /** The scales of numeric variables. A variable without one enters the model unscaled. */
   readonly scales?: Readonly<Record<string, ScaleJson>>;
+  /** The scale of spike counts, for a model that reads them. */
+  readonly counts?: CountScaleJson;
 }
 
 /** A variable to be classified. */
@@ -105,15 +107,22 @@ export class Tokenizer {
     });
   }
 
+  /** The scale of spike counts; undefined for a model that reads none. */
+  get counts(): CountScaleJson | undefined {
+    return this.#json.counts;
+  }
+
   /**
    * A tokenizer with the same vocabularies and these scales added. Scales that exist already are
    * kept.
    */
-  scaled(scales: Readonly<Record<string, Scale>>): Tokenizer {
+  scaled(scales: Readonly<Record<string, Scale>>, counts?: CountScaleJson): Tokenizer {
     const json = Object.entries(scales).map(([name, scale]) => [name, scale.toJSON()] as const);
+    const allCounts = this.#json.counts ?? counts;
     return new Tokenizer({
       ...this.#json,
       scales: { ...Object.fromEntries(json), ...this.#json.scales },
+      ...(allCounts && { counts: allCounts }),
     });
   }
 

@@ -217,11 +217,12 @@ export class Windows {
             )
           : undefined,
       variables: this.samplesAt(ref),
-      counts: this.#countsAt(ref),
+      counts: this.countsAt(ref),
     };
   }
 
-  #countsAt(ref: WindowRef): Float32Array | undefined {
+  /** The square roots of spike counts before the end of a window; see `Window.counts`. */
+  countsAt(ref: WindowRef): Float32Array | undefined {
     const { countBins = 0, current, past } = this.settings;
     if (countBins === 0) return undefined;
     const { neurons } = this.recording;
@@ -231,7 +232,8 @@ export class Windows {
     forEachLag(this.#trial(ref.trialIndex).spikes, stop, bins, (lag, neuron) => {
       counts[lag * neurons + neuron]! += 1;
     });
-    return counts.map(Math.sqrt);
+    for (let n = 0; n < counts.length; n++) counts[n] = Math.sqrt(counts[n]!);
+    return counts;
   }
 
   /** The samples of every variable in a window. */
@@ -443,9 +445,12 @@ function tokenWindow(
   allIds[0] = ids.SOS;
   allTimes[0] = 0;
   let position = 1;
+  let time = 0;
   for (let n = firstKept; n < end; n++, position++) {
+    // Spikes are sorted by bin, and one bin has one token.
+    if (n === firstKept || spikes.bins[n] !== spikes.bins[n - 1]) time = timeToken(n);
     allIds[position] = spikes.neurons[n]!;
-    allTimes[position] = timeToken(n);
+    allTimes[position] = time;
   }
   allIds[position] = ids.EOS;
   allTimes[position] = times.EOS;

@@ -4,11 +4,11 @@
  */
 
 import { SCORE_COLUMNS } from '../analyze/decoding-scores.js';
-import { mean } from '../math/statistics.js';
 import type { LabelResults, LabelRun, LabelVariable, ScoreValues } from '../probe/results.js';
-import { formatCount, formatDecimals, formatPercent } from '../text/format.js';
+import { formatCount, formatPercent } from '../text/format.js';
 import { COLORS, draw, type Figure } from './draw.js';
 import type { Section } from './html.js';
+import { describeSpread } from './spread.js';
 
 const ORIGINS = ['pretrained', 'scratch'] as const;
 
@@ -64,15 +64,6 @@ function scoresAtShare(
   return runs
     .filter((run) => run.share === share && run.from === from)
     .map(({ scores }) => headlineValue(scores, variable));
-}
-
-/** The mean of some numbers, with the lowest and the highest in parentheses. */
-function describeSpread(values: readonly number[]): string {
-  if (values.length === 0) return '';
-  const digits = Math.max(...values.map(Math.abs)) < 2 ? 3 : 1;
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  if (values.length === 1) return formatDecimals(low, digits);
-  return `${formatDecimals(mean(values), digits)} (${formatDecimals(low, digits)} to ${formatDecimals(high, digits)})`;
 }
 
 /** Scores over the share of labeled windows. */

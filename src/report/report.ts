@@ -8,6 +8,7 @@ import type { DrawSettings } from '../generate/sampler.js';
 import { correlation } from '../math/statistics.js';
 import type { Connectivity, ConnectivityMap } from '../probe/connectivity.js';
 import { type OneWindowAheadScores, recordedSegments } from '../probe/generated.js';
+import type { RateResults } from '../probe/rates.js';
 import type {
   ConnectivityResults,
   DecodedResults,
@@ -32,6 +33,7 @@ import {
 } from './figures.js';
 import { renderPage, type Section, type Table } from './html.js';
 import { labelsSection } from './labels.js';
+import { ratesSection } from './rates.js';
 import { stimulusSection } from './stimulus.js';
 
 /** What a report is made of. Results that are undefined have no section. */
@@ -50,6 +52,8 @@ export interface ReportInputs {
   readonly decoded: DecodedResults | undefined;
   /** Scores by share of labeled data. */
   readonly labels: LabelResults | undefined;
+  /** Scores of rates, beside baselines. */
+  readonly rates: RateResults | undefined;
   /** Seconds that each stage took; empty if that is unknown. */
   readonly durations: readonly (readonly [stage: string, seconds: number])[];
 }
@@ -71,6 +75,7 @@ export async function renderReport(inputs: ReportInputs): Promise<Report> {
     ...(inputs.decoded ? [await decodedSection(inputs.decoded)] : []),
     ...(inputs.labels ? [await labelsSection(inputs.labels)] : []),
     ...(inputs.generated ? [await generatedSection(run, inputs.generated)] : []),
+    ...(inputs.rates ? [await ratesSection(inputs.rates)] : []),
     ...(inputs.clamped ? [await clampedSection(run, inputs.clamped)] : []),
     ...(inputs.connectivity ? [await wiringSection(run, inputs.connectivity)] : []),
     ...(inputs.stimulus ? [await stimulusSection(inputs.stimulus, run.dataset.truth)] : []),

@@ -207,7 +207,7 @@ function simulateSpikes(
     const input = delayedInput[t % slots]!;
     for (let n = 0; n < neurons; n++) {
       const rate = eventRate[n]! * Math.max(0, 1 + gain[n]! * commonInput[group[n]!]!);
-      const events = poisson(rate, random);
+      const events = random.poisson(rate);
       if (refractoryLeft[n]! > 0) {
         refractoryLeft[n]! -= 1;
         continue;
@@ -225,17 +225,4 @@ function simulateSpikes(
   }
   progress(seconds);
   return spikes.map((times) => Float64Array.from(times));
-}
-
-/** Draws a Poisson number by inversion of the distribution function, which suits small rates. */
-function poisson(rate: number, random: HostRandom): number {
-  let remaining = random.uniform();
-  let probability = Math.exp(-rate);
-  let k = 0;
-  while (remaining >= probability && k < 50) {
-    remaining -= probability;
-    k += 1;
-    probability *= rate / k;
-  }
-  return k;
 }

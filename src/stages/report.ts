@@ -8,6 +8,7 @@ import {
   readDecoded,
   readGenerated,
   readLabels,
+  readRates,
   readStimulus,
 } from './result-files.js';
 
@@ -36,6 +37,7 @@ export async function report(
     stimulus: await readStimulus(store),
     decoded: await readDecoded(store),
     labels: await readLabels(store),
+    rates: await readRates(store),
     durations,
   });
   for (const { name, svg, csv } of rendered.figures) {

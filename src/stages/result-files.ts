@@ -8,11 +8,13 @@ import { encodeNpz, parseNpz } from '../formats/npz.js';
 import { encodeNwb, type NwbSeries } from '../formats/write-nwb.js';
 import { FileError } from '../ports/errors.js';
 import { type RunStore, readText } from '../ports/run-store.js';
+import type { RateResults } from '../probe/rates.js';
 import type {
   ConnectivityResults,
   DecodedResults,
   GeneratedResults,
   LabelResults,
+  LadderResults,
   StimulusResults,
 } from '../probe/results.js';
 import type { StimulusMap } from '../probe/stimulus.js';
@@ -392,6 +394,57 @@ export async function readLabels(store: RunStore): Promise<LabelResults | undefi
     throw new FileError(
       `${store.name}/${LABELS_FILE} is damaged: run labels again; models that are already trained are kept.`,
     );
+  }
+}
+
+/**
+ * Writes the results of a ladder of components as ladder.json, and as ladder.csv with one model a
+ * row.
+ *
+ * @throws FileError where they cannot be written.
+ */
+export async function writeLadder(store: RunStore, results: LadderResults): Promise<void> {
+  await store.write('ladder.json', `${JSON.stringify(results, null, 2)}\n`);
+  await store.write('ladder.csv', toCsv(results.runs));
+}
+
+const RATES_FILE = 'rates.json';
+
+/**
+ * Writes scores of rates as rates.json, and as rates.csv with a row per method and way of running.
+ *
+ * @throws FileError where they cannot be written.
+ */
+export async function writeRates(store: RunStore, results: RateResults): Promise<void> {
+  await store.write(RATES_FILE, `${JSON.stringify(results, null, 2)}\n`);
+  const rows = results.methods.flatMap(({ name, ahead, free }) =>
+    Object.entries({ 'one window ahead': ahead, freely: free }).flatMap(([running, scores]) => {
+      if (!scores) return [];
+      const psth = results.ceiling.map(({ seconds }, n) => [
+        `psth_r_${Math.round(1000 * seconds)}ms`,
+        scores.psth[n]!.r,
+      ]);
+      const { bits, rate } = scores;
+      return [{ method: name, running, bits, ...Object.fromEntries(psth), rate }];
+    }),
+  );
+  await store.write('rates.csv', toCsv(rows));
+}
+
+/**
+ * Reads scores of rates; undefined if there are none.
+ *
+ * @throws FileError where the file is damaged.
+ */
+export async function readRates(store: RunStore): Promise<RateResults | undefined> {
+  const text = await readText(store, RATES_FILE);
+  if (text === undefined) return undefined;
+  try {
+    const results = parseFacts(text) as RateResults;
+    if (results.methods.length === 0) throw new Error('no methods');
+    return results;
+  } catch {
+    throw new FileError(`${store.name}/${RATES_FILE} is damaged: run generate --baselines again.`);
   }
 }
 

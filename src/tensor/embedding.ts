@@ -28,9 +28,10 @@ export interface TokenLists {
  * @throws ShapeError where an id is not an integer below `vocabulary`.
  */
 export function tokenLists(tokenIds: ArrayLike<number>, vocabulary: number): TokenLists {
-  const ids = Uint32Array.from(tokenIds);
+  const ids = new Uint32Array(tokenIds);
   const starts = new Uint32Array(vocabulary + 1);
-  for (const [n, id] of ids.entries()) {
+  for (let n = 0; n < ids.length; n++) {
+    const id = ids[n]!;
     if (tokenIds[n] !== id || id >= vocabulary) {
       throw new ShapeError(
         'Tokens',
@@ -44,7 +45,7 @@ export function tokenLists(tokenIds: ArrayLike<number>, vocabulary: number): Tok
   for (let v = 0; v < vocabulary; v++) starts[v + 1]! += starts[v]!;
   const next = starts.slice();
   const order = new Uint32Array(ids.length);
-  for (const [n, id] of ids.entries()) order[next[id]!++] = n;
+  for (let n = 0; n < ids.length; n++) order[next[ids[n]!]!++] = n;
   return { ids, order, starts };
 }
 

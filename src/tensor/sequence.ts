@@ -1,4 +1,6 @@
-/** Operations along the sequence axis: concatenation, slices, means, and adding to every position. */
+/**
+ * Operations along the sequence axis: concatenation, slices, means, and adding to every position.
+ */
 
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';

@@ -17,8 +17,24 @@ export interface SpikeTokens {
   readonly pastIds: Tensor;
   /** Their time tokens as numbers, [B, P]. */
   readonly pastTimes: Tensor;
-  /** u32 [B, T] and [B, P]; 0 hides a token. Default: none is hidden. */
-  readonly masks?: { readonly current: Tensor; readonly past: Tensor } | undefined;
+  /** Hides tokens. Default: none is hidden. */
+  readonly masks?: SpikeMasks | undefined;
+}
+
+/** Masks of the tokens of windows, zero where a token is hidden. */
+export interface SpikeMasks {
+  /** u32 [B, T] */
+  readonly current: Tensor;
+  /** u32 [B, P] */
+  readonly past: Tensor;
+}
+
+/** Consecutive positions of the current window. */
+export interface PositionRange {
+  /** The first of them. */
+  readonly start: number;
+  /** How many. */
+  readonly count: number;
 }
 
 /** How `spikeHistory` reads the tokens. */
@@ -30,7 +46,7 @@ export interface SpikeHistoryOptions {
   /** Length of the past window, in steps of the time tokens. */
   readonly pastSteps: number;
   /** The positions to compute it for. Default: all of the current window. */
-  readonly positions?: { readonly start: number; readonly count: number };
+  readonly positions?: PositionRange;
   /**
    * Computes it once instead, for the end of the current window, which is at this step: all spikes
    * count, with lags from 1.

@@ -27,7 +27,6 @@ import {
 } from './checkpoint.js';
 import { type EngineSource, withEngine } from './engine-source.js';
 import { Evaluator } from './evaluate.js';
-import { startAtRidge } from './ridge-start.js';
 import { bestWeightsPath, LAST_CHECKPOINT, type RunRecords } from './run-records.js';
 import type { TrainSettings } from './settings.js';
 import type { TrainingData } from './training-data.js';
@@ -292,7 +291,6 @@ class Trainer {
     }
     await records.clear();
     await this.#options.onStart?.();
-    for (const note of startAtRidge(this.#model, data)) watcher.note(note);
     if (initialModel)
       for (const note of loadNotes(this.#store.assign(initialModel.tensors))) watcher.note(note);
     await this.#save();

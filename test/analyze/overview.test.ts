@@ -26,7 +26,7 @@ describe('the overview of a recording', () => {
       maximum: 2,
     });
     expect(overview.warnings).toEqual([
-      '1 of 2 neurons never fire: each costs the model a token and teaches it nothing.',
+      '1 of 2 neurons never fire: each costs the model a token and teaches it nothing. In a dataset.yaml, spikes.min_spikes: 1 leaves them out.',
     ]);
   });
 

@@ -6,8 +6,10 @@ import {
   fitRidge,
   type LinearModel,
   type Penalty,
+  ridgePath,
   rowsBetween,
   type SparseRows,
+  Standardized,
   solveLasso,
   type Targets,
 } from '../../src/analyze/regression.js';
@@ -101,6 +103,24 @@ describe('ridge', () => {
     for (let row = 0; row < 120; row++) {
       const sum = direct.reduce((total, weight, c) => total + weight * z[c]![row]!, mean(target));
       expect(predicted![row]).toBeCloseTo(sum, 9);
+    }
+  });
+
+  it('along a path of penalties equals a fit with each, for every target', () => {
+    const targets = [target, makeTarget(counts(120, 8, 9), 3)].map(centered);
+    const penalties = [
+      [1e4, 100, 1],
+      [30, 0.1],
+    ];
+    const paths = ridgePath(new Standardized(design), targets, penalties);
+    for (const [n, path] of paths.entries()) {
+      expect(path).toHaveLength(penalties[n]!.length);
+      for (const [index, weights] of path.entries()) {
+        const [fitted] = fitRidge(design, [targets[n]!], penalties[n]![index]!).weights;
+        const largest = Math.max(...fitted!.map(Math.abs));
+        for (const [c, weight] of weights.entries())
+          expect(Math.abs(weight - fitted![c]!) / largest).toBeLessThan(1e-7);
+      }
     }
   });
 

@@ -67,6 +67,25 @@ describe('a dataset folder', () => {
     expect(spikeCounts(recording.trials[0]!)).toEqual([[0, 0, 1]]);
   });
 
+  it('leaves out neurons with fewer spikes than it should have', async () => {
+    const names = async (spikes: object) => {
+      const dataset = await open({ spikes, duration: 1 });
+      return [dataset.names, dataset.notes] as const;
+    };
+    const silent = { ...SPIKES, count: 4 };
+    const [kept, notes] = await names({ ...silent, min_spikes: 1 });
+    expect(kept).toEqual(['0', '2']);
+    expect(notes).toContain(
+      'Neurons with fewer spikes than spikes.min_spikes, 1, are left out (2 of 4).',
+    );
+    const counts = { counts: 'counts.npy', dt: 0.2 };
+    const { recording } = await open({ spikes: { ...counts, min_spikes: 2 } });
+    expect(recording.trials.map(spikeCounts)).toEqual([[[0, 1, 2]]]);
+    // Among those that are kept.
+    expect((await names({ ...silent, keep: [2, 1, 0], min_spikes: 1 }))[0]).toEqual(['2', '0']);
+    expect((await names({ ...SPIKES, keep: [0, 2], min_spikes: 1 }))[0]).toEqual(['0', '2']);
+  });
+
   it('accepts steps as fractions of a second', async () => {
     const { recording } = await open({
       spikes: { counts: 'counts.npy', dt: '1/5' },
@@ -193,6 +212,9 @@ describe('a dataset folder', () => {
     expect(await conditions('t.csv#shown')).toEqual(['bars', 'dots', undefined, 'bars']);
     expect(await conditions('shown.npy')).toEqual(['2', '7.5', undefined, '2']);
     expect(await conditions('t.csv#shown', [1, 3])).toEqual(['dots', 'bars']);
+    const trials = { ...times, condition: 'dots' };
+    const { recording } = await open({ spikes: SPIKES, trials }, files);
+    expect(recording.trials.map(({ condition }) => condition)).toEqual(Array(4).fill('dots'));
   });
 
   it('of driven neurons is read back with its inputs as frames, in standard deviations', async () => {
@@ -256,6 +278,11 @@ describe('a dataset that cannot be used', () => {
       'a value to keep that no neuron has',
       { spikes: { ...SPIKES, keep: { by: 'a.npz#speed', values: [7, 'good'] } } },
       'spikes.keep: no neuron has any of the values 7, good in a.npz#speed; it contains 1, 2, 3.',
+    ],
+    [
+      'more spikes than any neuron has',
+      { spikes: { ...SPIKES, min_spikes: 3 } },
+      'spikes.min_spikes is 3, but no neuron has more than 2 spikes: choose a smaller number.',
     ],
     [
       'neither indices nor values to keep',
@@ -337,6 +364,14 @@ describe('a dataset that cannot be used', () => {
         trials: { starts: 'a.npz#times', conditions: 'a.npz#speed', unit: 'ms' },
       },
       'trials.conditions has 3 values, but there are 4 trials: give one value per trial.',
+    ],
+    [
+      'a condition of each trial and one of all',
+      {
+        spikes: SPIKES,
+        trials: { starts: 'a.npz#starts', conditions: 'a.npz#ids', condition: 'dots' },
+      },
+      'trials has both conditions and condition: give one of conditions or condition.',
     ],
     [
       'conditions of several columns',

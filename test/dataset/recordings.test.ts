@@ -1,16 +1,23 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { summarizeRecording } from '../../src/analyze/overview.js';
+import { checkDescription } from '../../src/dataset/description.js';
 import { type DataNode, elementCount } from '../../src/formats/nodes.js';
 import { encodeNpy } from '../../src/formats/npy.js';
 import { encodeNpz } from '../../src/formats/npz.js';
 import { openFile } from '../../src/formats/open.js';
 import { HostRandom } from '../../src/math/random.js';
+import { parseConfig } from '../../src/neuroformer/config.js';
+import { readYamlFile } from '../../src/node/config-file.js';
 import { openDataset } from '../../src/node/dataset.js';
 import { diskSource } from '../../src/node/disk-source.js';
+import { previewConfig } from '../../src/stages/inspect.js';
+import { parseTrainSettings } from '../../src/train/settings.js';
+import { spikeTimes, useFolders } from '../helpers/dataset.js';
+import { MatlabWriter } from '../helpers/matlab.js';
 import { THOROUGH } from '../helpers/thorough.js';
 
 const ROOT = fileURLToPath(new URL('../fixtures/recordings', import.meta.url));
@@ -51,6 +58,116 @@ describe('published recordings contain what their authors report', () => {
       'Trials without an end last until the next one starts (178 of 178).',
     ]);
   });
+});
+
+describe('recordings of bench', () => {
+  const BENCH = fileURLToPath(new URL('../../bench/recordings', import.meta.url));
+  const benchFile = (name: string) => readFileSync(join(BENCH, name), 'utf8');
+  const writeFolder = useFolders();
+  /** What a configuration of bench makes of a dataset. */
+  async function preview(folder: string, description: string, config: string) {
+    const { recording } = await openDataset(join(folder, description));
+    const { training, ...model } = readYamlFile(join(BENCH, config));
+    return { recording, ...previewConfig(recording, { model, training }) };
+  }
+
+  it('have descriptions and configurations whose every key is valid', () => {
+    const paths = readdirSync(BENCH, { recursive: true, encoding: 'utf8' });
+    const descriptions = paths.filter((path) =>
+      /\/(dataset|session\d|recording\d+)\.yaml$/.test(path),
+    );
+    const configs = paths.filter((path) => /\/config\d*\.yaml$/.test(path));
+    expect([descriptions.length, configs.length]).toEqual([12, 7]);
+    for (const path of descriptions) checkDescription(readYamlFile(join(BENCH, path)), path);
+    for (const path of configs) {
+      const { training, ...model } = readYamlFile(join(BENCH, path));
+      expect(parseConfig(model).notes).toEqual([]);
+      parseTrainSettings(training);
+    }
+  });
+
+  it('m1: every spike of every window fits', async () => {
+    const folder = writeFolder({
+      'm1_stevenson_2011.mat': readFileSync(RECORDINGS.m1),
+      'dataset.yaml': benchFile('m1/dataset.yaml'),
+    });
+    const { data, cut } = await preview(folder, 'dataset.yaml', 'm1/config.yaml');
+    expect(data.layout.variables.map(({ name }) => name)).toEqual(['x', 'y', 'vx', 'vy']);
+    expect(data.split.train).toHaveLength(12_428);
+    expect([cut.current.windows, cut.past.windows]).toEqual([0, 0]);
+  });
+
+  it('steinmetz: each trial is one window with an outcome and two contrasts', async () => {
+    const trials = 50;
+    const folder = writeFolder({
+      'session1.npz': encodeNpz({
+        spikes: {
+          data: Uint8Array.from({ length: trials * 2 * 39 }, (_, n) => n % 3),
+          shape: [trials, 2, 39],
+        },
+        time: {
+          data: Float64Array.from({ length: trials * 39 }, (_, n) => Math.floor(n / 39) + (n % 39)),
+          shape: [trials, 39],
+        },
+        contrast_left: { data: Float32Array.from({ length: trials }, (_, n) => (n % 3) / 2) },
+        contrast_right: { data: new Float32Array(trials) },
+        feedback_type: { data: Int32Array.from({ length: trials }, (_, n) => (n % 2 ? 1 : -1)) },
+      }),
+      'session1.yaml': benchFile('steinmetz/session1.yaml'),
+    });
+    const { data, recording } = await preview(folder, 'session1.yaml', 'steinmetz/config.yaml');
+    expect(recording.trials.map(({ start }) => start)).toEqual([...Array(trials).keys()]);
+    const { train, validation, test } = data.split;
+    expect([train, validation, test].map(({ length }) => length)).toEqual([32, 8, 10]);
+    expect(data.tokenizer.toJSON().classes.feedback!.values).toEqual([-1, 1]);
+    const { variables } = data.windows.at({ trialIndex: 5, end: 0.39 });
+    expect(Array.from(variables.contrast_left!.values)).toEqual([1]);
+  });
+
+  it('motion: two areas side by side, without silent neurons, repeated ten times', async () => {
+    const folder = writeFolder({
+      'Data_RDK.mat': spikeTimesOfAreas('SpikeTime_RDK', 5, 10),
+      'recording3.yaml': benchFile('motion/recording3.yaml'),
+    });
+    const { data, recording } = await preview(folder, 'recording3.yaml', 'motion/config.yaml');
+    // Recording 3 has spikes at 3.1 s and later in its first area, at 3.2 s in its second.
+    expect(recording.trials.map(spikeTimes)).toEqual(
+      Array.from({ length: 10 }, () => [[3.1, 30], [3.2]]),
+    );
+    expect(recording.trials.map(({ condition, duration }) => [condition, duration])).toEqual(
+      Array.from({ length: 10 }, () => ['moving dots', 36]),
+    );
+    const inTrials = (part: keyof typeof data.split & ('train' | 'validation' | 'test')) => [
+      ...new Set(data.split[part].map(({ trialIndex }) => trialIndex)),
+    ];
+    expect([inTrials('train'), inTrials('validation'), inTrials('test')]).toEqual([
+      [0, 1, 2, 3, 4, 5, 6],
+      [7],
+      [8, 9],
+    ]);
+    const { frames } = data.windows.at({ trialIndex: 9, end: 3.1 });
+    expect(frames!.indexOf(1)).toBe(1);
+  });
+
+  /**
+   * A file as Yu et al. published theirs: a struct for each recording and area, with a matrix of
+   * spikes and trials for each neuron. In recording n, the first area has a silent neuron and one
+   * with spikes at n + 0.1 s and 30 s, the second area one with a spike at n + 0.2 s.
+   */
+  function spikeTimesOfAreas(name: string, recordings: number, trials: number): Uint8Array {
+    const writer = new MatlabWriter();
+    const repeated = (...spikes: number[]) =>
+      writer.real(Array(trials).fill(spikes).flat(), '', [spikes.length, trials]);
+    const cell = (...neurons: Uint8Array[]) =>
+      writer.matrix(1, [1, neurons.length], '', ...neurons);
+    const areas = [
+      (n: number) => cell(repeated(), repeated(n + 0.1, 30)),
+      (n: number) => cell(repeated(n + 0.2, 0)),
+    ];
+    // MATLAB's order: all recordings of the first area, then of the second.
+    const cells = areas.flatMap((area) => Array.from({ length: recordings }, (_, n) => area(n)));
+    return writer.file(writer.matrix(2, [recordings, 2], name, writer.fields(32, 'st'), ...cells));
+  }
 });
 
 describe('damaged recordings', () => {

@@ -24,3 +24,17 @@ it('exponential numbers have their mean, and fall below its half as often as the
   const share = values.filter((value) => value < 1.5).length / values.length;
   expect(share).toBeCloseTo(1 - Math.exp(-0.5), 1);
 });
+
+it.each([0.05, 2, 40, 600])('Poisson numbers of mean %d have its mean and variance', (expected) => {
+  const values = draws((random) => random.poisson(expected));
+  const center = mean(values);
+  const variance = mean(values.map((k) => (k - center) ** 2));
+  // Four standard errors of the mean and, for these means, of the variance.
+  expect(Math.abs(center - expected)).toBeLessThan(4 * Math.sqrt(expected / values.length));
+  const spread = Math.sqrt((expected + 2 * expected ** 2) / values.length);
+  expect(Math.abs(variance - expected)).toBeLessThan(4 * spread);
+});
+
+it('Poisson numbers are 0 for a mean of 0', () => {
+  expect(new Set(draws((random) => random.poisson(0)))).toEqual(new Set([0]));
+});

@@ -1,0 +1,98 @@
+/**
+ * The rungs of a ladder of components: the same model with one more of its parts on each, from the
+ * current window alone to everything that its configuration has.
+ */
+
+import { type ModelConfig, parseConfig } from './config.js';
+
+/** One rung: a configuration, and what it has that the rung below has not. */
+export interface Rung {
+  /** Its key in files and folders. */
+  readonly name: string;
+  /** Its name in tables. */
+  readonly title: string;
+  /** The configuration. */
+  readonly config: ModelConfig;
+}
+
+/** A part of a model, and the configuration without it. */
+interface Part {
+  readonly name: string;
+  readonly title: string;
+  /** Whether a configuration has the part. */
+  isIn(config: ModelConfig): boolean;
+  /** The configuration without the part. */
+  without(config: ModelConfig): Record<string, unknown>;
+}
+
+/** The parts of a model in the order in which they are added to the current window. */
+const PARTS: readonly Part[] = [
+  {
+    name: 'past',
+    title: '+ past',
+    isIn: ({ layers, spike_history }) => layers.state_history > 0 || spike_history !== null,
+    without: (config) => ({
+      ...config,
+      layers: { ...config.layers, state_history: 0 },
+      spike_history: null,
+    }),
+  },
+  {
+    name: 'stimulus',
+    title: '+ stimulus',
+    isIn: ({ window }) => window.frame !== null,
+    without: ({ neuron_queries, ...config }) => ({
+      ...config,
+      layers: { ...config.layers, stimulus: 0 },
+      window: { ...config.window, frame: null },
+      neuron_queries: neuron_queries?.source === 'frames' ? null : neuron_queries,
+      stimulus_drive: null,
+    }),
+  },
+  {
+    name: 'behavior',
+    title: '+ behavior',
+    isIn: ({ modalities }) =>
+      Object.values(modalities).some(({ variables }) =>
+        Object.values(variables).some(({ predict }) => !predict),
+      ),
+    without: ({ modalities, neuron_queries, ...config }) => ({
+      ...config,
+      neuron_queries: neuron_queries?.source === 'frames' ? neuron_queries : null,
+      modalities: Object.fromEntries(
+        Object.entries(modalities).flatMap(([group, settings]) => {
+          const predicted = Object.entries(settings.variables).filter(([, { predict }]) => predict);
+          if (predicted.length === 0) return [];
+          return [[group, { ...settings, variables: Object.fromEntries(predicted) }]];
+        }),
+      ),
+    }),
+  },
+  {
+    name: 'contrast',
+    title: '+ contrast',
+    isIn: ({ contrastive }) => contrastive.contrastive,
+    without: (config) => ({
+      ...config,
+      contrastive: { ...config.contrastive, contrastive: false },
+    }),
+  },
+];
+
+/**
+ * The rungs of a configuration, from the current window alone to all of its parts. Parts that the
+ * configuration does not have are left out.
+ */
+export function componentRungs(config: ModelConfig): Rung[] {
+  const parts = PARTS.filter((part) => part.isIn(config));
+  return [{ name: 'state', title: 'state alone' }, ...parts].map(({ name, title }, index) => {
+    // Taken away from the last part to the first, since contrast may align what an earlier one
+    // adds.
+    const missing = parts.slice(index).reverse();
+    const reduced = missing.reduce<ModelConfig>(
+      (rest, part) => parseConfig(part.without(rest)).config,
+      config,
+    );
+    return { name, title, config: reduced };
+  });
+}
