@@ -56,7 +56,7 @@ export interface TargetMaps {
 }
 
 /** Maps less what they have in common; 0 for neurons that were not predicted. */
-export function lessOverall({ means, overall, targets }: TargetMaps): Float64Array {
+export function differencesFromOverall({ means, overall, targets }: TargetMaps): Float64Array {
   const places = overall.length;
   return means.map((value, n) =>
     targets[Math.floor(n / places)] === 0 ? 0 : value - overall[n % places]!,
@@ -64,7 +64,7 @@ export function lessOverall({ means, overall, targets }: TargetMaps): Float64Arr
 }
 
 /** Maps divided by what they have in common. */
-export function overOverall({ means, overall }: Pick<TargetMaps, 'means' | 'overall'>) {
+export function ratiosToOverall({ means, overall }: Pick<TargetMaps, 'means' | 'overall'>) {
   return means.map((value, n) => (value === 0 ? 0 : value / overall[n % overall.length]!));
 }
 
@@ -153,64 +153,33 @@ export async function trunkGradient(
   inputs: StimulusInputs,
   { spikes, of, seed }: TrunkGradientSettings,
 ): Promise<TargetMaps> {
-  const { engine, model, layout, grid, size, batches } = inputs;
+  const { layout, grid, batches } = inputs;
   const { neurons } = layout.tokenizer.ids;
-  const { n_embd: width, block_size } = layout.config;
-  const names = trunkBlocks(model).map((block) => `${block}.value`);
+  const block = layout.config.block_size.id;
   const { start, count } = videoTokens(layout, grid);
   const sums = new PlaceSums(neurons, placeCount(grid));
   const random = new HostRandom(seed);
-  using batch = new Batch(engine, layout, size);
-  const zeros = names.map(() => Tensor.zeros(engine, [size, start + count, width]).keep());
-  using gradients = new RecordedGradients(engine, zeros, () => {
-    const values: Record<string, Tensor> = {};
-    const tap = (name: string, n: number) => (value: Tensor) => {
-      values[name] = value;
-      return add(value, zeros[n]!);
-    };
-    const taps = Object.fromEntries(names.map((name, n) => [name, tap(name, n)]));
-    const { idLogits } = model.forward(batch.inputs, undefined, taps);
-    return { loss: crossEntropy(idLogits, batch.targets.nextIds), ...values };
-  });
-  try {
-    for (const host of batches) {
-      for (const positions of drawPositions(host.nextIds, block_size.id, neurons, spikes, random)) {
-        const nextIds = new Uint32Array(host.nextIds.length).fill(NO_CLASS);
-        for (const n of positions) {
-          const target = host.nextIds[n]!;
-          const shift = of === 'target' ? 0 : 1 + random.integer(neurons - 1);
-          nextIds[n] = (target + shift) % neurons;
-        }
-        batch.write({ ...host, nextIds });
-        const { gradients: dvalues, values } = await gradients.run(names);
-        for (const n of positions) {
-          const first = Math.floor(n / block_size.id) * (start + count) + start;
-          const row = Float64Array.from({ length: count }, (_, p) => {
-            const product = sumProducts(values, dvalues, (first + p) * width, width);
-            // The loss is the mean of -log p over all positions.
-            return -positions.length * product;
-          });
-          sums.add(host.nextIds[n]!, row, (value) => Math.max(0, value));
-        }
+  using values = new TrunkValues(inputs);
+  for (const host of batches) {
+    for (const positions of drawPositions(host.nextIds, block, neurons, spikes, random)) {
+      const nextIds = new Uint32Array(host.nextIds.length).fill(NO_CLASS);
+      for (const n of positions) {
+        const target = host.nextIds[n]!;
+        const shift = of === 'target' ? 0 : 1 + random.integer(neurons - 1);
+        nextIds[n] = (target + shift) % neurons;
+      }
+      const products = await values.products({ ...host, nextIds });
+      for (const n of positions) {
+        const first = Math.floor(n / block) * (start + count) + start;
+        // The loss is the mean of -log p over all positions.
+        const row = products
+          .subarray(first, first + count)
+          .map((product) => -positions.length * product);
+        sums.add(host.nextIds[n]!, row, (value) => Math.max(0, value));
       }
     }
-  } finally {
-    for (const tensor of zeros) tensor.dispose();
   }
   return sums.maps();
-}
-
-/** The sum over pairs of arrays of the scalar product of `count` elements from `start` on. */
-function sumProducts(
-  a: readonly Float32Array[],
-  b: readonly Float32Array[],
-  start: number,
-  count: number,
-): number {
-  let sum = 0;
-  for (const [n, values] of a.entries())
-    for (let c = start; c < start + count; c++) sum += values[c]! * b[n]![c]!;
-  return sum;
 }
 
 /**
@@ -360,6 +329,57 @@ class PlaceSums {
       (sum, n) => sum / Math.max(1, this.#targets[Math.floor(n / this.#places)]!),
     );
     return { means, overall, targets: this.#targets };
+  }
+}
+
+/**
+ * The values of the trunk's blocks that attend to the video, and the gradients by them of the loss
+ * of the next neuron.
+ */
+class TrunkValues implements Disposable {
+  readonly #names: readonly string[];
+  readonly #width: number;
+  readonly #batch: Batch;
+  /** What is added to the values of each block, only to have its gradient. */
+  readonly #zeros: readonly Tensor[];
+  readonly #gradients: RecordedGradients;
+
+  constructor({ engine, model, layout, grid, size }: StimulusInputs) {
+    const { start, count } = videoTokens(layout, grid);
+    this.#names = trunkBlocks(model).map((block) => `${block}.value`);
+    this.#width = layout.config.n_embd;
+    this.#batch = new Batch(engine, layout, size);
+    this.#zeros = this.#names.map(() =>
+      Tensor.zeros(engine, [size, start + count, this.#width]).keep(),
+    );
+    this.#gradients = new RecordedGradients(engine, this.#zeros, () => {
+      const values: Record<string, Tensor> = {};
+      const tap = (name: string, n: number) => (value: Tensor) => {
+        values[name] = value;
+        return add(value, this.#zeros[n]!);
+      };
+      const taps = Object.fromEntries(this.#names.map((name, n) => [name, tap(name, n)]));
+      const { inputs, targets } = this.#batch;
+      const { idLogits } = model.forward(inputs, undefined, taps);
+      return { loss: crossEntropy(idLogits, targets.nextIds), ...values };
+    });
+  }
+
+  /** The products dv . v of every token that is attended to, summed over blocks: [B, tokens]. */
+  async products(host: HostBatch): Promise<Float64Array> {
+    this.#batch.write(host);
+    const { gradients, values } = await this.#gradients.run(this.#names);
+    const products = new Float64Array(values[0]!.length / this.#width);
+    for (const [block, value] of values.entries())
+      for (const [n, element] of value.entries())
+        products[Math.floor(n / this.#width)]! += element * gradients[block]![n]!;
+    return products;
+  }
+
+  [Symbol.dispose](): void {
+    this.#gradients[Symbol.dispose]();
+    for (const tensor of this.#zeros) tensor.dispose();
+    this.#batch.dispose();
   }
 }
 

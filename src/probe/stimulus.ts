@@ -31,11 +31,11 @@ import {
   type StimulusGrid,
 } from './stimulus-grid.js';
 import {
+  differencesFromOverall,
   gradientMap,
-  lessOverall,
   occlusionMap,
-  overOverall,
   queryAttention,
+  ratiosToOverall,
   type StimulusInputs,
   type TargetMaps,
   trunkAttention,
@@ -199,8 +199,9 @@ function readingRows(
     refs.slice(0, countInFullBatches(Math.max(BATCH, of * count), refs.length, BATCH));
   /** What sets neurons apart: an input that all depend on alike is no neuron's own. */
   const specific = (means: Float64Array) =>
-    isFilm ? means : overOverall({ means, overall: meanOverNeurons(means, placeCount(grid)) });
-  const byTarget = (maps: TargetMaps) => (isFilm ? lessOverall(maps) : overOverall(maps));
+    isFilm ? means : ratiosToOverall({ means, overall: meanOverNeurons(means, placeCount(grid)) });
+  const byTarget = (maps: TargetMaps) =>
+    isFilm ? differencesFromOverall(maps) : ratiosToOverall(maps);
   const attendsToVideo = !model.baseline && model.stimulusAttention.blocks.length > 0;
   const gradientRow = (of: 'target' | 'another') => ({
     applies: attendsToVideo,

@@ -3,11 +3,11 @@ import { logSumExp } from '../../src/math/statistics.js';
 import type { HostBatch } from '../../src/neuroformer/batch.js';
 import { stimulusGrid } from '../../src/probe/stimulus-grid.js';
 import {
+  differencesFromOverall,
   gradientMap,
-  lessOverall,
   occlusionMap,
-  overOverall,
   queryAttention,
+  ratiosToOverall,
   type StimulusInputs,
   trunkAttention,
   trunkGradient,
@@ -207,7 +207,7 @@ describe('the attention of the trunk by target', () => {
     const tiny = frozen(WITH_VIDEO);
     const maps = await trunkAttention(stimulusInputs(tiny, [1], 1));
     expect([...maps.targets]).toContain(0);
-    const [differences, ratios] = [lessOverall(maps), overOverall(maps)];
+    const [differences, ratios] = [differencesFromOverall(maps), ratiosToOverall(maps)];
     for (let place = 0; place < PLACES; place++) {
       let [difference, ratio, total] = [0, 0, 0];
       for (const [neuron, count] of maps.targets.entries()) {
