@@ -33,7 +33,7 @@ export async function benchGenerate(engine: Engine): Promise<void> {
   const windows = new Windows(recording, windowSettings(config, tokenizer));
   const layout = new BatchLayout(config, tokenizer, recording);
   const store = new ParameterStore();
-  const model = new Neuroformer(store, config, modelSizes(tokenizer));
+  const model = new Neuroformer(store, config, modelSizes(layout));
   store.allocate(engine, 1);
   const starts = Array.from({ length: TRIALS }, (_, n) =>
     windows.at({ trialIndex: 0, end: 1 + 0.4 * n }),

@@ -27,6 +27,7 @@ export type {
   LadderResults,
   LadderRun,
   LadderRung,
+  StimulusResults,
 } from './probe/results.js';
 export { type DataDictionary, fromDataDictionary } from './recording/data-dictionary.js';
 export { RecordingError } from './recording/errors.js';
@@ -42,11 +43,13 @@ export {
   type VisualRecording,
   type VisualSettings,
   type VisualTrial,
+  type VisualTruth,
 } from './simulate/visual/visual.js';
 export type { StageOptions } from './stages/context.js';
 export { type DecodeSettings, decode } from './stages/decode.js';
 export { StoppedError, UsageError } from './stages/errors.js';
-export { explain } from './stages/explain.js';
+export { explainConnectivity } from './stages/explain-connectivity.js';
+export { type ExplainStimulusSettings, explainStimulus } from './stages/explain-stimulus.js';
 export { type GenerateSettings, generate } from './stages/generate.js';
 export { inspectDataset as inspect } from './stages/inspect.js';
 export { type LadderRequest, ladderComponents } from './stages/ladder-components.js';
@@ -73,6 +76,7 @@ export type {
   VariableOverview,
   WindowSpikes,
 } from './analyze/overview.js';
+export type { FieldScores, InputScores } from './analyze/stimulus-scores.js';
 export type { DrawSettings } from './generate/sampler.js';
 export type { GeneratedTrial } from './generate/trials.js';
 export type { ModalityGroup } from './neuroformer/config.js';
@@ -93,6 +97,8 @@ export type {
   RateScores,
 } from './probe/rates.js';
 export type { MethodScores } from './probe/results.js';
+export type { StimulusKind, StimulusMap, StimulusSettings } from './probe/stimulus.js';
+export type { StimulusGrid } from './probe/stimulus-grid.js';
 export type { TokenScores } from './probe/token-scores.js';
 export type {
   CountMatrix,

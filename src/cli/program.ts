@@ -2,10 +2,10 @@
 
 import { Command } from 'commander';
 import { VERSION } from '../version.gen.js';
-import { addConnectivity } from './connectivity.js';
 import { addDecode } from './decode.js';
 import { addDemo } from './demo.js';
 import { addDevices } from './devices.js';
+import { addConnectivity, addExplain } from './explain.js';
 import { addFinetune } from './finetune.js';
 import { addGenerate } from './generate.js';
 import { addInspect } from './inspect.js';
@@ -45,6 +45,7 @@ export function createProgram(): Command {
   addLabels(program);
   addLadder(program);
   addConnectivity(program);
+  addExplain(program);
   addReport(program);
   addDevices(program);
   return program;

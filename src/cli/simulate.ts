@@ -80,7 +80,7 @@ export function addSimulate(program: Command): void {
           await writeDataset(store, drivenDataset(driven));
           const { neurons, seconds, spikes } = driven;
           print(
-            `${neurons} neurons, ${seconds} s, ${formatCount(countSpikes(spikes))} spikes. Written to ${folder}.`,
+            `${neurons} neurons, ${seconds} s, ${formatCount(countSpikes(spikes))} spikes. ${writtenWithConfig(folder)}`,
           );
         }),
     );
@@ -105,9 +105,12 @@ export function addSimulate(program: Command): void {
         const recording = simulateVisual(settings, simulationProgress(watcher));
         watcher.close();
         await writeDataset(store, visualDataset(recording));
-        print(
-          `${describeVisual(recording)} Written to ${folder}, with a configuration: ${join(folder, 'config.yaml')}.`,
-        );
+        print(`${describeVisual(recording)} ${writtenWithConfig(folder)}`);
       }),
     );
+}
+
+/** Where a dataset was written that has a configuration beside it. */
+function writtenWithConfig(folder: string): string {
+  return `Written to ${folder}, with a configuration: ${join(folder, 'config.yaml')}.`;
 }

@@ -343,12 +343,16 @@ const truthKeys = object({
     object({
       /** Sum of the field's squares in each pixel: [neurons, height, width]. */
       energy: text,
+      /** The same on the screen, where gaze moves a field: [neurons, height, width]. */
+      seen: optional(text),
       /** Column and row of the center, from the center of the first pixel: [neurons, 2]. */
       centers: text,
       /** 1 for complex cells, else 0: [neurons]. */
       complex: text,
     }),
   ),
+  /** The index of the input that drives each neuron, where pixels are inputs: [neurons]. */
+  inputs: optional(text),
   /** Rates without connections and refractoriness, from the session's start. */
   rates: optional(
     object({

@@ -29,11 +29,12 @@ export function readTruth(spec: TruthSpec, files: DataFiles, neurons: number): T
     }
     return { data, shape };
   };
-  const { fields, rates, ceiling } = spec;
+  const { fields, inputs, rates, ceiling } = spec;
   const wiring = readWiring(spec, files, neurons, read);
   return {
     ...(wiring && { wiring }),
     ...(fields && { fields: readFields(fields, neurons, read) }),
+    ...(inputs !== undefined && { inputs: readInputs(inputs, neurons, read) }),
     ...(rates && { rates: readRates(rates, neurons, read) }),
     ...(ceiling && {
       ceiling: {
@@ -70,7 +71,7 @@ function readWiring(
 }
 
 function readFields(
-  { energy, centers, complex }: NonNullable<TruthSpec['fields']>,
+  { energy, seen, centers, complex }: NonNullable<TruthSpec['fields']>,
   neurons: number,
   read: ReadArray,
 ): NonNullable<Truth['fields']> {
@@ -79,9 +80,22 @@ function readFields(
     height: shape[1]!,
     width: shape[2]!,
     energy: Float32Array.from(data),
+    ...(seen !== undefined && {
+      seen: Float32Array.from(read('fields.seen', seen, shape).data),
+    }),
     centers: Float32Array.from(read('fields.centers', centers, [neurons, 2]).data),
     complex: Uint8Array.from(read('fields.complex', complex, [neurons]).data),
   };
+}
+
+function readInputs(reference: string, neurons: number, read: ReadArray): Int32Array {
+  const indices = Array.from(read('inputs', reference, [neurons]).data);
+  const wrong = indices.find((index) => !Number.isInteger(index) || index < 0);
+  if (wrong !== undefined)
+    throw new RecordingError(
+      `truth.inputs should contain indices of inputs, from 0, but contains ${wrong}.`,
+    );
+  return Int32Array.from(indices);
 }
 
 function readRates(

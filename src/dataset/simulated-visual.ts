@@ -9,7 +9,13 @@ import { FIELD_FRAMES, FIELD_PHASES } from '../simulate/visual/fields.js';
 import { FILM_LEVEL, FILM_LIMIT } from '../simulate/visual/film.js';
 import { RECONSTRUCTION, type VisualRecording } from '../simulate/visual/visual.js';
 import { toCsv } from '../text/table.js';
-import { type DatasetFiles, sharedDescription, spikeArrays } from './simulated.js';
+import {
+  BLOCK_CUT,
+  type DatasetFiles,
+  sharedDescription,
+  smallestBlock,
+  spikeArrays,
+} from './simulated.js';
 
 /**
  * The dataset folder of a simulated visual recording. Pixels are the levels of brightness that the
@@ -60,6 +66,7 @@ export function visualDataset(recording: VisualRecording): DatasetFiles {
         weights: 'truth.npz#weights',
         fields: {
           energy: 'truth.npz#energy',
+          seen: 'truth.npz#seen',
           centers: 'truth.npz#centers',
           complex: 'truth.npz#complex',
         },
@@ -77,6 +84,7 @@ export function visualDataset(recording: VisualRecording): DatasetFiles {
       notes: [
         RECONSTRUCTION,
         'weights are [target, source]: row i, column j is from j to i',
+        'truth.npz#energy is where the fields are in what the eye sees, truth.npz#seen on the screen',
         'truth.npz#fields are the receptive fields, [neurons, phases, frames back, height, width]; simple cells have one phase',
         'truth.npz#rates are in Hz, without connections and refractoriness',
       ],
@@ -87,13 +95,16 @@ export function visualDataset(recording: VisualRecording): DatasetFiles {
 
 function encodeTruth({ neurons, size, fields, truth }: VisualRecording): Uint8Array {
   const { wiring, rates } = truth;
+  const { energy, seen } = truth.fields;
+  const shape = [neurons, size, size];
   return encodeNpz({
     weights: { data: wiring.weights, shape: [neurons, neurons] },
     fields: {
       data: fields.kernels,
       shape: [neurons, FIELD_PHASES, FIELD_FRAMES, size, size],
     },
-    energy: { data: truth.fields.energy, shape: [neurons, size, size] },
+    energy: { data: energy, shape },
+    seen: { data: seen, shape },
     centers: { data: fields.centers, shape: [neurons, 2] },
     complex: { data: fields.complex },
     rates: { data: rates.expected, shape: [neurons, rates.bins] },
@@ -103,8 +114,7 @@ function encodeTruth({ neurons, size, fields, truth }: VisualRecording): Uint8Ar
 /** Shares of the trials with films of their own: the rest is for training. */
 const VALIDATION_SHARE = 3 / 36;
 const TEST_SHARE = 5 / 36;
-/** Shares of the windows that may have more spikes than their blocks hold. */
-const CURRENT_CUT = 0.02;
+/** Share of the windows whose past may have more spikes than its block holds. */
 const PAST_CUT = 0.05;
 /** Frames that last as long as the past window. */
 const PAST_FRAMES = 3;
@@ -169,7 +179,5 @@ function blockSizes({ spikes, trials, seconds }: VisualRecording): { id: number;
       .subarray(Math.max(trialStart, n - PAST_FRAMES), n)
       .reduce((sum, count) => sum + count, 0);
   });
-  const holding = (counts: Int32Array, cut: number) =>
-    counts.sort()[Math.ceil((1 - cut) * counts.length) - 1]! + 2;
-  return { id: holding(current, CURRENT_CUT), prev_id: holding(past, PAST_CUT) };
+  return { id: smallestBlock(current, BLOCK_CUT), prev_id: smallestBlock(past, PAST_CUT) };
 }

@@ -7,7 +7,21 @@ import { stringify } from 'yaml';
 import { encodeNpz } from '../formats/npz.js';
 import { countSpikes } from '../recording/spikes.js';
 import type { HubNetwork } from '../simulate/hub.js';
-import { type DrivenNeurons, INPUT_STEP } from '../simulate/inputs.js';
+import { type DrivenNeurons, INPUT_DEVIATION, INPUT_MEAN, INPUT_STEP } from '../simulate/inputs.js';
+
+/** Share of the windows that may have more spikes than the block of a configuration holds. */
+export const BLOCK_CUT = 0.02;
+
+/**
+ * The smallest block that holds nearly all windows, with SOS and EOS.
+ *
+ * @param counts spikes of each window
+ * @param cut the share of windows that may have more
+ */
+export function smallestBlock(counts: ArrayLike<number>, cut: number): number {
+  const sorted = Int32Array.from(counts).sort();
+  return sorted[Math.ceil((1 - cut) * sorted.length) - 1]! + 2;
+}
 
 /** The contents of the files of a dataset folder, by name. */
 export type DatasetFiles = Readonly<Record<string, Uint8Array | string>>;
@@ -76,7 +90,8 @@ export function hubDataset(network: HubNetwork): DatasetFiles {
 
 /**
  * The dataset folder of simulated neurons that are each driven by one input. The inputs are frames
- * of height 1 with one pixel per input; `truth.npz` has the input of each neuron.
+ * of height 1 with one pixel per input, in standard deviations; the input of each neuron is the
+ * truth. Beside `dataset.yaml` there is `config.yaml`, with a model for the recording.
  */
 export function drivenDataset(driven: DrivenNeurons): DatasetFiles {
   const { neurons, seed, spikes, inputs, map } = driven;
@@ -87,10 +102,57 @@ export function drivenDataset(driven: DrivenNeurons): DatasetFiles {
     'truth.npz': encodeNpz({ map: { data: map } }),
     'dataset.yaml': stringify({
       ...sharedDescription(`${neurons} neurons and as many inputs, seed ${seed}`, driven),
-      frames: { data: 'inputs.npz#frames', dt: INPUT_STEP },
+      frames: {
+        data: 'inputs.npz#frames',
+        dt: INPUT_STEP,
+        scale: 1 / INPUT_DEVIATION,
+        offset: -INPUT_MEAN / INPUT_DEVIATION,
+      },
+      truth: { inputs: 'truth.npz#map' },
       notes: [
         'frames contain the inputs, one per pixel; truth.npz#map is the input that drives each neuron',
       ],
     }),
+    'config.yaml': `# A model for this recording, whose attention is read by neuroformer explain stimulus.\n${stringify(drivenConfig(driven))}`,
+  };
+}
+
+/**
+ * The configuration of a model for driven neurons, and of its training. Every input is a token with
+ * a learned position. There is nothing else to read: no past, and no start of the window among the
+ * inputs. The trunk attends to them as in the paper, and every neuron by a query of its own.
+ */
+function drivenConfig({ spikes, seconds }: DrivenNeurons): object {
+  const counts = new Int32Array(Math.round(seconds / INPUT_STEP));
+  for (const times of spikes)
+    for (const time of times) counts[Math.floor(time / INPUT_STEP + 1e-9)]! += 1;
+  return {
+    n_embd: 32,
+    n_head: 4,
+    initial_weights: 'fan_in',
+    neuron_queries: { source: 'frames', n_head: 1 },
+    layers: { encoder: 0, state: 1, state_history: 0, stimulus: 1 },
+    window: { curr: INPUT_STEP, prev: INPUT_STEP, frame: INPUT_STEP },
+    resolution: { dt: 0.005 },
+    block_size: { id: smallestBlock(counts, BLOCK_CUT), prev_id: 3 },
+    wave_emb: true,
+    vit_encoder: false,
+    frame_encoder: {
+      conv_layer: false,
+      n_embd_frames: 1,
+      positions: 'learned',
+      first_token: false,
+    },
+    dropout: { attn: 0, resid: 0, id: 0, im: 0, time: 0 },
+    training: {
+      steps: 3000,
+      batch: 12,
+      rate: 0.02,
+      warmup: 0.05,
+      floor: 0.05,
+      decay: 0.1,
+      clip: 1,
+      split: { kind: 'blocks', fractions: { train: 0.8, validation: 0.05, test: 0.15 } },
+    },
   };
 }

@@ -306,7 +306,7 @@ class CachedDrawing {
   ) {
     this.#layout = layout;
     this.#batch = batch;
-    const decoding = new CachedDecoder(engine, model, modelSizes(layout.tokenizer), batch.size);
+    const decoding = new CachedDecoder(engine, model, modelSizes(layout), batch.size);
     this.#decoding = decoding;
     this.#begin = engine.record(() => decoding.begin(batch.inputs));
     const sources = this.#begin.value;

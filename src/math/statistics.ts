@@ -7,6 +7,15 @@ export function mean(values: ArrayLike<number>): number {
   return sum / values.length;
 }
 
+/** log(sum of exp(x)), without an overflow. */
+export function logSumExp(values: ArrayLike<number>): number {
+  let max = Number.NEGATIVE_INFINITY;
+  for (let n = 0; n < values.length; n++) max = Math.max(max, values[n]!);
+  let sum = 0;
+  for (let n = 0; n < values.length; n++) sum += Math.exp(values[n]! - max);
+  return max + Math.log(sum);
+}
+
 /** The median: the mean of the middle two for an even count; NaN where there are no values. */
 export function median(values: ArrayLike<number>): number {
   const sorted = Float64Array.from(values).sort();

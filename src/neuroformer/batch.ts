@@ -70,10 +70,13 @@ function classifiedVariables(config: ModelConfig) {
   return classified.map(({ name, setting: { data, resolution } }) => ({ name, data, resolution }));
 }
 
-/** The sizes of a model with these vocabularies. */
-export function modelSizes({ ids, times, classes }: Tokenizer): ModelSizes {
+/** The sizes of a model for batches of this layout. */
+export function modelSizes({
+  tokenizer: { ids, times, classes },
+  frames,
+}: Pick<BatchLayout, 'tokenizer' | 'frames'>): ModelSizes {
   const counts = Object.entries(classes).map(([name, { values }]) => [name, values.length]);
-  return { ids: ids.size, times: times.size, classes: Object.fromEntries(counts) };
+  return { ids: ids.size, times: times.size, classes: Object.fromEntries(counts), frames };
 }
 
 /** The vocabularies of a configuration for a recording. */
@@ -177,7 +180,8 @@ export class BatchLayout {
 
   /**
    * @param recording batches contain video and variables only where one of its trials does.
-   * @throws ConfigError where the video encoder does not fit the recording's video.
+   * @throws ConfigError where the video encoder does not fit the recording's video, or needs one
+   *   that the recording does not have.
    */
   constructor(config: ModelConfig, tokenizer: Tokenizer, recording: Recording) {
     this.config = config;
@@ -190,6 +194,11 @@ export class BatchLayout {
     if (video && seconds !== null)
       this.frames = [framesIn(seconds, video), video.height, video.width];
     if (this.frames) checkFrames(this.frames, config);
+    else if (readsVideo(config) && config.frame_encoder.positions === 'learned') {
+      throw new ConfigError(
+        'frame_encoder.positions is learned, but the recording has no video: leave it out, or use a recording with video.',
+      );
+    }
   }
 
   /** The arrays of a batch of windows. */

@@ -43,6 +43,7 @@ export function checkConsistency(config: ModelConfig): void {
   for (const [name, modality] of Object.entries(config.modalities))
     checkGroup(`modalities.${name}`, modality, config);
   checkNames(config);
+  checkVideo(config);
   checkDrives(config);
   checkReadout(config);
   if (config.contrastive.contrastive) checkContrastive(config);
@@ -88,6 +89,26 @@ function checkGroup(
         `${path}.n_layers should be above 0, because ${name} is an input that needs blocks to attend to it.`,
       );
     }
+  }
+}
+
+/** Checks what video tokens have beside the original. */
+function checkVideo({ compat, rules, frame_encoder }: ModelConfig): void {
+  const { positions, first_token } = frame_encoder;
+  const [changed] = [
+    ...(positions === 'learned' ? ['positions: learned'] : []),
+    ...(first_token ? [] : ['first_token: false']),
+  ];
+  if (changed === undefined) return;
+  if (compat === 'original') {
+    throw new ConfigError(
+      `frame_encoder.${changed} is not part of the original model: leave it out, or set compat: paper.`,
+    );
+  }
+  if (positions === 'learned' && !rules.video_positions) {
+    throw new ConfigError(
+      'frame_encoder.positions is learned, but rules.video_positions is false, which leaves positions out: remove one of them.',
+    );
   }
 }
 

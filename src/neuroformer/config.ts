@@ -263,6 +263,10 @@ const FIELDS = {
     stride_size: optional(triple),
     /** Every frame is a vector of n_embd_frames features that another program computed. */
     features: flag(false),
+    /** How the places of video tokens are encoded: by sines and cosines, or by a learned table. */
+    positions: withDefault(isOneOf(['sinusoidal', 'learned']), 'sinusoidal'),
+    /** Whether the first token of the current window stands before the video tokens. */
+    first_token: flag(true),
     /** The input width without a convolution: the pixels of a patch, or the features of a frame. */
     n_embd_frames: count(64, 1),
     n_embd: optional(number({ min: 1, integer: true })),

@@ -1,7 +1,7 @@
 /** The embeddings of spike tokens, behavior samples and video: vectors of the model's width. */
 
 import type { Engine } from '../gpu/engine.js';
-import { ones, uniform, zeros } from '../nn/init.js';
+import { normal, ones, uniform, zeros } from '../nn/init.js';
 import { type Embedding, LayerNorm, Linear } from '../nn/layers.js';
 import type { Parameter, ParameterScope } from '../nn/parameters.js';
 import { conv3d, type Triple, unfold3d } from '../tensor/conv3d.js';
@@ -190,6 +190,32 @@ export interface VideoSettings {
   readonly inner: number;
 }
 
+/** How the places of video tokens lie in a video; all lengths along time, height and width. */
+export interface VideoPlaces {
+  /** Pixels of a token. */
+  readonly kernel: Triple;
+  /** Pixels from a token to the next one. */
+  readonly stride: Triple;
+  /** Numbers of tokens. */
+  readonly grid: Triple;
+}
+
+/** The places of the tokens of a video. @param video frames, height and width */
+export function videoPlaces(
+  { kind, kernel, stride, inner }: VideoSettings,
+  video: Triple,
+): VideoPlaces {
+  const side = Math.floor(Math.sqrt(inner));
+  const patch: Triple = kind === 'features' ? [1, video[1], video[2]] : [1, side, side];
+  const places = kind === 'convolution' ? { kernel, stride } : { kernel: patch, stride: patch };
+  const count = (axis: 0 | 1 | 2) =>
+    Math.floor((video[axis] - places.kernel[axis]) / places.stride[axis]) + 1;
+  return { ...places, grid: [count(0), count(1), count(2)] };
+}
+
+/** The deviation of initial positions, as large as that of the tokens. */
+const POSITIONS_DEVIATION = 0.3;
+
 /**
  * Embeds video as tokens, one per output of the convolution or per patch, in the order time,
  * height, width.
@@ -198,9 +224,16 @@ export class VideoEncoder {
   readonly #settings: VideoSettings;
   readonly #convolution: { weight: Parameter; bias: Parameter; norm: LayerNorm } | undefined;
   readonly #patches: Linear | undefined;
+  /** One row per token; undefined where positions are encoded by sines and cosines. */
+  readonly #positions: Parameter | undefined;
 
-  constructor(scope: ParameterScope, width: number, settings: VideoSettings) {
+  /** @param tokens of a video, where each has a learned position */
+  constructor(scope: ParameterScope, width: number, settings: VideoSettings, tokens?: number) {
     this.#settings = settings;
+    if (tokens !== undefined) {
+      const init = normal(POSITIONS_DEVIATION);
+      this.#positions = scope.parameter('positions', [tokens, width], { init });
+    }
     if (settings.kind !== 'convolution') {
       this.#patches = new Linear(scope.scope('to_patch_embedding.1'), settings.inner, width);
       return;
@@ -221,17 +254,25 @@ export class VideoEncoder {
    * @returns tokens [B, t * h * w, width], and grid [t, h, w], the number of tokens along each axis
    */
   call(frames: Tensor): { tokens: Tensor; grid: Triple } {
-    const { kind, stride, inner } = this.#settings;
+    const video: Triple = [frames.axis(2), frames.axis(3), frames.axis(4)];
+    const { kernel, stride, grid } = videoPlaces(this.#settings, video);
     if (this.#convolution) {
       const { weight, bias, norm } = this.#convolution;
-      const { out, grid } = conv3d(frames, weight.tensor, bias.tensor, stride);
+      const { out } = conv3d(frames, weight.tensor, bias.tensor, stride);
       return { tokens: activate(norm.call(out), 'relu'), grid };
     }
-    const side = Math.floor(Math.sqrt(inner));
-    const patch: Triple =
-      kind === 'patches' ? [1, side, side] : [1, frames.axis(3), frames.axis(4)];
-    const { patches, grid } = unfold3d(frames, patch, patch);
+    const { patches } = unfold3d(frames, kernel, stride);
     return { tokens: activate(this.#patches!.call(patches), 'relu'), grid };
+  }
+
+  /**
+   * The positions of video tokens: learned, or encodings of their places.
+   *
+   * @param grid from `call`
+   * @returns [t * h * w, width]
+   */
+  positions(engine: Engine, grid: Triple, width: number): Tensor {
+    return this.#positions?.tensor ?? encodeGrid(engine, grid, width);
   }
 }
 
@@ -251,7 +292,7 @@ export function encodeSequence(engine: Engine, length: number, width: number): T
  *
  * @returns [t * h * w, width]
  */
-export function encodeGrid(engine: Engine, [t, h, w]: Triple, width: number): Tensor {
+function encodeGrid(engine: Engine, [t, h, w]: Triple, width: number): Tensor {
   const positions = Float32Array.from({ length: 3 * t * h * w }, (_, n) => {
     const patch = Math.floor(n / 3);
     return [Math.floor(patch / (h * w)), Math.floor(patch / w) % h, patch % w][n % 3]!;

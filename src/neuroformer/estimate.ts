@@ -32,7 +32,7 @@ export async function estimateTraining(
   const usage = await dryRun(engine, (dry) => {
     const bytesBefore = dry.memory().bytes;
     const store = new ParameterStore();
-    const model = new Neuroformer(store, layout.config, modelSizes(layout.tokenizer));
+    const model = new Neuroformer(store, layout.config, modelSizes(layout));
     store.allocate(dry);
     parameters = store.elementCount;
     state = dry.memory().bytes - bytesBefore;

@@ -10,6 +10,7 @@ import { FAN_IN_WEIGHTS, GPT_WEIGHTS } from '../nn/init.js';
 import { Embedding, LayerNorm, Linear } from '../nn/layers.js';
 import type { ParameterScope, ParameterStore } from '../nn/parameters.js';
 import { SPECIAL_TOKENS } from '../recording/vocabularies.js';
+import type { Triple } from '../tensor/conv3d.js';
 import { dropout } from '../tensor/elementwise.js';
 import { addPositions, type Tokens } from '../tensor/embedding.js';
 import type { RandomState } from '../tensor/random.js';
@@ -20,18 +21,18 @@ import type { ModelConfig, VariableConfig } from './config.js';
 import { Drives } from './drives.js';
 import {
   BehaviorEmbedding,
-  encodeGrid,
   encodeSequence,
   TokenEmbedding,
   type TokenSettings,
   VideoEncoder,
   type VideoSettings,
+  videoPlaces,
 } from './embeddings.js';
 import { Readout } from './readout.js';
-import { type Observer, PassContext, Stack } from './stack.js';
+import { type Observer, PassContext, Stack, type Taps } from './stack.js';
 import { configuredVariables, isClassified, targetWidth } from './variables.js';
 
-/** The sizes of a model that the vocabularies determine. */
+/** The sizes of a model that its vocabularies and its video determine. */
 export interface ModelSizes {
   /** Neuron tokens, with SOS, EOS and PAD. */
   readonly ids: number;
@@ -39,6 +40,8 @@ export interface ModelSizes {
   readonly times: number;
   /** Classes of each classified variable, by name. */
   readonly classes?: Readonly<Record<string, number>>;
+  /** The shape of a window's video, [frames, height, width]; needed for learned positions. */
+  readonly frames?: Triple | undefined;
 }
 
 /** The samples of one behavior variable. */
@@ -190,8 +193,11 @@ export class Neuroformer {
     });
 
     const frameBlocks = config.window.frame === null ? 0 : layers.stimulus;
-    if (readsVideo(config))
-      this.stimulus = new VideoEncoder(store.scope('video_encoder'), width, videoSettings(config));
+    if (readsVideo(config)) {
+      const video = store.scope('video_encoder');
+      const tokens = learnedPositions(config, sizes);
+      this.stimulus = new VideoEncoder(video, width, videoSettings(config), tokens);
+    }
     this.stateEncoder = stack(
       'encoder.id',
       encoder.scope('neural_state_blocks'),
@@ -268,10 +274,11 @@ export class Neuroformer {
    * Computes logits, predictions and features of a batch.
    *
    * @param observe called with every activation
+   * @param taps replace intermediate results
    * @throws Error where a prediction or a feature needs an input that is missing.
    */
-  forward(inputs: ModelInputs, observe: Observer = () => {}): ModelOutputs {
-    const pass = new PassContext(observe, this.#random);
+  forward(inputs: ModelInputs, observe: Observer = () => {}, taps?: Taps): ModelOutputs {
+    const pass = new PassContext(observe, this.#random, taps);
     const masksPadding = this.config.rules.mask_padding;
     const mask = masksPadding ? inputs.mask : undefined;
     const pastMask = masksPadding ? inputs.pastMask : undefined;
@@ -392,8 +399,8 @@ export class Neuroformer {
   }
 
   /**
-   * Self-attention over the window's first token followed by the video tokens, with their positions
-   * unless rules.video_positions is off.
+   * Self-attention over the window's first token, unless frame_encoder.first_token is off, followed
+   * by the video tokens, with their positions unless rules.video_positions is off.
    *
    * @param frames [B, 1, frames, height, width]
    * @param embedded the embedded current window, [B, T, width]
@@ -401,16 +408,16 @@ export class Neuroformer {
    */
   encodeStimulus(frames: Tensor, embedded: Tensor, pass: PassContext): Tensor | undefined {
     if (!this.stimulus) return undefined;
-    const { rules, n_embd, dropout: rates } = this.config;
+    const { rules, n_embd, frame_encoder, dropout: rates } = this.config;
     const { tokens, grid } = this.stimulus.call(frames);
     pass.observe('video', () => tokens);
     const positioned = rules.video_positions
-      ? addPositions(tokens, encodeGrid(tokens.engine, grid, n_embd))
+      ? addPositions(tokens, this.stimulus.positions(tokens.engine, grid, n_embd))
       : tokens;
-    const sequence = dropout(
-      concatenate([slice(embedded, 0, 1), positioned]),
-      pass.nextDropout(rates.im),
-    );
+    const joined = frame_encoder.first_token
+      ? concatenate([slice(embedded, 0, 1), positioned])
+      : positioned;
+    const sequence = dropout(joined, pass.nextDropout(rates.im));
     pass.observe('embed.frames', () => sequence);
     return this.frameEncoder.call(sequence, {}, pass);
   }
@@ -482,6 +489,19 @@ export function videoSettings({ frame_encoder }: ModelConfig): VideoSettings {
     stride: (stride_size ?? kernel_size) as [number, number, number],
     inner: n_embd_frames,
   };
+}
+
+/**
+ * How many video tokens have learned positions; undefined where positions are not learned.
+ *
+ * @throws Error where the sizes lack those of the video.
+ */
+function learnedPositions(config: ModelConfig, { frames }: ModelSizes): number | undefined {
+  if (config.frame_encoder.positions !== 'learned') return undefined;
+  if (!frames)
+    throw new Error('frame_encoder.positions is learned, but the size of the video is not given.');
+  const [t, h, w] = videoPlaces(videoSettings(config), frames).grid;
+  return t * h * w;
 }
 
 function createBaseline(store: ParameterScope, config: ModelConfig): Baseline | undefined {

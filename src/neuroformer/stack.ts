@@ -12,17 +12,34 @@ import type { Tensor } from '../tensor/tensor.js';
  */
 export type Observer = (name: string, value: () => Tensor) => void;
 
-/** One forward pass of the model: the observer of its activations, and the ids of its dropouts. */
+/**
+ * By name, functions that get an intermediate result of the pass and return what the pass goes on
+ * with. Adding zeros that require a gradient gives the gradient of the result. Of every block,
+ * 'stimulus.0.value' and so on are its values, [B, S, width].
+ */
+export type Taps = Readonly<Record<string, (value: Tensor) => Tensor>>;
+
+/**
+ * One forward pass of the model: the observer of its activations, its taps, and the ids of its
+ * dropouts.
+ */
 export class PassContext {
   /** Called with each activation. */
   readonly observe: Observer;
   readonly #random: RandomState | undefined;
+  readonly #taps: Taps;
   #dropouts = 0;
 
   /** @param random the stream of dropout masks; undefined for no dropout. */
-  constructor(observe: Observer, random: RandomState | undefined) {
+  constructor(observe: Observer, random: RandomState | undefined, taps: Taps = {}) {
     this.observe = observe;
     this.#random = random;
+    this.#taps = taps;
+  }
+
+  /** What the pass goes on with instead of `value`: `value` itself where there is no such tap. */
+  tap(name: string, value: Tensor): Tensor {
+    return this.#taps[name]?.(value) ?? value;
   }
 
   /**
@@ -96,7 +113,9 @@ export class Stack {
       );
       const attn = pass.nextDropout(dropout.attn);
       const branches = [pass.nextDropout(dropout.resid), pass.nextDropout(dropout.resid)] as const;
-      const output = block.call(blockInput, source, {
+      const { key, value } = block.attn.keysValues(source);
+      const keysValues = { key, value: pass.tap(`${blockName}.value`, value) };
+      const output = block.attend(blockInput, keysValues, {
         causal,
         mask,
         topK,

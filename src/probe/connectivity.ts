@@ -11,7 +11,6 @@ import {
 } from '../analyze/correlation.js';
 import { type EdgeScores, scoreEdges } from '../analyze/edges.js';
 import type { Engine } from '../gpu/engine.js';
-import { HostRandom } from '../math/random.js';
 import type { BatchLayout } from '../neuroformer/batch.js';
 import type { Neuroformer } from '../neuroformer/model.js';
 import { silentWatcher, type Watcher } from '../ports/watcher.js';
@@ -19,7 +18,12 @@ import type { Recording } from '../recording/recording.js';
 import { spikeTimes } from '../recording/spikes.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
 import type { Wiring } from '../simulate/truth.js';
-import { countInFullBatches, watchedBatches, windowBatches } from '../train/window-batches.js';
+import {
+  countInFullBatches,
+  drawWindows,
+  watchedBatches,
+  windowBatches,
+} from '../train/window-batches.js';
 import { ablationMap, attentionMaps, type MapInputs } from './attention-maps.js';
 import { untrainedModel } from './untrained.js';
 
@@ -95,7 +99,7 @@ export async function modelMaps(
   watcher: Watcher = silentWatcher,
 ): Promise<Omit<Connectivity, 'maps'> & { readonly maps: readonly UnscoredMap[] }> {
   const { seed = 1 } = settings;
-  const refs = drawWindows(allRefs, settings.windows ?? 4000, seed);
+  const refs = drawWindows(allRefs, settings.windows ?? 4000, BATCH, seed);
   const ablationRefs = refs.slice(
     0,
     countInFullBatches(settings.ablationWindows ?? 4000, refs.length, BATCH),
@@ -258,13 +262,4 @@ export function scoreMaps(
   wiring: Wiring | undefined,
 ): ConnectivityMap[] {
   return maps.map((map) => ({ ...map, scores: wiring && scoreEdges(map.values, wiring) }));
-}
-
-/** Draws up to `maximum` windows at random, as many as fill whole batches. */
-function drawWindows(refs: readonly WindowRef[], maximum: number, seed: number): WindowRef[] {
-  const order = new HostRandom(seed).permutation(refs.length);
-  return Array.from(
-    order.subarray(0, countInFullBatches(maximum, refs.length, BATCH)),
-    (n) => refs[n]!,
-  );
 }

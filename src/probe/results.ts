@@ -8,6 +8,8 @@ import type { Part } from '../recording/splits.js';
 import type { WindowRef } from '../recording/windows.js';
 import type { Connectivity } from './connectivity.js';
 import type { GeneratedScores, OneWindowAheadScores, WindowScores } from './generated.js';
+import type { StimulusKind, StimulusMap } from './stimulus.js';
+import type { StimulusGrid } from './stimulus-grid.js';
 import type { TokenScores } from './token-scores.js';
 
 /** The scores of one decoder: the model or a baseline. */
@@ -84,6 +86,32 @@ export interface GeneratedResults {
 
 /** The results of `connectivity`. */
 export interface ConnectivityResults extends Connectivity {
+  /** How long the computation took. */
+  readonly seconds: number;
+  /** Names of the neurons, if they have others than their indices. */
+  readonly names?: readonly string[];
+}
+
+/** The results of `explain stimulus`. */
+export interface StimulusResults {
+  /** Whether the film is a picture, or has one input in each pixel. */
+  readonly kind: StimulusKind;
+  /** The places that maps are about. */
+  readonly grid: StimulusGrid;
+  /** The part of the split that the model read. */
+  readonly part: Part | 'all';
+  /** The file of the model's weights, in the run's store. */
+  readonly weights: string;
+  /** Seed of all random choices. */
+  readonly seed: number;
+  /** How many windows of that part attention was read from. */
+  readonly windows: number;
+  /** How many training windows spikes alone were read from. */
+  readonly trained: number;
+  /** Spikes of each neuron in these training windows. */
+  readonly spikes: readonly number[];
+  /** The maps of the model, each with its control, then those of spikes alone. */
+  readonly maps: readonly StimulusMap[];
   /** How long the computation took. */
   readonly seconds: number;
   /** Names of the neurons, if they have others than their indices. */

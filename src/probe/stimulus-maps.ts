@@ -1,39 +1,40 @@
 /**
- * What part of the film each neuron depends on, according to a trained model: its attention, what
- * happens when a patch is hidden, and the gradient of its probability.
+ * What part of the film each neuron depends on, according to a model: its attention, what happens
+ * when a place is hidden, and gradients.
  *
- *   attention   mean over windows and heads of the attention of neuron i's query to a place
- *   trunk       mean attention to a place at positions whose target is i, less that of all targets
- *   occlusion   root mean square over windows of log p(i) - log p(i | the patch set to the mean)
- *   gradient    root mean square over windows of the derivative of log p(i) by each pixel
+ *   queries         mean over windows and heads of the attention of neuron i's query to a place
+ *   trunk           mean attention to a place at positions whose target is i
+ *   trunk gradient  mean over positions whose target is i of the positive part of the sum over
+ *                   queries and heads of attention x the gradient of log p(i) by it
+ *   occlusion       root mean square over windows of log p(i) - log p(i | the place is hidden)
+ *   gradient        root mean square over windows and frames of d log p(i) / d pixel
  *
- * log p(i) is that of the first token of a window. Places are the patches of the video encoder;
- * their frames are added up.
+ * The attention of the trunk comes before the target and does not depend on it. By target, it also
+ * shows what the film has whenever neuron i fires, in an untrained model as well.
+ *
+ * In the last two, log p(i) is that of the first token of a window. Places are those of the video's
+ * tokens; tokens of one place at several times are added up.
+ *
+ * The sum over queries q and heads of attention times its gradient needs no matrix of scores. With
+ * the values v_p of place p and the gradient do_q of the output of query q, it is the sum over q of
+ * a_qp do_q . v_p, which is dv_p . v_p.
  */
 
 import type { Engine } from '../gpu/engine.js';
+import type { Step } from '../gpu/step.js';
+import { HostRandom } from '../math/random.js';
+import { logSumExp } from '../math/statistics.js';
 import { Batch, type BatchLayout, type HostBatch } from '../neuroformer/batch.js';
 import { RecordedForward } from '../neuroformer/forward-pass.js';
-import { type Neuroformer, videoSettings } from '../neuroformer/model.js';
-import type { Triple } from '../tensor/conv3d.js';
-import { crossEntropy } from '../tensor/losses.js';
+import type { Neuroformer } from '../neuroformer/model.js';
+import { add } from '../tensor/elementwise.js';
+import { crossEntropy, NO_CLASS } from '../tensor/losses.js';
 import { slice } from '../tensor/sequence.js';
 import { differentiate } from '../tensor/tape.js';
 import { Tensor } from '../tensor/tensor.js';
+import { hidePlace, pixelCount, placeCount, type StimulusGrid } from './stimulus-grid.js';
 
-/** How the places of a video encoder lie in its film. */
-export interface StimulusGrid {
-  /** Frames, rows and columns of pixels that a window sees. */
-  readonly film: Triple;
-  /** Places along time, rows and columns. */
-  readonly places: Triple;
-  /** Frames, rows and columns of pixels of a place. */
-  readonly kernel: Triple;
-  /** Distances between places. */
-  readonly stride: Triple;
-}
-
-/** A model with its layout, and windows in batches of `size`. */
+/** A frozen model with its layout, and windows in batches of `size`. */
 export interface StimulusInputs {
   readonly engine: Engine;
   readonly model: Neuroformer;
@@ -44,44 +45,27 @@ export interface StimulusInputs {
   readonly batches: Iterable<HostBatch>;
 }
 
-/** The grid of a model's video encoder. @throws Error for a model without video. */
-export function stimulusGrid({ config, frames }: BatchLayout): StimulusGrid {
-  if (!frames) throw new Error('This model reads no video.');
-  const [, height, width] = frames;
-  const { kind, kernel, stride, inner } = videoSettings(config);
-  const side = Math.sqrt(inner);
-  const patches = {
-    convolution: { kernel, stride },
-    patches: { kernel: [1, side, side], stride: [1, side, side] },
-    features: { kernel: [1, height, width], stride: [1, height, width] },
-  } as const;
-  const patch = patches[kind] as { kernel: Triple; stride: Triple };
-  const places = frames.map(
-    (length, axis) => Math.floor((length - patch.kernel[axis]!) / patch.stride[axis]!) + 1,
-  ) as [number, number, number];
-  return { film: frames, places, ...patch };
+/** Maps by the neuron that is predicted, and what they have in common. */
+export interface TargetMaps {
+  /** The mean map over the positions with each target, [neurons, places]; 0 where there is none. */
+  readonly means: Float64Array;
+  /** The mean map over all positions, [places]. */
+  readonly overall: Float64Array;
+  /** Positions with each target, [neurons]. */
+  readonly targets: Float64Array;
 }
 
-/**
- * The means of a map of pixels over the pixels of each place: [rows, places] from [rows, pixels].
- */
-export function averageOverPlaces(
-  pixels: ArrayLike<number>,
-  { film, places, kernel, stride }: StimulusGrid,
-): Float64Array {
-  const [, height, width] = film;
-  const [, h, w] = places;
-  const maps = pixels.length / (height * width);
-  const means = new Float64Array(maps * h * w);
-  for (let n = 0; n < means.length; n++) {
-    const [map, y, x] = [Math.floor(n / (h * w)), Math.floor(n / w) % h, n % w];
-    let sum = 0;
-    for (let i = 0; i < kernel[1]; i++)
-      for (let j = 0; j < kernel[2]; j++)
-        sum += pixels[(map * height + y * stride[1] + i) * width + x * stride[2] + j]!;
-    means[n] = sum / (kernel[1] * kernel[2]);
-  }
-  return means;
+/** Maps less what they have in common; 0 for neurons that were not predicted. */
+export function differencesFromOverall({ means, overall, targets }: TargetMaps): Float64Array {
+  const places = overall.length;
+  return means.map((value, n) =>
+    targets[Math.floor(n / places)] === 0 ? 0 : value - overall[n % places]!,
+  );
+}
+
+/** Maps divided by what they have in common. */
+export function ratiosToOverall({ means, overall }: Pick<TargetMaps, 'means' | 'overall'>) {
+  return means.map((value, n) => (value === 0 ? 0 : value / overall[n % overall.length]!));
 }
 
 /**
@@ -94,195 +78,351 @@ export async function queryAttention(inputs: StimulusInputs): Promise<Float64Arr
   if (model.drives.queries?.source !== 'frames')
     throw new Error('This model has no neuron queries on its video.');
   const { neurons, size: ids } = layout.tokenizer.ids;
-  const sums = new PlaceSums(neurons, grid);
-  using pass = new RecordedForward(engine, layout, size, ({ inputs: batch }) => ({
-    attention: observed(model, batch, 'neuron_queries.attention'),
-  }));
+  const { start, count } = videoTokens(layout, grid);
+  const sums = new PlaceSums(neurons, placeCount(grid));
+  using pass = new RecordedForward(engine, layout, size, ({ inputs: batch }) =>
+    activations(model, batch, ['neuron_queries.attention']),
+  );
   for (const host of batches) {
-    const { attention } = await pass.run(host);
-    const tokens = 1 + sums.tokens;
-    for (let row = 0; row * tokens < attention.length; row++) {
-      const id = row % ids;
-      if (id < neurons) sums.add(id, attention, row * tokens + 1);
+    // [B, heads, ids, tokens]
+    const [attention] = Object.values(await pass.run(host));
+    for (let row = 0; row * (start + count) < attention!.length; row++) {
+      const first = row * (start + count) + start;
+      if (row % ids < neurons) sums.add(row % ids, attention!.subarray(first, first + count));
     }
   }
-  return sums.means();
+  return sums.maps().means;
 }
 
 /**
- * The attention of the trunk to the video at positions whose target is a neuron, less that of all
- * targets: [neurons, places].
+ * The attention of the trunk to the video, by the neuron that is predicted: means over blocks and
+ * heads.
  *
  * @throws Error for a model whose trunk does not attend to the video
  */
-export async function trunkAttention(inputs: StimulusInputs): Promise<Float64Array> {
+export async function trunkAttention(inputs: StimulusInputs): Promise<TargetMaps> {
   const { engine, model, layout, grid, size, batches } = inputs;
-  const blocks = model.stimulusAttention.blocks.length;
-  if (blocks === 0) throw new Error('The trunk of this model does not attend to the video.');
+  const names = trunkBlocks(model).map((block) => `${block}.attention`);
   const { neurons } = layout.tokenizer.ids;
-  const { id: T } = layout.config.block_size;
-  const { n_head: heads } = layout.config;
-  const sums = new PlaceSums(neurons, grid);
-  const names = Array.from({ length: blocks }, (_, n) => `stimulus.${n}.attention`);
+  const { n_head: heads, block_size } = layout.config;
+  const T = block_size.id;
+  const { start, count } = videoTokens(layout, grid);
+  const sums = new PlaceSums(neurons, placeCount(grid));
+  const row = new Float64Array(count);
+  const weight = 1 / (heads * names.length);
   using pass = new RecordedForward(engine, layout, size, ({ inputs: batch }) =>
-    Object.fromEntries(names.map((name) => [name, observed(model, batch, name)])),
+    activations(model, batch, names),
   );
   for (const host of batches) {
-    const maps = Object.values(await pass.run(host));
-    const tokens = 1 + sums.tokens;
+    // Each [B, heads, T, tokens].
+    const blocks = Object.values(await pass.run(host));
     for (const [n, target] of host.nextIds.entries()) {
       if (target >= neurons) continue;
-      const [b, t] = [Math.floor(n / T), n % T];
-      for (const attention of maps)
-        for (let h = 0; h < heads; h++)
-          sums.add(target, attention, ((b * heads + h) * T + t) * tokens + 1);
+      row.fill(0);
+      for (const attention of blocks) {
+        for (let h = 0; h < heads; h++) {
+          const query = (Math.floor(n / T) * heads + h) * T + (n % T);
+          const first = query * (start + count) + start;
+          for (let p = 0; p < count; p++) row[p]! += weight * attention[first + p]!;
+        }
+      }
+      sums.add(target, row);
     }
   }
-  return sums.differences();
+  return sums.maps();
 }
 
-/** Sums over time of the attention to places, by neuron. */
-class PlaceSums {
-  /** Tokens of the video. */
-  readonly tokens: number;
-  readonly #places: number;
-  readonly #sums: Float64Array;
-  readonly #counts: Float64Array;
-
-  constructor(neurons: number, { places: [t, h, w] }: StimulusGrid) {
-    this.tokens = t * h * w;
-    this.#places = h * w;
-    this.#sums = new Float64Array(neurons * h * w);
-    this.#counts = new Float64Array(neurons);
-  }
-
-  /** Adds a row of attention, whose video tokens begin at `start`. */
-  add(neuron: number, attention: Float32Array, start: number): void {
-    this.#counts[neuron]! += 1;
-    for (let n = 0; n < this.tokens; n++)
-      this.#sums[neuron * this.#places + (n % this.#places)]! += attention[start + n]!;
-  }
-
-  /** The mean row of each neuron; 0 without rows. */
-  means(): Float64Array {
-    return this.#sums.map(
-      (sum, n) => sum / Math.max(1, this.#counts[Math.floor(n / this.#places)]!),
-    );
-  }
-
-  /** The mean row of each neuron, less that of all rows. */
-  differences(): Float64Array {
-    const total = this.#counts.reduce((sum, count) => sum + count, 0);
-    const mean = new Float64Array(this.#places);
-    for (const [n, sum] of this.#sums.entries()) mean[n % this.#places]! += sum / total;
-    return this.means().map((value, n) => value - mean[n % this.#places]!);
-  }
+/** What `trunkGradient` reads. */
+export interface TrunkGradientSettings {
+  /** How many spikes of each window are read, one after the other. */
+  readonly spikes: number;
+  /** Whose log-probability is differentiated: the neuron's that fires, or another one's. */
+  readonly of: 'target' | 'another';
+  /** Seed of the choice of spikes and of other neurons. */
+  readonly seed: number;
 }
 
-/** An activation of a forward pass, by name. */
-function observed(model: Neuroformer, inputs: Batch['inputs'], name: string): Tensor {
-  let found: Tensor | undefined;
-  model.forward(inputs, (other, value) => {
-    if (other === name) found = value();
-  });
-  if (!found) throw new Error(`This model has no activation ${name}.`);
-  return found;
+/**
+ * The positive part of gradient x attention of the trunk, by the neuron that is predicted. With the
+ * gradient of another neuron it is a control: it then shows only what the film has when a neuron
+ * fires, which is no dependence of that neuron.
+ *
+ * @throws Error for a model whose trunk does not attend to the video
+ */
+export async function trunkGradient(
+  inputs: StimulusInputs,
+  { spikes, of, seed }: TrunkGradientSettings,
+): Promise<TargetMaps> {
+  const { layout, grid, batches } = inputs;
+  const { neurons } = layout.tokenizer.ids;
+  const block = layout.config.block_size.id;
+  const { start, count } = videoTokens(layout, grid);
+  const sums = new PlaceSums(neurons, placeCount(grid));
+  const random = new HostRandom(seed);
+  using values = new TrunkValues(inputs);
+  for (const host of batches) {
+    for (const positions of drawPositions(host.nextIds, block, neurons, spikes, random)) {
+      const nextIds = new Uint32Array(host.nextIds.length).fill(NO_CLASS);
+      for (const n of positions) {
+        const target = host.nextIds[n]!;
+        const shift = of === 'target' ? 0 : 1 + random.integer(neurons - 1);
+        nextIds[n] = (target + shift) % neurons;
+      }
+      const products = await values.products({ ...host, nextIds });
+      for (const n of positions) {
+        const first = Math.floor(n / block) * (start + count) + start;
+        // The loss is the mean of -log p over all positions.
+        const row = products
+          .subarray(first, first + count)
+          .map((product) => -positions.length * product);
+        sums.add(host.nextIds[n]!, row, (value) => Math.max(0, value));
+      }
+    }
+  }
+  return sums.maps();
+}
+
+/**
+ * Positions of the batch at which a spike comes next, one of each window at a time, in random
+ * order: up to `spikes` lists of them. Windows with fewer spikes are missing in the last ones.
+ */
+function drawPositions(
+  nextIds: Uint32Array,
+  block: number,
+  neurons: number,
+  spikes: number,
+  random: HostRandom,
+): number[][] {
+  const drawn = Array.from({ length: spikes }, (): number[] => []);
+  for (let start = 0; start < nextIds.length; start += block) {
+    // The spikes of a window come before its EOS.
+    const count = nextIds.subarray(start, start + block).findIndex((id) => id >= neurons);
+    for (const [n, spike] of random.permutation(count).entries()) drawn[n]?.push(start + spike);
+  }
+  return drawn.filter((positions) => positions.length > 0);
 }
 
 /** Hiding each place in turn: [neurons, places]. The film is set to `hidden` there. */
 export async function occlusionMap(inputs: StimulusInputs, hidden: number): Promise<Float64Array> {
   const { engine, model, layout, grid, size, batches } = inputs;
   const { neurons, size: ids } = layout.tokenizer.ids;
-  const [, h, w] = grid.places;
-  const squares = new Float64Array(neurons * h * w);
+  const places = placeCount(grid);
+  const squares = new Float64Array(neurons * places);
   let windows = 0;
   using pass = new RecordedForward(engine, layout, size, ({ inputs: batch }) => ({
     logits: slice(model.forward(batch).idLogits, 0, 1),
   }));
+  /** [B, ids] */
   const logProbabilities = async (host: HostBatch) => {
     const { logits } = await pass.run(host);
-    return Array.from({ length: size }, (_, b) =>
-      logSoftmax(logits.subarray(b * ids, (b + 1) * ids)),
-    );
+    for (let row = 0; row < logits.length; row += ids) {
+      const logSum = logSumExp(logits.subarray(row, row + ids));
+      for (let n = row; n < row + ids; n++) logits[n]! -= logSum;
+    }
+    return logits;
   };
   for (const host of batches) {
     const intact = await logProbabilities(host);
     windows += size;
-    for (let place = 0; place < h * w; place++) {
+    for (let place = 0; place < places; place++) {
       const frames = hidePlace(host.frames!, grid, place, hidden);
       const occluded = await logProbabilities({ ...host, frames });
-      for (let b = 0; b < size; b++)
-        for (let n = 0; n < neurons; n++)
-          squares[n * h * w + place]! += (occluded[b]![n]! - intact[b]![n]!) ** 2;
+      for (let n = 0; n < neurons; n++)
+        for (let row = 0; row < intact.length; row += ids)
+          squares[n * places + place]! += (occluded[row + n]! - intact[row + n]!) ** 2;
     }
   }
   return squares.map((sum) => Math.sqrt(sum / windows));
 }
 
-/** Frames [.., F, H, W] with the pixels of a place set to a value in all of them. */
-function hidePlace(
-  frames: Float32Array,
-  { film, places, kernel, stride }: StimulusGrid,
-  place: number,
-  value: number,
-): Float32Array<ArrayBuffer> {
-  const [, height, width] = film;
-  const [top, left] = [Math.floor(place / places[2]) * stride[1], (place % places[2]) * stride[2]];
-  return Float32Array.from(frames, (pixel, n) => {
-    const [y, x] = [Math.floor(n / width) % height, n % width];
-    const isHidden = y >= top && y < top + kernel[1] && x >= left && x < left + kernel[2];
-    return isHidden ? value : pixel;
-  });
-}
-
-/** The logarithms of the softmax of a row. */
-function logSoftmax(logits: Float32Array): Float64Array {
-  let max = Number.NEGATIVE_INFINITY;
-  for (const logit of logits) max = Math.max(max, logit);
-  let sum = 0;
-  for (const logit of logits) sum += Math.exp(logit - max);
-  const logSum = max + Math.log(sum);
-  return Float64Array.from(logits, (logit) => logit - logSum);
-}
-
-/** The derivative of every neuron's log-probability by each pixel: [neurons, height * width]. */
+/** The derivative of every neuron's log-probability by each pixel: [neurons, height, width]. */
 export async function gradientMap(inputs: StimulusInputs): Promise<Float64Array> {
   const { engine, model, layout, grid, size, batches } = inputs;
   const { neurons, size: ids } = layout.tokenizer.ids;
-  const [count, height, width] = grid.film;
-  const pixels = height * width;
+  const pixels = pixelCount(grid);
   const squares = new Float64Array(neurons * pixels);
-  let windows = 0;
+  let samples = 0;
   using batch = new Batch(engine, layout, size);
-  const frames = batch.inputs.frames!;
-  frames.requiresGrad = true;
-  const targets = Tensor.zeros(engine, [size], 'u32').keep();
-  const gradient = Tensor.zeros(engine, frames.shape).keep();
-  frames.gradient = gradient;
-  const step = engine.record(() => {
-    engine.clear(gradient);
-    differentiate(engine, () => {
-      const first = slice(model.forward(batch.inputs).idLogits, 0, 1).reshape([size, ids]);
-      // The mean over the batch times its size: every window keeps a gradient of its own.
-      return crossEntropy(first, targets, { factor: size });
-    });
+  using targets = Tensor.zeros(engine, [size], 'u32').keep();
+  using gradients = new RecordedGradients(engine, [batch.inputs.frames!], () => {
+    const first = slice(model.forward(batch.inputs).idLogits, 0, 1).reshape([size, ids]);
+    // The mean over the batch times its size, so that every window has a gradient of its own.
+    return { loss: crossEntropy(first, targets, { factor: size }) };
   });
-  try {
-    for (const host of batches) {
-      batch.write(host);
-      windows += size;
-      for (let neuron = 0; neuron < neurons; neuron++) {
-        targets.write(new Uint32Array(size).fill(neuron));
-        const [bytes] = await step.runAndFetch([gradient]).read();
-        const derivatives = new Float32Array(bytes!);
-        for (let n = 0; n < size * count * pixels; n++)
-          squares[neuron * pixels + (n % pixels)]! += derivatives[n]! ** 2;
-      }
+  for (const host of batches) {
+    batch.write(host);
+    samples += size * grid.film[0];
+    for (let neuron = 0; neuron < neurons; neuron++) {
+      targets.write(new Uint32Array(size).fill(neuron));
+      const [derivatives] = (await gradients.run()).gradients;
+      for (const [n, derivative] of derivatives!.entries())
+        squares[neuron * pixels + (n % pixels)]! += derivative ** 2;
     }
-  } finally {
-    step.dispose();
-    targets.dispose();
-    gradient.dispose();
   }
-  return squares.map((sum) => Math.sqrt(sum / windows));
+  return squares.map((sum) => Math.sqrt(sum / samples));
+}
+
+/** The blocks of the trunk that attend to the video. @throws Error where there are none. */
+function trunkBlocks(model: Neuroformer): string[] {
+  const { blocks, name } = model.stimulusAttention;
+  if (blocks.length === 0) throw new Error('The trunk of this model does not attend to the video.');
+  return blocks.map((_, n) => `${name}.${n}`);
+}
+
+/** Where the tokens of the video stand among those that are attended to, and how many there are. */
+function videoTokens({ config }: BatchLayout, { places }: StimulusGrid) {
+  const start = config.frame_encoder.first_token ? 1 : 0;
+  return { start, count: places[0] * places[1] * places[2] };
+}
+
+/** Activations of a forward pass, by name. */
+function activations(
+  model: Neuroformer,
+  inputs: Batch['inputs'],
+  names: readonly string[],
+): Record<string, Tensor> {
+  const found: Record<string, Tensor> = {};
+  model.forward(inputs, (name, value) => {
+    if (names.includes(name)) found[name] = value();
+  });
+  return found;
+}
+
+/** Sums of maps by neuron, whose tokens of one place are added up. */
+class PlaceSums {
+  readonly #places: number;
+  readonly #sums: Float64Array;
+  readonly #targets: Float64Array;
+
+  constructor(neurons: number, places: number) {
+    this.#places = places;
+    this.#sums = new Float64Array(neurons * places);
+    this.#targets = new Float64Array(neurons);
+  }
+
+  /**
+   * Adds a map.
+   *
+   * @param tokens one value per token of the video, [times, places]
+   * @param transform of the value of each place
+   */
+  add(
+    neuron: number,
+    tokens: ArrayLike<number>,
+    transform: (value: number) => number = (value) => value,
+  ): void {
+    this.#targets[neuron]! += 1;
+    for (let place = 0; place < this.#places; place++) {
+      let sum = 0;
+      for (let n = place; n < tokens.length; n += this.#places) sum += tokens[n]!;
+      this.#sums[neuron * this.#places + place]! += transform(sum);
+    }
+  }
+
+  /** The means of what was added. */
+  maps(): TargetMaps {
+    const total = this.#targets.reduce((sum, count) => sum + count, 0);
+    const overall = new Float64Array(this.#places);
+    for (const [n, sum] of this.#sums.entries())
+      overall[n % this.#places]! += sum / Math.max(1, total);
+    const means = this.#sums.map(
+      (sum, n) => sum / Math.max(1, this.#targets[Math.floor(n / this.#places)]!),
+    );
+    return { means, overall, targets: this.#targets };
+  }
+}
+
+/**
+ * The values of the trunk's blocks that attend to the video, and the gradients by them of the loss
+ * of the next neuron.
+ */
+class TrunkValues implements Disposable {
+  readonly #names: readonly string[];
+  readonly #width: number;
+  readonly #batch: Batch;
+  /** What is added to the values of each block, only to have its gradient. */
+  readonly #zeros: readonly Tensor[];
+  readonly #gradients: RecordedGradients;
+
+  constructor({ engine, model, layout, grid, size }: StimulusInputs) {
+    const { start, count } = videoTokens(layout, grid);
+    this.#names = trunkBlocks(model).map((block) => `${block}.value`);
+    this.#width = layout.config.n_embd;
+    this.#batch = new Batch(engine, layout, size);
+    this.#zeros = this.#names.map(() =>
+      Tensor.zeros(engine, [size, start + count, this.#width]).keep(),
+    );
+    this.#gradients = new RecordedGradients(engine, this.#zeros, () => {
+      const values: Record<string, Tensor> = {};
+      const tap = (name: string, n: number) => (value: Tensor) => {
+        values[name] = value;
+        return add(value, this.#zeros[n]!);
+      };
+      const taps = Object.fromEntries(this.#names.map((name, n) => [name, tap(name, n)]));
+      const { inputs, targets } = this.#batch;
+      const { idLogits } = model.forward(inputs, undefined, taps);
+      return { loss: crossEntropy(idLogits, targets.nextIds), ...values };
+    });
+  }
+
+  /** The products dv . v of every token that is attended to, summed over blocks: [B, tokens]. */
+  async products(host: HostBatch): Promise<Float64Array> {
+    this.#batch.write(host);
+    const { gradients, values } = await this.#gradients.run(this.#names);
+    const products = new Float64Array(values[0]!.length / this.#width);
+    for (const [block, value] of values.entries())
+      for (const [n, element] of value.entries())
+        products[Math.floor(n / this.#width)]! += element * gradients[block]![n]!;
+    return products;
+  }
+
+  [Symbol.dispose](): void {
+    this.#gradients[Symbol.dispose]();
+    for (const tensor of this.#zeros) tensor.dispose();
+    this.#batch.dispose();
+  }
+}
+
+/** A loss, and tensors that are read beside its gradients. */
+interface LossAndTensors {
+  readonly loss: Tensor;
+  readonly [name: string]: Tensor;
+}
+
+/** Gradients of a loss by tensors that are not parameters, recorded once and run for each batch. */
+class RecordedGradients implements Disposable {
+  readonly #gradients: readonly Tensor[];
+  readonly #step: Step<LossAndTensors>;
+
+  /** @param leaves the tensors, which stay the caller's */
+  constructor(engine: Engine, leaves: readonly Tensor[], compute: () => LossAndTensors) {
+    this.#gradients = leaves.map((leaf) => {
+      const gradient = Tensor.zeros(engine, leaf.shape).keep();
+      leaf.requiresGrad = true;
+      leaf.gradient = gradient;
+      return gradient;
+    });
+    this.#step = engine.record(() => {
+      for (const gradient of this.#gradients) engine.clear(gradient);
+      return differentiate(engine, compute);
+    });
+  }
+
+  /**
+   * The gradients of all leaves, and the values of tensors that `compute` returned.
+   *
+   * @param names of those tensors
+   */
+  async run(names: readonly string[] = []) {
+    const tensors = names.map((name) => this.#step.value[name]!);
+    const fetched = this.#step.runAndFetch([...this.#gradients, ...tensors]);
+    const arrays = (await fetched.read()).map((bytes) => new Float32Array(bytes));
+    const count = this.#gradients.length;
+    return { gradients: arrays.slice(0, count), values: arrays.slice(count) };
+  }
+
+  [Symbol.dispose](): void {
+    this.#step.dispose();
+    for (const gradient of this.#gradients) gradient.dispose();
+  }
 }

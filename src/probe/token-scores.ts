@@ -4,6 +4,7 @@
  */
 
 import type { Engine } from '../gpu/engine.js';
+import { logSumExp } from '../math/statistics.js';
 import type { BatchLayout, HostBatch } from '../neuroformer/batch.js';
 import { RecordedForward } from '../neuroformer/forward-pass.js';
 import type { Neuroformer } from '../neuroformer/model.js';
@@ -46,15 +47,6 @@ export function tokenFrequencies(windows: Windows, refs: readonly WindowRef[]): 
   return counts.map((count) => count / total);
 }
 
-/** The natural logarithm of the probability of one class. */
-function logProbability(logits: Float32Array, target: number): number {
-  let max = Number.NEGATIVE_INFINITY;
-  for (const logit of logits) max = Math.max(max, logit);
-  let sum = 0;
-  for (const logit of logits) sum += Math.exp(logit - max);
-  return logits[target]! - max - Math.log(sum);
-}
-
 /**
  * Scores every next token of the batches, except padding.
  *
@@ -82,7 +74,7 @@ export async function scoreTokens(
       if (target === ids.PAD) continue;
       const rowLogits = logits.subarray(row * ids.size, (row + 1) * ids.size);
       tokens += 1;
-      bits -= logProbability(rowLogits, target) / Math.LN2;
+      bits += (logSumExp(rowLogits) - rowLogits[target]!) / Math.LN2;
       unigramBits -= Math.log2(frequencies[target]!);
       if (!ids.isNeuron(target)) continue;
       let best = 0;

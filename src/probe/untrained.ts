@@ -1,20 +1,10 @@
 /** The control of every reading of a trained model: the same model with initial weights. */
 
 import type { Engine } from '../gpu/engine.js';
-import { type BatchLayout, modelSizes } from '../neuroformer/batch.js';
-import { Neuroformer } from '../neuroformer/model.js';
-import { ParameterStore } from '../nn/parameters.js';
-
-/** A model that owns the GPU memory of its parameters; dispose of it after use. */
-export interface OwnedModel extends Disposable {
-  /** The model. */
-  readonly model: Neuroformer;
-}
+import type { BatchLayout } from '../neuroformer/batch.js';
+import { type FrozenModel, frozenModel } from '../neuroformer/frozen-model.js';
 
 /** A model of the same configuration with initial weights. */
-export function untrainedModel(engine: Engine, layout: BatchLayout, seed: number): OwnedModel {
-  const store = new ParameterStore();
-  const model = new Neuroformer(store, layout.config, modelSizes(layout.tokenizer));
-  store.allocate(engine, seed);
-  return { model, [Symbol.dispose]: () => store.dispose() };
+export function untrainedModel(engine: Engine, layout: BatchLayout, seed: number): FrozenModel {
+  return frozenModel(engine, layout, seed);
 }

@@ -10,8 +10,9 @@ import {
 } from '../analyze/spike-trains.js';
 import { median } from '../math/statistics.js';
 import type { MetricLine } from '../train/run-records.js';
+import { schemeColors } from './colors.js';
 import { COLORS, draw, type Figure } from './draw.js';
-import { pngDataUrl, type Rgb } from './png.js';
+import { pngDataUrl } from './png.js';
 
 const SOURCES = ['recorded', 'generated'] as const;
 const color = {
@@ -352,13 +353,12 @@ async function mapFigure({ name, title, values }: NamedMap, neurons: number): Pr
   };
   if (neurons <= MAX_CELLS_AS_RECTANGLES)
     return draw(facts, rows, rectangleSpec(title, neurons, color));
-  const { scheme } = await import('vega');
-  const paint = scheme(isSigned ? 'redblue' : 'viridis') as unknown as (share: number) => string;
+  const paint = await schemeColors(isSigned ? 'redblue' : 'viridis');
   const url = pngDataUrl(neurons, neurons, Math.ceil(600 / neurons), (source, target) => {
     if (source === target) return [255, 255, 255];
     const share = values[target * neurons + source]! / limit;
     const clamped = Math.max(isSigned ? -1 : 0, Math.min(1, share));
-    return parseColor(paint(isSigned ? (1 - clamped) / 2 : clamped));
+    return paint(isSigned ? (1 - clamped) / 2 : clamped);
   });
   return draw(facts, rows, imageSpec(title, neurons, url, color));
 }
@@ -412,12 +412,4 @@ function imageSpec(title: string, neurons: number, url: string, color: object): 
       },
     ],
   };
-}
-
-/** Parses a color as Vega writes it: rgb(1, 2, 3) or #010203. */
-function parseColor(text: string): Rgb {
-  const parts = text.startsWith('#')
-    ? [1, 3, 5].map((start) => Number.parseInt(text.slice(start, start + 2), 16))
-    : (text.match(/[\d.]+/g) ?? []).map(Number);
-  return [parts[0] ?? 0, parts[1] ?? 0, parts[2] ?? 0];
 }

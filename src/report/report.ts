@@ -14,6 +14,7 @@ import type {
   DecodedResults,
   GeneratedResults,
   LabelResults,
+  StimulusResults,
 } from '../probe/results.js';
 import { formatCount } from '../text/format.js';
 import { describePart, type OpenedRun } from '../train/open-run.js';
@@ -33,6 +34,7 @@ import {
 import { renderPage, type Section, type Table } from './html.js';
 import { labelsSection } from './labels.js';
 import { ratesSection } from './rates.js';
+import { stimulusSection } from './stimulus.js';
 
 /** What a report is made of. Results that are undefined have no section. */
 export interface ReportInputs {
@@ -45,6 +47,8 @@ export interface ReportInputs {
   readonly clamped: GeneratedResults | undefined;
   /** Connectivity maps. */
   readonly connectivity: ConnectivityResults | undefined;
+  /** Maps of the film, or of inputs. */
+  readonly stimulus: StimulusResults | undefined;
   readonly decoded: DecodedResults | undefined;
   /** Scores by share of labeled data. */
   readonly labels: LabelResults | undefined;
@@ -74,6 +78,7 @@ export async function renderReport(inputs: ReportInputs): Promise<Report> {
     ...(inputs.rates ? [await ratesSection(inputs.rates)] : []),
     ...(inputs.clamped ? [await clampedSection(run, inputs.clamped)] : []),
     ...(inputs.connectivity ? [await wiringSection(run, inputs.connectivity)] : []),
+    ...(inputs.stimulus ? [await stimulusSection(inputs.stimulus, run.dataset.truth)] : []),
   ];
   const lead = `${run.dataset.recording.name}; ${run.facts.started.slice(0, 16).replace('T', ' ')}.`;
   return {

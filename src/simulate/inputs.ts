@@ -26,8 +26,11 @@ const BASE_RATE = 0.5;
 /** Hz that an input at its peak adds. */
 const PEAK_RATE = 20;
 
-/** Seconds between two samples of the inputs. */
-export const INPUT_STEP = 0.05;
+/** Seconds between two samples of the inputs: as long as the windows of models for them. */
+export const INPUT_STEP = 0.02;
+/** Mean and deviation of an input over whole periods. */
+export const INPUT_MEAN = 0.5;
+export const INPUT_DEVIATION = 1 / Math.sqrt(8);
 
 /** Simulated neurons: their spikes, their inputs, and the hidden map between them. */
 export interface DrivenNeurons {

@@ -9,6 +9,8 @@ export interface Truth {
   readonly wiring?: Wiring;
   /** Where in the film each neuron's receptive field is. */
   readonly fields?: FieldTruth;
+  /** The index of the input that drives each neuron, where the film's pixels are inputs. */
+  readonly inputs?: Int32Array;
   /** The rates that the spikes were drawn with. */
   readonly rates?: TrueRates;
   /** How well the spikes can be predicted at all. */
@@ -43,6 +45,11 @@ export interface FieldTruth {
    * phases, [neurons, height, width].
    */
   readonly energy: Float32Array;
+  /**
+   * The same on the screen that shows the film, where gaze moves a field: the mean over the gaze of
+   * the session, [neurons, height, width]. Absent where the eye does not move.
+   */
+  readonly seen?: Float32Array;
   /** Column and row of each field's center, from the center of the first pixel: [neurons, 2]. */
   readonly centers: Float32Array;
   /** 1 for complex cells, whose response does not depend on the phase, else 0: [neurons]. */

@@ -14,7 +14,7 @@ import { withEngine } from '../train/engine-source.js';
 import { openRun } from '../train/open-run.js';
 import { parseTrainSettings } from '../train/settings.js';
 import { type StageOptions, stageContext } from './context.js';
-import { explain } from './explain.js';
+import { explainConnectivity } from './explain-connectivity.js';
 import { describeRates, generate } from './generate.js';
 import { report } from './report.js';
 import { simulateUntilAccepted, writeDataset } from './simulate.js';
@@ -117,7 +117,7 @@ export async function runDemo(
       generate(run, { trials, seconds, seed }, shared),
     );
     watcher.note(describeRates(scores));
-    return stage('Connectivity', () => explain(run, { seed }, shared));
+    return stage('Connectivity', () => explainConnectivity(run, { seed }, shared));
   });
   await stage('Reporting', () => report(run, durations));
   return { maps };

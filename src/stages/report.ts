@@ -9,6 +9,7 @@ import {
   readGenerated,
   readLabels,
   readRates,
+  readStimulus,
 } from './result-files.js';
 
 /** Path of the report in a run's store. */
@@ -33,6 +34,7 @@ export async function report(
     generated: await readGenerated(store, 'generated', neurons),
     clamped: await readGenerated(store, 'clamped', neurons),
     connectivity: await readConnectivity(store, neurons),
+    stimulus: await readStimulus(store),
     decoded: await readDecoded(store),
     labels: await readLabels(store),
     rates: await readRates(store),

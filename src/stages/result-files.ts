@@ -15,7 +15,10 @@ import type {
   GeneratedResults,
   LabelResults,
   LadderResults,
+  StimulusResults,
 } from '../probe/results.js';
+import type { StimulusMap } from '../probe/stimulus.js';
+import { placeCount } from '../probe/stimulus-grid.js';
 import type { Recording } from '../recording/recording.js';
 import type { ClassValue } from '../recording/vocabularies.js';
 import { toCsv } from '../text/table.js';
@@ -217,6 +220,77 @@ export function readConnectivity(
       return { ...map, values };
     });
     return { ...results, maps };
+  });
+}
+
+/** Base name of the files of `explain stimulus`. */
+const STIMULUS_FILES = 'stimulus';
+
+/** The key of a map in all pixels, in stimulus.npz. */
+function pixelsKey(name: string): string {
+  return `${name}_pixels`;
+}
+
+/**
+ * Writes maps of a film or of inputs: the maps as .npz, a .csv row of scores for each, and the rest
+ * as .json.
+ *
+ * The .npz has every map as [neurons, rows, columns] of places and, where it is as fine as the
+ * film, as `NAME_pixels` [neurons, height, width].
+ *
+ * @throws FileError where the store fails.
+ */
+export async function writeStimulus(
+  store: RunStore,
+  { maps, ...facts }: StimulusResults,
+): Promise<void> {
+  const { grid, spikes } = facts;
+  const shape = (lengths: readonly number[]) => [spikes.length, ...lengths.slice(1)];
+  const arrays = maps.flatMap(({ name, values, pixels }) => [
+    [name, { data: values, shape: shape(grid.places) }] as const,
+    ...(pixels ? [[pixelsKey(name), { data: pixels, shape: shape(grid.film) }] as const] : []),
+  ]);
+  const described = maps.map(({ values: _, pixels, ...map }) => ({
+    ...map,
+    hasPixels: pixels !== undefined,
+  }));
+  await writeArraysAndFacts(store, STIMULUS_FILES, encodeNpz(Object.fromEntries(arrays)), {
+    ...facts,
+    maps: described,
+  });
+  const rows = maps.map(({ name, kind, fields, inputs }) => ({
+    name,
+    kind,
+    ...(fields && {
+      r: fields.r,
+      deviation: fields.deviation,
+      pixels_off: fields.pixelsOff,
+      other_field: fields.otherField,
+    }),
+    ...inputs,
+  }));
+  await store.write(`${STIMULUS_FILES}.csv`, toCsv(rows));
+}
+
+/**
+ * Reads the maps of a film or of inputs; undefined if there are none.
+ *
+ * @throws FileError where a file is damaged.
+ */
+export function readStimulus(store: RunStore): Promise<StimulusResults | undefined> {
+  return readArraysAndFacts(store, STIMULUS_FILES, 'explain stimulus', (facts, get) => {
+    const { maps, ...results } = facts as Omit<StimulusResults, 'maps'> & {
+      readonly maps: readonly (Omit<StimulusMap, 'values' | 'pixels'> & { hasPixels: boolean })[];
+    };
+    const length = results.spikes.length * placeCount(results.grid);
+    return {
+      ...results,
+      maps: maps.map(({ hasPixels, ...map }) => {
+        const values = get(map.name);
+        if (values.length !== length) throw new Error(`${map.name} is not a map of all places`);
+        return { ...map, values, ...(hasPixels && { pixels: get(pixelsKey(map.name)) }) };
+      }),
+    };
   });
 }
 

@@ -2,10 +2,8 @@
 
 import type { Dataset } from '../dataset/dataset.js';
 import type { Engine } from '../gpu/engine.js';
-import { modelSizes } from '../neuroformer/batch.js';
-import { Neuroformer } from '../neuroformer/model.js';
+import { type FrozenModel, frozenModel } from '../neuroformer/frozen-model.js';
 import { loadNotes, type SavedModel } from '../neuroformer/saved.js';
-import { ParameterStore } from '../nn/parameters.js';
 import { FileError } from '../ports/errors.js';
 import type { RunStore } from '../ports/run-store.js';
 import type { Part, Split } from '../recording/splits.js';
@@ -62,10 +60,8 @@ export async function openRun(
   return { ...prepared, records, facts, dataset, saved, weights };
 }
 
-/** A model on a device. Owns the GPU memory of its parameters; dispose of it after use. */
-export interface LoadedModel extends Disposable {
-  /** The model, with the run's weights. */
-  readonly model: Neuroformer;
+/** A model on a device, with a run's weights. */
+export interface LoadedModel extends FrozenModel {
   /** Sentences about weights that did not fit the model; empty if all did. */
   readonly notes: readonly string[];
 }
@@ -73,13 +69,10 @@ export interface LoadedModel extends Disposable {
 /** Creates a run's model on a device and loads its weights. */
 export async function loadModel(
   engine: Engine,
-  { config, tokenizer, saved }: Pick<OpenedRun, 'config' | 'tokenizer' | 'saved'>,
+  { layout, saved }: Pick<OpenedRun, 'layout' | 'saved'>,
 ): Promise<LoadedModel> {
-  const store = new ParameterStore();
-  const model = new Neuroformer(store, config, modelSizes(tokenizer));
-  store.allocate(engine);
-  const notes = loadNotes(store.assign(saved.tensors));
-  return { model, notes, [Symbol.dispose]: () => store.dispose() };
+  const frozen = frozenModel(engine, layout);
+  return { ...frozen, notes: loadNotes(frozen.store.assign(saved.tensors)) };
 }
 
 /** The windows of one part of a split, or of all parts. */

@@ -183,7 +183,7 @@ class Trainer {
 
   constructor(engine: Engine, options: TrainerOptions) {
     const { data, settings } = options;
-    const { layout, config, tokenizer, split } = data;
+    const { layout, config, split } = data;
     if (settings.token_dropout > 0 && !config.rules.mask_padding)
       throw new ConfigError(
         'token_dropout hides tokens through the padding mask, so it needs rules.mask_padding.',
@@ -191,7 +191,7 @@ class Trainer {
     this.#engine = engine;
     this.#options = options;
     this.#totalSteps = totalUpdates(settings, split.train.length);
-    this.#model = new Neuroformer(this.#store, config, modelSizes(tokenizer));
+    this.#model = new Neuroformer(this.#store, config, modelSizes(layout));
     this.#store.allocate(engine, settings.seed);
     this.#freeze(settings.freeze);
     this.#dropout = new RandomState(engine, settings.seed);

@@ -34,6 +34,20 @@ export function spreadWindows(
   return pickEvenly(refs, countInFullBatches(maxCount, refs.length, batch));
 }
 
+/** Draws up to `maximum` windows at random, as many as fill batches of `batch`. */
+export function drawWindows(
+  refs: readonly WindowRef[],
+  maximum: number,
+  batch: number,
+  seed: number,
+): WindowRef[] {
+  const order = new HostRandom(seed).permutation(refs.length);
+  return Array.from(
+    order.subarray(0, countInFullBatches(maximum, refs.length, batch)),
+    (n) => refs[n]!,
+  );
+}
+
 /**
  * Collates windows into batches of `size`, in order. An incomplete last batch is dropped.
  *

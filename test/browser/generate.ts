@@ -55,7 +55,7 @@ export async function trainedModel(engine: Engine): Promise<Uint8Array> {
   const windows = new Windows(recording, windowSettings(config, tokenizer));
   const layout = new BatchLayout(config, tokenizer, recording);
   const store = new ParameterStore();
-  const model = new Neuroformer(store, config, modelSizes(tokenizer));
+  const model = new Neuroformer(store, config, modelSizes(layout));
   store.allocate(engine, 1);
   const step = new TrainingStep(engine, store, model, layout, 16);
   const refs = windows.windowsInTrial(0);
@@ -75,7 +75,7 @@ export async function generateFrom(engine: Engine, file: Uint8Array): Promise<nu
   const windows = new Windows(recording, windowSettings(config!, tokenizer!));
   const layout = new BatchLayout(config!, tokenizer!, recording);
   const store = new ParameterStore();
-  const model = new Neuroformer(store, config!, modelSizes(tokenizer!));
+  const model = new Neuroformer(store, config!, modelSizes(layout));
   store.allocate(engine);
   store.assign(tensors);
   const sampler = new Sampler(engine, model, layout, 3, { seed: 7 });

@@ -48,7 +48,7 @@ export async function trainDemo(engine: Engine, updates: number): Promise<Traine
   const { train } = splitWindows(windows, { kind: 'blocks', fractions });
   const layout = new BatchLayout(config, tokenizer, recording);
   const store = new ParameterStore();
-  const model = new Neuroformer(store, config, modelSizes(tokenizer));
+  const model = new Neuroformer(store, config, modelSizes(layout));
   store.allocate(engine, 1);
   const step = new TrainingStep(engine, store, model, layout, BATCH);
   const order = new BatchOrder(train.length, BATCH, 1);

@@ -12,6 +12,19 @@ const DATA = inFolder('visual');
 const CONFIG = ['--config', join(DATA, 'config.yaml')];
 const SHORT = ['--set', 'training.steps=2', '--set', 'training.batch=4', '--set', 'n_embd=8'];
 
+describe('simulate inputs', () => {
+  it('writes driven neurons with a configuration that trains', async () => {
+    const data = inFolder('inputs');
+    const size = ['--neurons', '6', '--seconds', '10'];
+    const { code, out, err } = await neuroformer('simulate', 'inputs', data, ...size);
+    expect(code, err).toBe(0);
+    expect(out).toMatch(/^6 neurons, 10 s, [\d,]+ spikes\. Written to .+, with a configuration: /);
+    const config = ['--config', join(data, 'config.yaml'), ...SHORT, '--set', 'n_head=2'];
+    const trained = await neuroformer('train', '--data', data, ...config, '--out', inFolder('led'));
+    expect(trained.code, trained.err).toBe(0);
+  });
+});
+
 describe('simulate visual', () => {
   it('writes a recording with a configuration, and says what it is', async () => {
     const size = ['--neurons', '8', '--films', '6', '--repeats', '4', '--seconds', '4'];

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { drivenDataset, hubDataset } from '../../src/dataset/simulated.js';
 import { encodeNpy } from '../../src/formats/npy.js';
 import { encodeNpz } from '../../src/formats/npz.js';
+import { mean } from '../../src/math/statistics.js';
 import { openDataset } from '../../src/node/dataset.js';
 import { simulateHub } from '../../src/simulate/hub.js';
 import { simulateInputs } from '../../src/simulate/inputs.js';
@@ -21,6 +22,7 @@ const ARRAYS = {
     ids: { data: Int32Array.of(4, 9) },
   }),
   'counts.npy': encodeNpy(Uint8Array.of(0, 1, 2, 0, 0, 1), [2, 3]),
+  'fields.npy': encodeNpy(new Float32Array(12), [3, 2, 2]),
   'frames.npy': encodeNpy(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8), [2, 2, 2]),
 };
 const SPIKES = { times: 'a.npz#times', neurons: 'a.npz#neurons', unit: 'ms' };
@@ -215,12 +217,15 @@ describe('a dataset folder', () => {
     expect(recording.trials.map(({ condition }) => condition)).toEqual(Array(4).fill('dots'));
   });
 
-  it('of driven neurons is read back with its inputs as frames', async () => {
-    const driven = simulateInputs({ neurons: 6, seconds: 2, seed: 1 });
-    const { recording } = await openDataset(writeFolder(drivenDataset(driven)));
+  it('of driven neurons is read back with its inputs as frames, in standard deviations', async () => {
+    const driven = simulateInputs({ neurons: 6, seconds: 20, seed: 1 });
+    const { recording, truth } = await openDataset(writeFolder(drivenDataset(driven)));
     const { video } = recording.trials[0]!;
-    expect(video).toMatchObject({ count: 40, height: 1, width: 6, dt: 0.05 });
-    expect(video!.data).toEqual(driven.inputs);
+    expect(video).toMatchObject({ count: 1000, height: 1, width: 6, dt: 0.02 });
+    const expected = driven.inputs.map((value) => (value - 0.5) * Math.sqrt(8));
+    for (const [n, value] of video!.data.entries()) expect(value).toBeCloseTo(expected[n]!, 5);
+    expect(mean(Float64Array.from(video!.data, (value) => value ** 2))).toBeCloseTo(1, 1);
+    expect(truth).toEqual({ inputs: driven.map });
   });
 });
 
@@ -390,6 +395,26 @@ describe('a dataset that cannot be used', () => {
         },
       },
       'truth.fields.energy should be a numeric array of [3, height, width], but has shape [2, 2, 2].',
+    ],
+    [
+      'seen fields of another size',
+      {
+        spikes: SPIKES,
+        truth: {
+          fields: {
+            energy: 'fields.npy',
+            seen: 'counts.npy',
+            centers: 'counts.npy',
+            complex: 'a.npz#speed',
+          },
+        },
+      },
+      'truth.fields.seen should be a numeric array of [3, 2, 2], but has shape [2, 3].',
+    ],
+    [
+      'inputs that are no indices',
+      { spikes: SPIKES, truth: { inputs: 'a.npz#when' } },
+      'truth.inputs should contain indices of inputs, from 0, but contains 0.1.',
     ],
     [
       'true rates without neurons',

@@ -122,7 +122,7 @@ export class TinyNeuroformer {
     this.tokenizer = tokenizerFor(this.config, recording);
     this.windows = new Windows(recording, windowSettings(this.config, this.tokenizer));
     this.layout = new BatchLayout(this.config, this.tokenizer, recording);
-    this.model = new Neuroformer(this.store, this.config, modelSizes(this.tokenizer));
+    this.model = new Neuroformer(this.store, this.config, modelSizes(this.layout));
     this.store.allocate(engine, 1);
     const random = new HostRandom(2);
     for (const { name, tensor, length, shape } of this.store) {

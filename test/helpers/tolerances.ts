@@ -8,6 +8,8 @@ export const TOLERANCE = {
   elementwise: 1e-6,
   /** Sums of products with up to a few thousand terms. */
   product: 1e-5,
+  /** Central differences of a number in f32, whose rounding they divide by the step. */
+  differences: 5e-3,
 } as const;
 
 /** Name of a tolerance. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { auroc, correlation, mean, median, ranks } from '../../src/math/statistics.js';
+import { auroc, correlation, logSumExp, mean, median, ranks } from '../../src/math/statistics.js';
 
 describe('statistics', () => {
   it('have the mean of the middle two as the median of an even count', () => {
@@ -13,6 +13,12 @@ describe('statistics', () => {
     expect([...ranks([3, 1, 3, 2])]).toEqual([3.5, 1, 3.5, 2]);
     expect(auroc([0.1, 0.4, 0.4, 0.9], [0, 0, 1, 1])).toBe(0.875);
     expect(auroc([1, 2], [0, 0])).toBeNaN();
+  });
+
+  it('have a logarithm of a sum of exponentials that do not fit into a number', () => {
+    expect(logSumExp([Math.log(2), Math.log(3)])).toBeCloseTo(Math.log(5), 12);
+    expect(logSumExp([1000, 1000])).toBeCloseTo(1000 + Math.log(2), 9);
+    expect(logSumExp([-2000])).toBe(-2000);
   });
 
   it('have no correlation with a constant', () => {

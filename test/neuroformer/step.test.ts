@@ -150,7 +150,7 @@ describe('the estimate of training', () => {
     engine.dispose();
     const trainingEngine = await createEngine();
     const store = new ParameterStore();
-    const model = new Neuroformer(store, tiny.config, modelSizes(tiny.tokenizer));
+    const model = new Neuroformer(store, tiny.config, modelSizes(tiny.layout));
     store.allocate(trainingEngine, 1);
     const step = new TrainingStep(trainingEngine, store, model, tiny.layout, size);
     await step.run(tiny.layout.collate(tiny.at(...Array(size).fill(1))), 1e-3).losses();
@@ -191,7 +191,7 @@ describe('the estimate of training', () => {
         /^Training needs about \d+ MB of device memory: 403 MB for 24,080,384 parameters with gradients and moments, \d+ MB for batches of 2\. Its 1,000 updates take \d+ TFLOP\.$/,
       );
       const store = new ParameterStore();
-      const model = new Neuroformer(store, config, modelSizes(tokenizer));
+      const model = new Neuroformer(store, config, modelSizes(layout));
       store.allocate(engine, 1);
       const step = new TrainingStep(engine, store, model, layout, 2);
       const host = layout.collate([1, 1.5].map((end) => windows.at({ trialIndex: 0, end })));

@@ -7,30 +7,49 @@ import { type Progress, silentWatcher } from '../../src/ports/watcher.js';
 import type { StageOptions } from '../../src/stages/context.js';
 import { decode } from '../../src/stages/decode.js';
 import { StoppedError } from '../../src/stages/errors.js';
-import { explain } from '../../src/stages/explain.js';
+import { explainConnectivity } from '../../src/stages/explain-connectivity.js';
+import { explainStimulus } from '../../src/stages/explain-stimulus.js';
 import { generate } from '../../src/stages/generate.js';
 import { train } from '../../src/stages/train.js';
 import type { OpenedRun } from '../../src/train/open-run.js';
 import { behaviorWorkspace, DECODING } from '../helpers/behavior.js';
 import { useEngine } from '../helpers/engine.js';
+import { tinyVisual, trainSimulated } from '../helpers/simulated-run.js';
 
 const engine = useEngine();
 const TRAINING = { batch: 8, every: 0.1, validate_every: 0, steps: 1 };
 
 let folder: string;
+/** A run on spikes and behavior, and one on a film. */
 let run: OpenedRun;
+let filmed: OpenedRun;
 beforeAll(async () => {
   folder = behaviorWorkspace({});
   const dataset = await openDataset(join(folder, 'data'));
   const options = { engine: () => createEngine(), store: memoryStore() };
   run = await train(dataset, { ...DECODING, training: TRAINING }, options);
+  filmed = await trainSimulated(engine(), tinyVisual(), { neuron_queries: 'frames' });
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const STAGES: Record<string, (options: StageOptions) => Promise<unknown>> = {
-  generate: (options) => generate(run, { trials: 2, seconds: 1 }, options),
-  explain: (options) => explain(run, { windows: 200, ablationWindows: 200 }, options),
-  decode: (options) => decode(run, {}, options),
+const STAGES: Record<
+  string,
+  { run: () => OpenedRun; start: (run: OpenedRun, options: StageOptions) => Promise<unknown> }
+> = {
+  generate: {
+    run: () => run,
+    start: (from, options) => generate(from, { trials: 2, seconds: 1 }, options),
+  },
+  explainConnectivity: {
+    run: () => run,
+    start: (from, options) =>
+      explainConnectivity(from, { windows: 200, ablationWindows: 200 }, options),
+  },
+  explainStimulus: {
+    run: () => filmed,
+    start: (from, options) => explainStimulus(from, { windows: 32 }, options),
+  },
+  decode: { run: () => run, start: (from, options) => decode(from, {}, options) },
 };
 
 /** Runs a stage with a watcher that asks to stop when `shouldStop` says so of its progress. */
@@ -47,7 +66,8 @@ async function runStage(stage: string, shouldStop: (state: Progress) => boolean)
     shouldStop: () => isStopping,
     setStoppable: (isStoppable: boolean) => stoppable.push(isStoppable),
   };
-  const error = await STAGES[stage]!({ engine: engine(), watcher }).then(
+  const { run: opened, start } = STAGES[stage]!;
+  const error = await start(opened(), { engine: engine(), watcher }).then(
     () => undefined,
     (reason: unknown) => reason,
   );
@@ -56,7 +76,7 @@ async function runStage(stage: string, shouldStop: (state: Progress) => boolean)
 
 describe('a stage that is asked to stop', () => {
   it.each(Object.keys(STAGES))('ends and writes nothing: %s', async (stage) => {
-    const { store } = run.records;
+    const { store } = STAGES[stage]!.run().records;
     const before = await store.list();
     await engine().finish();
     const { liveBuffers } = engine().memory();

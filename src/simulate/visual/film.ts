@@ -47,6 +47,11 @@ export function filmScale(size: number): number {
   return size / STANDARD_SIZE;
 }
 
+/** Pixels of the film beyond each edge of a screen of this size. */
+function filmMargin(size: number): number {
+  return Math.ceil(MARGIN * filmScale(size));
+}
+
 /** A film, with what is beyond the edges of the screen. */
 export interface Film {
   /** Number of frames. */
@@ -67,7 +72,7 @@ export interface Film {
  */
 export function makeFilm(speed: ArrayLike<number>, size: number, random: HostRandom): Film {
   const scale = filmScale(size);
-  const margin = Math.ceil(MARGIN * scale);
+  const margin = filmMargin(size);
   const side = size + 2 * margin;
   const frames = speed.length;
   const texture = makeTexture(side, Math.round(TEXTURE_LENGTH * scale), scale, random);
@@ -229,16 +234,9 @@ export function screenOf({ frames, size, margin, canvas }: Film): Float32Array {
  */
 export function retinalImage({ frames, size, margin, canvas }: Film, gaze: Gaze): Float32Array {
   const side = size + 2 * margin;
-  const pixelsPerDegree = size / FIELD_OF_VIEW;
   const image = new Float32Array(frames * size * size);
-  // The corner of the image in the canvas, so that the image and the pixels to interpolate with are
-  // inside it.
-  const corner = (degrees: number) =>
-    Math.max(0, Math.min(2 * margin - 1e-6, margin + degrees * pixelsPerDegree));
   for (let n = 0; n < frames; n++) {
-    const [left, top] = [corner(gaze.phi[n]!), corner(gaze.theta[n]!)];
-    const [x0, y0] = [Math.floor(left), Math.floor(top)];
-    const [fx, fy] = [left - x0, top - y0];
+    const { x0, y0, fx, fy } = imageCorner(gaze, n, size, margin);
     for (let y = 0; y < size; y++) {
       const above = (n * side + y0 + y) * side + x0;
       const below = above + side;
@@ -251,4 +249,51 @@ export function retinalImage({ frames, size, margin, canvas }: Film, gaze: Gaze)
     }
   }
   return image;
+}
+
+/**
+ * Where the image of an eye has its upper left corner in the canvas: whole pixels, and the part of
+ * a pixel beyond. The image and the pixels to interpolate with are inside the canvas.
+ */
+function imageCorner({ phi, theta }: Gaze, sample: number, size: number, margin: number) {
+  const corner = (degrees: number) =>
+    Math.max(0, Math.min(2 * margin - 1e-6, margin + (degrees * size) / FIELD_OF_VIEW));
+  const [left, top] = [corner(phi[sample]!), corner(theta[sample]!)];
+  const [x0, y0] = [Math.floor(left), Math.floor(top)];
+  return { x0, y0, fx: left - x0, fy: top - y0 };
+}
+
+/**
+ * Where on the screen maps of what the eye sees are: their mean over the gaze of a session. What is
+ * beyond the edges of the screen is left out.
+ *
+ * @param maps one value for each pixel that the eye sees, [maps, size, size]
+ * @returns [maps, size, size]
+ */
+export function mapsOnScreen(maps: Float32Array, size: number, gaze: Gaze): Float32Array {
+  const margin = filmMargin(size);
+  const side = 2 * margin + 1;
+  // The share of the time at which the image begins at each pixel of the canvas.
+  const shares = new Float64Array(side * side);
+  const samples = gaze.phi.length;
+  for (let n = 0; n < samples; n++) {
+    const { x0, y0, fx, fy } = imageCorner(gaze, n, size, margin);
+    const above = y0 * side + x0;
+    shares[above]! += ((1 - fx) * (1 - fy)) / samples;
+    shares[above + 1]! += (fx * (1 - fy)) / samples;
+    shares[above + side]! += ((1 - fx) * fy) / samples;
+    shares[above + side + 1]! += (fx * fy) / samples;
+  }
+  const pixels = size * size;
+  const screen = new Float64Array(maps.length);
+  for (const [corner, share] of shares.entries()) {
+    if (share === 0) continue;
+    const [dx, dy] = [(corner % side) - margin, Math.floor(corner / side) - margin];
+    for (const [n, value] of maps.entries()) {
+      const [x, y] = [(n % size) + dx, (Math.floor(n / size) % size) + dy];
+      if (x < 0 || y < 0 || x >= size || y >= size) continue;
+      screen[Math.floor(n / pixels) * pixels + y * size + x]! += share * value;
+    }
+  }
+  return Float32Array.from(screen);
 }

@@ -15,12 +15,12 @@
 import { HostRandom } from '../../math/random.js';
 import { mean } from '../../math/statistics.js';
 import { RecordingError } from '../../recording/errors.js';
-import { type Truth, unmarkedWiring } from '../truth.js';
+import { type FieldTruth, type Truth, unmarkedWiring } from '../truth.js';
 import { type Gaze, simulateGaze, simulateRunning } from './behavior.js';
 import { RateInformation, repeatReliability } from './ceiling.js';
 import { FRAME_SECONDS, STEP_SECONDS } from './clock.js';
 import { drawFields, fieldEnergy, fieldResponses, type ReceptiveFields } from './fields.js';
-import { makeFilm, retinalImage, screenOf } from './film.js';
+import { makeFilm, mapsOnScreen, retinalImage, screenOf } from './film.js';
 import { drawSpikes, drawWeights, INPUTS } from './spikes.js';
 import { drawTuning, modulate } from './tuning.js';
 
@@ -61,6 +61,12 @@ export interface VisualTrial {
   readonly film: Float32Array;
 }
 
+/** What is true of a simulated visual recording. */
+export interface VisualTruth extends Required<Omit<Truth, 'inputs' | 'fields'>> {
+  /** Where in the film each neuron's receptive field is. */
+  readonly fields: Required<FieldTruth>;
+}
+
 /** A simulated visual recording: what was recorded, and what is true. */
 export interface VisualRecording extends Required<VisualSettings> {
   /** Spike times of each neuron, in seconds of the session, ascending. */
@@ -74,7 +80,7 @@ export interface VisualRecording extends Required<VisualSettings> {
   /** The receptive fields. */
   readonly fields: ReceptiveFields;
   /** Everything that results are scored by. */
-  readonly truth: Required<Truth>;
+  readonly truth: VisualTruth;
 }
 
 /** Hz without drive, and the mean with drive. */
@@ -129,6 +135,7 @@ export function simulateVisual(
   const { spikes, information } = drawSession(rates, trials, random, (stop) =>
     progress((total + stop) / 2, total, 's'),
   );
+  const energy = fieldEnergy(fields);
   return {
     ...complete,
     spikes,
@@ -141,7 +148,8 @@ export function simulateVisual(
       fields: {
         height: size,
         width: size,
-        energy: fieldEnergy(fields),
+        energy,
+        seen: mapsOnScreen(energy, size, gaze),
         centers: fields.centers,
         complex: fields.complex,
       },

@@ -6,6 +6,7 @@ import {
   FILM_LIMIT,
   type Film,
   makeFilm,
+  mapsOnScreen,
   retinalImage,
   screenOf,
 } from '../../../src/simulate/visual/film.js';
@@ -94,5 +95,55 @@ describe('what the eye sees of a film', () => {
 
   it('is between pixels in proportion', () => {
     expect(seen(1.5, 0)(3, 5)).toBeCloseTo(4 + 3.25 + 100 * 9, 3);
+  });
+});
+
+describe('a map of what the eye sees, on the screen', () => {
+  const random = new HostRandom(8);
+  const [size, margin] = [8, 2];
+  const map = Float32Array.from({ length: size * size }, () => random.uniform());
+  const gaze = (phi: number[], theta: number[]) => ({
+    phi: Float32Array.from(phi),
+    theta: Float32Array.from(theta),
+  });
+
+  it('is the map, if the eye looks straight ahead', () => {
+    expect(mapsOnScreen(map, size, gaze([0], [0]))).toEqual(map);
+  });
+
+  it('is to the right of it if the eye looks to the right, and leaves out what is off the screen', () => {
+    // In a film of 8 pixels a side, one of them has 12 degrees.
+    const seen = mapsOnScreen(map, size, gaze([12], [0]));
+    for (let n = 0; n < size * size; n++) expect(seen[n]).toBe(n % size === 0 ? 0 : map[n - 1]);
+  });
+
+  it('is what a bright pixel of the screen does to what the eye sees, on average', () => {
+    const frames = 20;
+    const look = gaze(
+      Array.from({ length: frames }, () => 9 * random.normal()),
+      Array.from({ length: frames }, () => 9 * random.normal()),
+    );
+    const seen = mapsOnScreen(map, size, look);
+    const side = size + 2 * margin;
+    for (const [x, y] of [
+      [0, 0],
+      [3, 5],
+      [7, 2],
+    ] as const) {
+      const canvas = new Float32Array(frames * side * side);
+      for (let n = 0; n < frames; n++) canvas[(n * side + y + margin) * side + x + margin] = 1;
+      const image = retinalImage({ frames, size, margin, canvas }, look);
+      const response = image.reduce((sum, value, n) => sum + value * map[n % map.length]!, 0);
+      expect(seen[y * size + x], `${x}, ${y}`).toBeCloseTo(response / frames, 5);
+    }
+  });
+
+  it('is of every map on its own', () => {
+    const both = new Float32Array(2 * map.length);
+    both.set(map, map.length);
+    const look = gaze([5, -8], [3, 1]);
+    const seen = mapsOnScreen(both, size, look);
+    expect(seen.slice(0, map.length)).toEqual(new Float32Array(map.length));
+    expect(seen.slice(map.length)).toEqual(mapsOnScreen(map, size, look));
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Progress, silentWatcher } from '../../../src/ports/watcher.js';
+import { mapsOnScreen } from '../../../src/simulate/visual/film.js';
 import {
   simulateVisual,
   type VisualRecording,
@@ -76,6 +77,7 @@ describe('a simulated visual recording', () => {
     expect(truth.wiring.hubs).toEqual([]);
     expect(truth.fields).toMatchObject({ height: 16, width: 16 });
     expect(truth.fields.energy).toHaveLength(12 * 256);
+    expect(truth.fields.seen).toEqual(mapsOnScreen(truth.fields.energy, 16, gaze));
     expect(truth.rates).toMatchObject({ dt: 0.05, bins: 7 * frames });
     expect(truth.rates.expected).toHaveLength(12 * 7 * frames);
     expect(truth.rates.expected.every((rate) => rate > 0)).toBe(true);

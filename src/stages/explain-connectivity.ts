@@ -1,5 +1,6 @@
 /**
- * The explain stage: directed connectivity from a model's attention and by ablation, with controls.
+ * The explain stage of connectivity: directed connectivity from a model's attention and by
+ * ablation, with controls.
  */
 
 import type { ModelConfig } from '../neuroformer/config.js';
@@ -23,7 +24,7 @@ import { writeConnectivity } from './result-files.js';
  * @throws UsageError where the model does not attend to the past; StoppedError where the watcher
  *   stops it; FileError where the store cannot be written.
  */
-export async function explain(
+export async function explainConnectivity(
   run: OpenedRun,
   settings: ConnectivitySettings,
   options: StageOptions,
