@@ -4,10 +4,10 @@ import type { DecodedVariable } from '../analyze/decoded-variable.js';
 import type { Engine } from '../gpu/engine.js';
 import { wrapToTurn } from '../math/angles.js';
 import type { BatchLayout } from '../neuroformer/batch.js';
-import { RecordedForward } from '../neuroformer/forward-pass.js';
-import type { Neuroformer } from '../neuroformer/model.js';
+import type { ModelInputs, Neuroformer } from '../neuroformer/model.js';
 import { decodedPeriod, isClassified } from '../neuroformer/variables.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
+import { readWindows } from './read-windows.js';
 
 /** A model, and the windows it decodes from. */
 export interface DecodingInputs {
@@ -63,40 +63,23 @@ export async function decodeWindows(
 ): Promise<DecodedVariable[]> {
   if (refs.length === 0) return recordedValues(layout, windows, refs);
   const decoded = predictedVariables(layout);
-  const size = Math.min(64, refs.length);
-  using pass = new RecordedForward(
-    engine,
-    layout,
-    size,
-    ({ inputs }) => model.forward(inputs).predictions,
-  );
-  const outputs = decoded.map((): number[][] => []);
-  for (let start = 0; start < refs.length; start += size) {
-    const batch = refs.slice(start, start + size);
-    // The last batch is padded with copies of its first window, whose predictions are ignored.
-    const filled = Array.from({ length: size }, (_, n) => batch[n] ?? batch[0]!);
-    const predictions = await pass.run(layout.collate(filled.map((ref) => windows.at(ref))));
-    for (const [n, { name }] of decoded.entries()) {
-      const values = predictions[name]!;
-      const width = values.length / size;
-      for (let row = 0; row < batch.length; row++)
-        outputs[n]!.push([...values.subarray(row * width, (row + 1) * width)]);
-    }
-    progress(start + batch.length);
-  }
+  const compute = (inputs: ModelInputs) => model.forward(inputs).predictions;
+  const outputs = await readWindows({ engine, layout, windows, compute }, refs, progress);
   return recordedValues(layout, windows, refs).map((variable, n): DecodedVariable => {
-    const rows = outputs[n]!;
+    const values = outputs[variable.name]!;
+    const width = values.length / refs.length;
+    const rows = refs.map((_, row) => values.subarray(row * width, (row + 1) * width));
     if (variable.kind !== 'class') {
       const scale = layout.variableScale(decoded[n]!);
       return { ...variable, predicted: Float64Array.from(rows, (row) => scale.decode(row)) };
     }
-    const { values } = layout.tokenizer.classes[variable.name]!;
-    return { ...variable, predicted: rows.map((row) => values[argmax(row, values.length)]!) };
+    const { values: classes } = layout.tokenizer.classes[variable.name]!;
+    return { ...variable, predicted: rows.map((row) => classes[argmax(row, classes.length)]!) };
   });
 }
 
 /** Index of the largest among the first `count` numbers, which leaves out the special tokens. */
-function argmax(numbers: readonly number[], count: number): number {
+function argmax(numbers: ArrayLike<number>, count: number): number {
   let best = 0;
   for (let n = 1; n < count; n++) if (numbers[n]! > numbers[best]!) best = n;
   return best;
