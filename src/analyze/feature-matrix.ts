@@ -1,0 +1,37 @@
+/** Dense features of windows, such as the state of a model. */
+
+import type { SparseRows } from './regression.js';
+
+/** One row of numbers per window. */
+export interface FeatureMatrix {
+  readonly rows: number;
+  readonly columns: number;
+  /** [rows, columns], row-major. */
+  readonly values: Float32Array | Float64Array;
+}
+
+/** Features as a regression reads them: every element is an entry. */
+export function denseDesign({ rows, columns, values }: FeatureMatrix): SparseRows {
+  return {
+    rows,
+    columns,
+    starts: Int32Array.from({ length: rows + 1 }, (_, row) => row * columns),
+    indices: Int32Array.from(values, (_, n) => n % columns),
+    values: Float64Array.from(values),
+  };
+}
+
+/** A sparse design as features, with its zeros. */
+export function denseFeatures({
+  rows,
+  columns,
+  starts,
+  indices,
+  values,
+}: SparseRows): FeatureMatrix {
+  const dense = new Float64Array(rows * columns);
+  for (let row = 0; row < rows; row++)
+    for (let entry = starts[row]!; entry < starts[row + 1]!; entry++)
+      dense[row * columns + indices[entry]!] = values[entry]!;
+  return { rows, columns, values: dense };
+}
