@@ -2,7 +2,7 @@
 
 import { ConfigError, formatValue } from '../text/schema.js';
 import type { ModalityGroup, ModelConfig } from './config.js';
-import { configuredVariables } from './variables.js';
+import { configuredVariables, isOnlyAligned, isRead } from './variables.js';
 
 /**
  * Checks a configuration whose keys are valid one by one.
@@ -59,11 +59,9 @@ function checkMultiple(path: string, value: number, dt: number): void {
   }
 }
 
-function checkGroup(
-  path: string,
-  { n_layers, window, variables }: ModalityGroup,
-  { resolution, rules, neuron_queries }: ModelConfig,
-): void {
+function checkGroup(path: string, { window, variables }: ModalityGroup, config: ModelConfig): void {
+  const { resolution, rules } = config;
+  const group = path.slice('modalities.'.length);
   checkMultiple(`${path}.window`, window, resolution.dt);
   if (Object.keys(variables).length === 0)
     throw new ConfigError(`${path}.variables should name at least one variable.`);
@@ -84,7 +82,8 @@ function checkGroup(
         `${variablePath}.objective should not be circular, because the variable is an input: use its cosine and sine as two variables.`,
       );
     }
-    if (!predict && n_layers === 0 && path !== `modalities.${neuron_queries?.source}`) {
+    const isUsed = isRead(config, group) || isOnlyAligned(config, group, name);
+    if (!predict && !isUsed) {
       throw new ConfigError(
         `${path}.n_layers should be above 0, because ${name} is an input that needs blocks to attend to it.`,
       );

@@ -4,6 +4,12 @@
  */
 
 import { type ModelConfig, parseConfig } from './config.js';
+import {
+  type ConfiguredVariable,
+  configuredVariables,
+  isOnlyAligned,
+  isRead,
+} from './variables.js';
 
 /** One rung: a configuration, and what it has that the rung below has not. */
 export interface Rung {
@@ -52,20 +58,14 @@ const PARTS: readonly Part[] = [
   {
     name: 'behavior',
     title: '+ behavior',
-    isIn: ({ modalities }) =>
-      Object.values(modalities).some(({ variables }) =>
-        Object.values(variables).some(({ predict }) => !predict),
+    isIn: (config) =>
+      configuredVariables(config).some(
+        ({ group, setting }) => !setting.predict && isRead(config, group),
       ),
-    without: ({ modalities, neuron_queries, ...config }) => ({
+    without: ({ neuron_queries, ...config }) => ({
       ...config,
       neuron_queries: neuron_queries?.source === 'frames' ? neuron_queries : null,
-      modalities: Object.fromEntries(
-        Object.entries(modalities).flatMap(([group, settings]) => {
-          const predicted = Object.entries(settings.variables).filter(([, { predict }]) => predict);
-          if (predicted.length === 0) return [];
-          return [[group, { ...settings, variables: Object.fromEntries(predicted) }]];
-        }),
-      ),
+      modalities: keepVariables(config, ({ setting }) => setting.predict),
     }),
   },
   {
@@ -75,9 +75,35 @@ const PARTS: readonly Part[] = [
     without: (config) => ({
       ...config,
       contrastive: { ...config.contrastive, contrastive: false },
+      modalities: keepVariables(
+        config,
+        ({ group, name, setting }) => setting.predict || !isOnlyAligned(config, group, name),
+      ),
     }),
   },
 ];
+
+/** The groups of a configuration with some of their variables, without those that are left empty. */
+function keepVariables(
+  config: Pick<ModelConfig, 'modalities'>,
+  isKept: (variable: ConfiguredVariable) => boolean,
+): ModelConfig['modalities'] {
+  const kept = configuredVariables(config).filter(isKept);
+  return Object.fromEntries(
+    Object.entries(config.modalities).flatMap(([group, settings]) => {
+      const variables = kept.filter((variable) => variable.group === group);
+      if (variables.length === 0) return [];
+      const entries = variables.map(({ name, setting }) => [name, setting]);
+      return [[group, { ...settings, variables: Object.fromEntries(entries) }]];
+    }),
+  );
+}
+
+/** The configuration without its contrastive loss, and without what only that loss reads. */
+export function withoutContrast(config: ModelConfig): ModelConfig {
+  const { without } = PARTS.find(({ name }) => name === 'contrast')!;
+  return parseConfig(without(config)).config;
+}
 
 /**
  * The rungs of a configuration, from the current window alone to all of its parts. Parts that the

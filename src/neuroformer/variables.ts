@@ -31,6 +31,28 @@ export function configuredVariables({
   );
 }
 
+/** Whether a model attends to the variables of a group that it does not predict. */
+export function isRead(
+  { modalities, neuron_queries }: Pick<ModelConfig, 'modalities' | 'neuron_queries'>,
+  group: string,
+): boolean {
+  return (modalities[group]?.n_layers ?? 0) > 0 || neuron_queries?.source === group;
+}
+
+/**
+ * Whether a variable is an input of the contrastive loss alone: nothing attends to it. The original
+ * has no such variables.
+ */
+export function isOnlyAligned(
+  config: Pick<ModelConfig, 'compat' | 'contrastive' | 'modalities' | 'neuron_queries'>,
+  group: string,
+  name: string,
+): boolean {
+  const { contrastive, vars } = config.contrastive;
+  const isAligned = vars.some((entry) => typeof entry !== 'string' && entry[group] === name);
+  return config.compat !== 'original' && contrastive && isAligned && !isRead(config, group);
+}
+
 /** Whether a variable is predicted as one of its classes. */
 export function isClassified({ predict, objective }: VariableConfig): boolean {
   return predict && objective === 'classification';

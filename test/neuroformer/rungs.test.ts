@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/neuroformer/config.js';
-import { componentRungs } from '../../src/neuroformer/rungs.js';
+import { componentRungs, withoutContrast } from '../../src/neuroformer/rungs.js';
 import { TINY, WITH_BEHAVIOR, WITH_VIDEO } from '../helpers/tiny-neuroformer.js';
 
 const EVERYTHING = {
@@ -48,5 +48,53 @@ describe('the rungs of a model', () => {
     expect(rungs(TINY).map(({ name }) => name)).toEqual(['state', 'past']);
     const alone = { ...TINY, layers: { ...TINY.layers, state_history: 0 } };
     expect(rungs(alone).map(({ name }) => name)).toEqual(['state']);
+  });
+});
+
+describe('a variable that only contrast reads', () => {
+  const aligned = {
+    ...TINY,
+    modalities: {
+      behavior: {
+        n_layers: 0,
+        window: 0.05,
+        variables: {
+          speed: { dt: 0.05 },
+          turn: { dt: 0.05, predict: true, objective: 'regression' },
+        },
+      },
+    },
+    contrastive: { contrastive: true, vars: ['eos', { behavior: 'speed' }] },
+  };
+
+  it('is no behavior that the model reads, and goes with contrast', () => {
+    const ladder = rungs(aligned);
+    expect(ladder.map(({ name }) => name)).toEqual(['state', 'past', 'contrast']);
+    const names = ladder.map(({ config }) => Object.keys(config.modalities.behavior!.variables));
+    expect(names).toEqual([['turn'], ['turn'], ['speed', 'turn']]);
+  });
+
+  it('is taken from a model with its contrastive loss, and nothing else', () => {
+    const { config } = parseConfig(aligned);
+    const { contrastive, modalities, ...rest } = withoutContrast(config);
+    expect(contrastive.contrastive).toBe(false);
+    expect(Object.keys(modalities.behavior!.variables)).toEqual(['turn']);
+    expect({ ...rest, contrastive: config.contrastive, modalities: config.modalities }).toEqual(
+      config,
+    );
+    const { config: attending } = parseConfig({
+      ...aligned,
+      modalities: { behavior: { ...aligned.modalities.behavior, n_layers: 1 } },
+    });
+    expect(withoutContrast(attending).modalities).toEqual(attending.modalities);
+  });
+
+  it('is refused by the original, and where nothing aligns it', () => {
+    const message = 'modalities.behavior.n_layers should be above 0';
+    expect(() => parseConfig({ ...aligned, compat: 'original' })).toThrow(message);
+    expect(() => parseConfig({ ...aligned, contrastive: { contrastive: false } })).toThrow(message);
+    expect(() =>
+      parseConfig({ ...aligned, contrastive: { contrastive: true, vars: ['eos', 'id'] } }),
+    ).toThrow(message);
   });
 });
