@@ -1,13 +1,19 @@
-/** The command `ladder components`: what each part of a model adds to its predictions. */
+/**
+ * The command `ladder`: what each part of a model adds to its predictions (`ladder components`), and
+ * what each of its stages says of behavior (`ladder probes`).
+ */
 
 import type { Command } from 'commander';
 import { diskStore } from '../node/disk-store.js';
 import { createEngine, openDataset } from '../node.js';
 import { expectEmpty } from '../ports/run-store.js';
+import { probeTable } from '../report/probes.js';
 import { UsageError } from '../stages/errors.js';
 import { LADDER_PAGE, ladderComponents } from '../stages/ladder-components.js';
+import { ladderProbes, type ProbeSettings } from '../stages/ladder-probes.js';
+import { alignedTable } from '../text/table.js';
 import { parseCount, SET_OPTION } from './options.js';
-import type { RunOptions } from './run-folder.js';
+import { DATA_OPTION, openRunFolder, type RunOptions } from './run-folder.js';
 import { readNewSettings } from './settings.js';
 import { print, runCommand, type TerminalWatcher } from './terminal.js';
 
@@ -16,15 +22,16 @@ interface LadderOptions extends RunOptions {
   readonly resume?: boolean;
 }
 
-const EXAMPLE =
-  '\nExample:\n  neuroformer ladder components --data data/visual --config data/visual/config.yaml --out runs/ladder';
+const COMPONENTS_EXAMPLE =
+  '  neuroformer ladder components --data data/visual --config data/visual/config.yaml --out runs/ladder';
+const PROBES_EXAMPLE = '  neuroformer ladder probes runs/first --seeds 3';
 
 /** Adds the command `ladder`. */
 export function addLadder(program: Command): void {
   const ladder = program
     .command('ladder')
-    .description('train a model with one more of its parts on each rung, on one split')
-    .addHelpText('after', EXAMPLE);
+    .description('compare models with one more part each, or the stages of one model')
+    .addHelpText('after', `\nExamples:\n${COMPONENTS_EXAMPLE}\n${PROBES_EXAMPLE}`);
   ladder
     .command('components')
     .description('what the past, the stimulus, behavior and contrast add to predicting spikes')
@@ -37,10 +44,37 @@ export function addLadder(program: Command): void {
     .option('--force', 'write into a folder that is not empty')
     .addHelpText(
       'after',
-      `${EXAMPLE}\n\nAfter a stop, run the same command with --resume: trained models are kept.`,
+      `\nExample:\n${COMPONENTS_EXAMPLE}\n\nAfter a stop, run the same command with --resume: trained models are kept.`,
     )
     .action((options: LadderOptions) =>
       runCommand((watcher) => componentsCommand(options, watcher)),
+    );
+  ladder
+    .command('probes')
+    .description('how well a ridge regression reads behavior from each stage of a trained model')
+    .argument('<run>', 'run folder of a model that was trained on spikes alone')
+    .option(...DATA_OPTION)
+    .option(
+      '--seeds <n>',
+      'number of models: the run, and others with the next seeds',
+      parseCount,
+      1,
+    )
+    .addHelpText(
+      'after',
+      `\nExample:\n${PROBES_EXAMPLE}\n\nModels with other seeds are trained as the run was and kept in <run>/probes. After a stop, run the same command\nagain to continue.`,
+    )
+    .action((folder: string, options: ProbeSettings & { data?: string }) =>
+      runCommand(async (watcher) => {
+        const run = await openRunFolder(folder, options.data, 'last');
+        const results = await ladderProbes(run, options, { engine: createEngine, watcher });
+        watcher.close();
+        const { head, rows } = probeTable(results);
+        print(alignedTable([head, ...rows]));
+        print(
+          `Written to ${folder}/probes.json and probes.csv. To see them: neuroformer report ${folder}`,
+        );
+      }),
     );
 }
 

@@ -11,6 +11,7 @@ import { addGenerate } from './generate.js';
 import { addInspect } from './inspect.js';
 import { addLabels } from './labels.js';
 import { addLadder } from './ladder.js';
+import { addLatents } from './latents.js';
 import { parseThreads } from './options.js';
 import { addReport } from './report.js';
 import { addSimulate } from './simulate.js';
@@ -44,6 +45,7 @@ export function createProgram(): Command {
   addDecode(program);
   addLabels(program);
   addLadder(program);
+  addLatents(program);
   addConnectivity(program);
   addExplain(program);
   addReport(program);

@@ -2,12 +2,15 @@
 
 import type { DecodedVariable } from '../analyze/decoded-variable.js';
 import type { Scores } from '../analyze/decoding-scores.js';
+import type { FeatureMatrix } from '../analyze/feature-matrix.js';
+import type { RecordedVariable } from '../analyze/readout.js';
 import type { DrawSettings } from '../generate/sampler.js';
 import type { GeneratedTrial } from '../generate/trials.js';
 import type { Part } from '../recording/splits.js';
 import type { WindowRef } from '../recording/windows.js';
 import type { Connectivity } from './connectivity.js';
 import type { GeneratedScores, OneWindowAheadScores, WindowScores } from './generated.js';
+import type { ActivityFeature } from './latents.js';
 import type { StimulusKind, StimulusMap } from './stimulus.js';
 import type { StimulusGrid } from './stimulus-grid.js';
 import type { TokenScores } from './token-scores.js';
@@ -156,6 +159,75 @@ export interface LabelResults {
     /** Whether it started from another run instead of from scratch. */
     readonly finetuned: boolean;
   };
+}
+
+/** How well variables are read from the latents of held-out windows. */
+export interface LatentScores {
+  /** R2 of a ridge regression; of an angle, of its cosine and sine together. */
+  readonly ridge: number;
+  /** R2 of the mean over the nearest training windows. */
+  readonly neighbors: number;
+}
+
+/** One kind of latents: those of the run's model, a control, or what needs no model. */
+export interface LatentMethod {
+  /** Its key in files: letters. */
+  readonly name: string;
+  /** Its name in reports. */
+  readonly title: string;
+  readonly kind: 'model' | 'control' | 'baseline';
+  /** By variable. */
+  readonly scores: Readonly<Record<string, LatentScores>>;
+  /** Latents of training windows, on which readouts are fitted. */
+  readonly train: FeatureMatrix;
+  /** Latents of test windows. */
+  readonly test: FeatureMatrix;
+}
+
+/** The results of `latents`. */
+export interface LatentResults {
+  /** The aligned feature of the neural activity. */
+  readonly feature: ActivityFeature;
+  /** What it was aligned with: variables of the recording, and 'frames'. */
+  readonly aligned: readonly string[];
+  /** How many of the nearest training windows a value is read from. */
+  readonly neighbors: number;
+  /** The file of the model's weights, in the run's store. */
+  readonly weights: string;
+  /** Updates of each model. */
+  readonly updates: number;
+  /** The variables at the ends of training windows. */
+  readonly train: readonly RecordedVariable[];
+  /** The variables at the ends of test windows. */
+  readonly test: readonly RecordedVariable[];
+  /** The run's latents first, then those beside it. */
+  readonly methods: readonly LatentMethod[];
+}
+
+/** Variables read from one stage of one model. */
+export interface ProbeRow {
+  /** Seed of the model. */
+  readonly seed: number;
+  /** The key of the stage; 'counts' for spike counts, which need no model. */
+  readonly stage: string;
+  /** R2 on test windows by variable, of the trained model. */
+  readonly trained: Readonly<Record<string, number>>;
+  /** The same of an untrained model; absent for spike counts. */
+  readonly untrained?: Readonly<Record<string, number>>;
+}
+
+/** The results of `ladder probes`. */
+export interface ProbeResults {
+  /** The stages from the bottom up, then the spike counts. */
+  readonly stages: readonly LadderRung[];
+  /** Names of the variables. */
+  readonly variables: readonly string[];
+  /** Windows that readouts are fitted on. */
+  readonly trained: number;
+  /** Windows that they are scored on. */
+  readonly tested: number;
+  /** Every stage of every model that is done. */
+  readonly rows: readonly ProbeRow[];
 }
 
 /** One model of a ladder of components: a rung, trained with one seed. */

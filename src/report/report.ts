@@ -14,6 +14,8 @@ import type {
   DecodedResults,
   GeneratedResults,
   LabelResults,
+  LatentResults,
+  ProbeResults,
   StimulusResults,
 } from '../probe/results.js';
 import { formatCount } from '../text/format.js';
@@ -33,6 +35,8 @@ import {
 } from './figures.js';
 import { renderPage, type Section, type Table } from './html.js';
 import { labelsSection } from './labels.js';
+import { latentsSection } from './latents.js';
+import { probesSection } from './probes.js';
 import { ratesSection } from './rates.js';
 import { stimulusSection } from './stimulus.js';
 
@@ -54,6 +58,10 @@ export interface ReportInputs {
   readonly labels: LabelResults | undefined;
   /** Scores of rates, beside baselines. */
   readonly rates: RateResults | undefined;
+  /** Latents of a model with a contrastive loss. */
+  readonly latents: LatentResults | undefined;
+  /** A ladder of probes. */
+  readonly probes: ProbeResults | undefined;
   /** Seconds that each stage took; empty if that is unknown. */
   readonly durations: readonly (readonly [stage: string, seconds: number])[];
 }
@@ -74,6 +82,8 @@ export async function renderReport(inputs: ReportInputs): Promise<Report> {
     await trainingSection(inputs.metrics),
     ...(inputs.decoded ? [await decodedSection(inputs.decoded)] : []),
     ...(inputs.labels ? [await labelsSection(inputs.labels)] : []),
+    ...(inputs.probes ? [await probesSection(inputs.probes)] : []),
+    ...(inputs.latents ? [await latentsSection(inputs.latents)] : []),
     ...(inputs.generated ? [await generatedSection(run, inputs.generated)] : []),
     ...(inputs.rates ? [await ratesSection(inputs.rates)] : []),
     ...(inputs.clamped ? [await clampedSection(run, inputs.clamped)] : []),

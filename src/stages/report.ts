@@ -8,6 +8,8 @@ import {
   readDecoded,
   readGenerated,
   readLabels,
+  readLatentFiles,
+  readProbes,
   readRates,
   readStimulus,
 } from './result-files.js';
@@ -38,6 +40,8 @@ export async function report(
     decoded: await readDecoded(store),
     labels: await readLabels(store),
     rates: await readRates(store),
+    latents: await readLatentFiles(store),
+    probes: await readProbes(store),
     durations,
   });
   for (const { name, svg, csv } of rendered.figures) {

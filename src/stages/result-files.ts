@@ -3,6 +3,7 @@
  * rest as .json.
  */
 
+import type { RecordedVariable } from '../analyze/readout.js';
 import { parseCsv } from '../formats/csv.js';
 import { encodeNpz, parseNpz } from '../formats/npz.js';
 import { encodeNwb, type NwbSeries } from '../formats/write-nwb.js';
@@ -15,6 +16,9 @@ import type {
   GeneratedResults,
   LabelResults,
   LadderResults,
+  LatentMethod,
+  LatentResults,
+  ProbeResults,
   StimulusResults,
 } from '../probe/results.js';
 import type { StimulusMap } from '../probe/stimulus.js';
@@ -406,6 +410,127 @@ export async function readLabels(store: RunStore): Promise<LabelResults | undefi
 export async function writeLadder(store: RunStore, results: LadderResults): Promise<void> {
   await store.write('ladder.json', `${JSON.stringify(results, null, 2)}\n`);
   await store.write('ladder.csv', toCsv(results.runs));
+}
+
+const PROBES_FILE = 'probes.json';
+
+/**
+ * Writes a ladder of probes as probes.json, and as probes.csv with a row per stage and variable.
+ *
+ * @throws FileError where they cannot be written.
+ */
+export async function writeProbes(store: RunStore, results: ProbeResults): Promise<void> {
+  await store.write(PROBES_FILE, `${JSON.stringify(results, null, 2)}\n`);
+  const rows = results.rows.flatMap(({ seed, stage, trained, untrained }) =>
+    results.variables.map((variable) => ({
+      seed,
+      stage,
+      variable,
+      r2: trained[variable],
+      untrained_r2: untrained?.[variable],
+    })),
+  );
+  await store.write('probes.csv', toCsv(rows));
+}
+
+/**
+ * Reads a ladder of probes; undefined if there is none.
+ *
+ * @throws FileError where the file is damaged.
+ */
+export async function readProbes(store: RunStore): Promise<ProbeResults | undefined> {
+  const text = await readText(store, PROBES_FILE);
+  if (text === undefined) return undefined;
+  try {
+    const results = parseFacts(text) as ProbeResults;
+    if (results.rows.length === 0) throw new Error('no rows');
+    return results;
+  } catch {
+    throw new FileError(
+      `${store.name}/${PROBES_FILE} is damaged: run ladder probes again; models that are already trained are kept.`,
+    );
+  }
+}
+
+/** Base name of the files of `latents`. */
+const LATENT_FILES = 'latents';
+
+/** The keys of a part's arrays in latents.npz: of latents, and of a variable. */
+function latentKeys(part: 'train' | 'test') {
+  return {
+    latents: (method: string) => `${method}_${part}`,
+    variable: (index: number) => `variable${index}_${part}`,
+  };
+}
+
+/**
+ * Writes latents as .npz, a .csv row of scores for each method and variable, and the rest as .json.
+ *
+ * The .npz has the latents of a method as `METHOD_train` and `METHOD_test`, [windows, numbers], and
+ * of the variables, in the order of the .json, `variable0_train`, `variable0_test` and so on.
+ *
+ * @throws FileError where the store fails.
+ */
+export async function writeLatents(
+  store: RunStore,
+  { methods, train, test, ...facts }: LatentResults,
+): Promise<void> {
+  const arrays = Object.entries({ train, test }).flatMap(([part, variables]) => {
+    const keys = latentKeys(part as 'train' | 'test');
+    return [
+      ...methods.map((method) => {
+        const { rows, columns, values } = method[part as 'train' | 'test'];
+        return [keys.latents(method.name), { data: values, shape: [rows, columns] }] as const;
+      }),
+      ...variables.map(({ values }, n) => [keys.variable(n), { data: values }] as const),
+    ];
+  });
+  await writeArraysAndFacts(store, LATENT_FILES, encodeNpz(Object.fromEntries(arrays)), {
+    ...facts,
+    variables: test.map(({ values: _, ...variable }) => variable),
+    methods: methods.map(({ train: { columns }, test: _, ...method }) => ({ ...method, columns })),
+  });
+  const rows = methods.flatMap(({ name, kind, scores, test: { columns } }) =>
+    Object.entries(scores).map(([variable, { ridge, neighbors }]) => ({
+      latents: name,
+      kind,
+      dimensions: columns,
+      variable,
+      ridge_r2: ridge,
+      neighbors_r2: neighbors,
+    })),
+  );
+  await store.write(`${LATENT_FILES}.csv`, toCsv(rows));
+}
+
+/**
+ * Reads latents; undefined if there are none.
+ *
+ * @throws FileError where a file is damaged.
+ */
+export function readLatentFiles(store: RunStore): Promise<LatentResults | undefined> {
+  return readArraysAndFacts(store, LATENT_FILES, 'latents', (facts, get) => {
+    const { variables, methods, ...results } = facts as Omit<LatentResults, 'methods'> & {
+      readonly variables: readonly Omit<RecordedVariable, 'values'>[];
+      readonly methods: readonly (Omit<LatentMethod, 'train' | 'test'> & { columns: number })[];
+    };
+    const values = (part: 'train' | 'test') =>
+      variables.map((variable, n) => ({ ...variable, values: get(latentKeys(part).variable(n)) }));
+    const latents = (name: string, columns: number, part: 'train' | 'test') => {
+      const array = get(latentKeys(part).latents(name));
+      return { rows: array.length / columns, columns, values: array };
+    };
+    return {
+      ...results,
+      train: values('train'),
+      test: values('test'),
+      methods: methods.map(({ columns, ...method }) => ({
+        ...method,
+        train: latents(method.name, columns, 'train'),
+        test: latents(method.name, columns, 'test'),
+      })),
+    };
+  });
 }
 
 const RATES_FILE = 'rates.json';

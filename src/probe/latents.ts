@@ -1,0 +1,34 @@
+/** The features of windows that a contrastive loss aligns. */
+
+import type { FeatureMatrix } from '../analyze/feature-matrix.js';
+import type { ModelInputs } from '../neuroformer/model.js';
+import type { WindowRef } from '../recording/windows.js';
+import { normalize } from '../tensor/normalize.js';
+import { readWindows } from './read-windows.js';
+import type { StageInputs } from './stage-features.js';
+
+/** A feature of the neural activity: of EOS before the fusion, or the mean after the decoder. */
+export type ActivityFeature = 'eos' | 'id';
+
+/**
+ * The feature of each window as the contrastive loss compares it, projected and of length 1: its
+ * latent. Without a contrastive loss it is the feature itself.
+ *
+ * @param refs windows, at least one
+ * @param progress called after each batch with how many windows were read
+ */
+export async function windowLatents(
+  { engine, model, layout, windows }: StageInputs,
+  feature: ActivityFeature,
+  refs: readonly WindowRef[],
+  progress: (done: number) => void = () => {},
+): Promise<FeatureMatrix> {
+  const isAligned = model.config.contrastive.contrastive;
+  const compute = (inputs: ModelInputs) => {
+    const state = model.forward(inputs).features[feature]!;
+    return { latent: isAligned ? normalize(model.project(state)) : state };
+  };
+  const reading = { engine, layout, windows, compute };
+  const { latent } = await readWindows(reading, refs, progress);
+  return { rows: refs.length, columns: latent.length / refs.length, values: latent };
+}

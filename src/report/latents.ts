@@ -1,0 +1,152 @@
+/** The section on latents: what they say of behavior in held-out windows, and how they look. */
+
+import { PrincipalComponents } from '../analyze/principal-components.js';
+import type { RecordedVariable } from '../analyze/readout.js';
+import { wrapToTurn } from '../math/angles.js';
+import type { LatentMethod, LatentResults } from '../probe/results.js';
+import { formatCount, formatDecimals } from '../text/format.js';
+import { pickEvenly } from '../train/window-batches.js';
+import { draw, type Figure } from './draw.js';
+import type { Section, Table } from './html.js';
+
+/** Test windows that a figure shows at most. */
+const MAX_POINTS = 600;
+
+const KINDS = { model: 'model', control: 'control', baseline: 'spikes alone' } as const;
+
+/** Renders the section: a table of scores, and a figure for each variable. */
+export async function latentsSection(results: LatentResults): Promise<Section> {
+  const { feature, updates, weights, methods, aligned } = results;
+  const [{ train, test }] = methods as [LatentMethod, ...LatentMethod[]];
+  const place = feature === 'eos' ? 'of EOS, before the fusion,' : 'after the decoder';
+  return {
+    title: 'Latents',
+    text: [
+      `A latent is the feature of a window ${place} as the contrastive loss compares it: projected, and of length 1. Those of \`${weights}\` were aligned with ${aligned.join(' and ')} for ${formatCount(updates)} updates. Readouts were fitted on ${formatCount(train.rows)} training windows and scored on ${formatCount(test.rows)} test windows.`,
+      latentVerdict(results),
+    ],
+    tables: [latentTable(results)],
+    figures: await Promise.all(
+      shownVariables(results).map((variable) => latentsFigure(results, variable)),
+    ),
+  };
+}
+
+/** R2 of every variable, a row for each kind of latents. */
+export function latentTable({ methods, test, neighbors }: LatentResults): Table {
+  return {
+    title: 'Variables read from latents of test windows',
+    caption: `R2 of ridge regression, and of the mean over the ${neighbors} nearest training windows. 0 is the mean of the variable.`,
+    head: [
+      'latents',
+      '',
+      'numbers',
+      ...test.flatMap(({ name }) => [`${name}, ridge`, 'neighbors']),
+    ],
+    rows: methods.map(({ title, kind, test: { columns }, scores }) => [
+      title,
+      KINDS[kind],
+      `${columns}`,
+      ...test.flatMap(({ name }) => {
+        const { ridge, neighbors: nearest } = scores[name]!;
+        return [formatDecimals(ridge, 2), formatDecimals(nearest, 2)];
+      }),
+    ]),
+  };
+}
+
+/** Difference of two R2 that says nothing. */
+const TOLERANCE = 0.02;
+
+/** What the scores of the aligned variables say, in plain words; empty if none was aligned. */
+export function latentVerdict({ aligned, methods, test }: LatentResults): string {
+  const sentences = test
+    .filter(({ name }) => aligned.includes(name))
+    .map(({ name }) => {
+      const best = ({ scores }: LatentMethod) =>
+        Math.max(scores[name]!.ridge, scores[name]!.neighbors);
+      const [own, ...others] = methods as [LatentMethod, ...LatentMethod[]];
+      const above = others.filter((method) => best(own) > best(method) + TOLERANCE);
+      const notAbove = others.filter((method) => !above.includes(method));
+      const list = (part: readonly LatentMethod[]) =>
+        part.map((method) => `${method.title} (${formatDecimals(best(method), 2)})`).join(', ');
+      const facts = `Latents aligned with ${name} say it in windows that were held out: R2 ${formatDecimals(best(own), 2)}.`;
+      const better = above.length > 0 ? ` They say more than those ${list(above)}.` : '';
+      const worse =
+        notAbove.length > 0 ? ` They do not say more than those ${list(notAbove)}.` : '';
+      return `${facts}${better}${worse}`;
+    });
+  return sentences.length > 0
+    ? `${sentences.join(' ')} The alignment was told the variable in training; shuffled, it was told another moment's.`
+    : '';
+}
+
+/** What figures are colored by: the variables that were aligned, or else all. */
+function shownVariables({ aligned, test }: LatentResults): readonly RecordedVariable[] {
+  const chosen = test.filter(({ name }) => aligned.includes(name));
+  return chosen.length > 0 ? chosen : test;
+}
+
+/** The first two principal components of each kind of latents, colored by a variable. */
+function latentsFigure(
+  { methods }: LatentResults,
+  { name, values, period }: RecordedVariable,
+): Promise<Figure> {
+  const windows = pickEvenly([...values.keys()], Math.min(MAX_POINTS, values.length));
+  const rows = methods.flatMap(({ title, train, test }) => {
+    const components = new PrincipalComponents(train, 2);
+    const { columns, values: points } = components.project(test);
+    return windows.map((n) => ({
+      latents: title,
+      component_1: points[n * columns]!,
+      component_2: columns > 1 ? points[n * columns + 1]! : 0,
+      [name]: period === undefined ? values[n]! : wrapToTurn(values[n]!, period),
+    }));
+  });
+  const axis = (field: string, title: string) => ({
+    field,
+    type: 'quantitative',
+    title,
+    scale: { zero: false },
+    axis: { grid: false, tickCount: 4 },
+  });
+  return draw(
+    {
+      name: `latents-${name.replace(/\W+/g, '-')}`,
+      title: `Latents, by ${name}`,
+      caption: `One point per test window (${windows.length}): the first two principal components of the latents, fitted to training windows.`,
+    },
+    rows,
+    {
+      facet: {
+        field: 'latents',
+        type: 'nominal',
+        title: null,
+        sort: methods.map(({ title }) => title),
+        header: { labelFontSize: 12, labelLimit: 220 },
+      },
+      columns: 3,
+      resolve: { scale: { x: 'independent', y: 'independent' } },
+      spec: {
+        width: 200,
+        height: 180,
+        mark: { type: 'point', filled: true, size: 14, opacity: 0.8 },
+        encoding: {
+          x: axis('component_1', 'component 1'),
+          y: axis('component_2', 'component 2'),
+          color: {
+            // A name such as gaze.x would be read as a path.
+            field: name.replaceAll(/[.[\]]/g, '\\$&'),
+            type: 'quantitative',
+            title: name,
+            scale:
+              period === undefined
+                ? { scheme: 'viridis' }
+                : { scheme: 'sinebow', domain: [0, period] },
+            legend: { gradientLength: 160 },
+          },
+        },
+      },
+    },
+  );
+}
