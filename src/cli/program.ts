@@ -13,6 +13,7 @@ import { addLabels } from './labels.js';
 import { addLadder } from './ladder.js';
 import { addLatents } from './latents.js';
 import { parseThreads } from './options.js';
+import { addPaper } from './paper.js';
 import { addReport } from './report.js';
 import { addSimulate } from './simulate.js';
 import { addTrain } from './train.js';
@@ -49,6 +50,7 @@ export function createProgram(): Command {
   addConnectivity(program);
   addExplain(program);
   addReport(program);
+  addPaper(program);
   addDevices(program);
   return program;
 }
