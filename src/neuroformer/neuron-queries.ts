@@ -69,7 +69,8 @@ export class NeuronQueries {
   call(tokens: Tensor, pass: PassContext): Tensor {
     const { heads, dropout } = this.#settings;
     const query = repeatRows(this.#query.call(this.#table.weight.tensor), tokens.axis(0));
-    const [key, value] = [this.#key.call(tokens), this.#value.call(tokens)];
+    const key = this.#key.call(tokens);
+    const value = pass.tap('neuron_queries.value', this.#value.call(tokens));
     pass.observe('neuron_queries.attention', () => attentionProbabilities(query, key, { heads }));
     const gathered = attention(query, key, value, { heads, dropout: pass.nextDropout(dropout) });
     const hidden = this.#proj.call(gathered, { gelu: true });

@@ -15,7 +15,8 @@ export type Observer = (name: string, value: () => Tensor) => void;
 /**
  * By name, functions that get an intermediate result of the pass and return what the pass goes on
  * with. Adding zeros that require a gradient gives the gradient of the result. Of every block,
- * 'stimulus.0.value' and so on are its values, [B, S, width].
+ * 'stimulus.0.value' and so on are its values, [B, S, width]; 'neuron_queries.value' are those of
+ * the neuron queries.
  */
 export type Taps = Readonly<Record<string, (value: Tensor) => Tensor>>;
 

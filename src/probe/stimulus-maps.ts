@@ -4,13 +4,15 @@
  *
  *   queries         mean over windows and heads of the attention of neuron i's query to a place
  *   trunk           mean attention to a place at positions whose target is i
- *   trunk gradient  mean over positions whose target is i of the positive part of the sum over
- *                   queries and heads of attention x the gradient of log p(i) by it
+ *   gradient x      mean over positions of the positive part of the sum over queries and heads of
+ *   attention       attention x the gradient of log p(i) by it: of the trunk, or of the neuron
+ *                   queries; at positions whose target is i, or at positions drawn for i
  *   occlusion       root mean square over windows of log p(i) - log p(i | the place is hidden)
  *   gradient        root mean square over windows and frames of d log p(i) / d pixel
  *
  * The attention of the trunk comes before the target and does not depend on it. By target, it also
- * shows what the film has whenever neuron i fires, in an untrained model as well.
+ * shows what the film has whenever neuron i fires, in an untrained model as well. At positions that
+ * are drawn for neuron i whatever fires there, a map shows only what the model depends on.
  *
  * In the last two, log p(i) is that of the first token of a window. Places are those of the video's
  * tokens; tokens of one place at several times are added up.
@@ -75,13 +77,12 @@ export function ratiosToOverall({ means, overall }: Pick<TargetMaps, 'means' | '
  */
 export async function queryAttention(inputs: StimulusInputs): Promise<Float64Array> {
   const { engine, model, layout, grid, size, batches } = inputs;
-  if (model.drives.queries?.source !== 'frames')
-    throw new Error('This model has no neuron queries on its video.');
+  const names = neuronQueries(model).map((name) => `${name}.attention`);
   const { neurons, size: ids } = layout.tokenizer.ids;
   const { start, count } = videoTokens(layout, grid);
   const sums = new PlaceSums(neurons, placeCount(grid));
   using pass = new RecordedForward(engine, layout, size, ({ inputs: batch }) =>
-    activations(model, batch, ['neuron_queries.attention']),
+    activations(model, batch, names),
   );
   for (const host of batches) {
     // [B, heads, ids, tokens]
@@ -132,50 +133,60 @@ export async function trunkAttention(inputs: StimulusInputs): Promise<TargetMaps
   return sums.maps();
 }
 
-/** What `trunkGradient` reads. */
-export interface TrunkGradientSettings {
-  /** How many spikes of each window are read, one after the other. */
-  readonly spikes: number;
-  /** Whose log-probability is differentiated: the neuron's that fires, or another one's. */
-  readonly of: 'target' | 'another';
-  /** Seed of the choice of spikes and of other neurons. */
+/** What `gradientAttention` reads. */
+export interface GradientAttentionSettings {
+  /** Whose attention: that of the trunk's queries, or of the neuron queries. */
+  readonly by: 'trunk' | 'queries';
+  /** How many positions of each window are read, one after the other. */
+  readonly positions: number;
+  /**
+   * Whose log-probability is differentiated: that of the neuron that fires, of another one, or of
+   * any neuron, drawn for each position.
+   */
+  readonly of: 'target' | 'another' | 'any';
+  /** Seed of the choice of positions and of neurons. */
   readonly seed: number;
 }
 
 /**
- * The positive part of gradient x attention of the trunk, by the neuron that is predicted. With the
- * gradient of another neuron it is a control: it then shows only what the film has when a neuron
- * fires, which is no dependence of that neuron.
+ * The positive part of gradient x attention, at positions at which a spike comes next. Maps are by
+ * the neuron that fires or, of any neuron, by that neuron.
  *
- * @throws Error for a model whose trunk does not attend to the video
+ * By the neuron that fires, the gradient of another neuron is a control: it shows only what the film
+ * has when a neuron fires, which is no dependence of that neuron.
+ *
+ * @throws Error for a model without such attention to the video
  */
-export async function trunkGradient(
+export async function gradientAttention(
   inputs: StimulusInputs,
-  { spikes, of, seed }: TrunkGradientSettings,
+  { by, positions: count, of, seed }: GradientAttentionSettings,
 ): Promise<TargetMaps> {
-  const { layout, grid, batches } = inputs;
+  const { model, layout, grid, batches } = inputs;
   const { neurons } = layout.tokenizer.ids;
   const block = layout.config.block_size.id;
-  const { start, count } = videoTokens(layout, grid);
+  const tokens = videoTokens(layout, grid);
   const sums = new PlaceSums(neurons, placeCount(grid));
   const random = new HostRandom(seed);
-  using values = new TrunkValues(inputs);
+  const choose = {
+    target: (target: number) => target,
+    another: (target: number) => (target + 1 + random.integer(neurons - 1)) % neurons,
+    any: () => random.integer(neurons),
+  }[of];
+  const names = by === 'trunk' ? trunkBlocks(model) : neuronQueries(model);
+  using values = new AttendedValues(inputs, names);
   for (const host of batches) {
-    for (const positions of drawPositions(host.nextIds, block, neurons, spikes, random)) {
+    for (const positions of drawPositions(host.nextIds, block, neurons, count, random)) {
       const nextIds = new Uint32Array(host.nextIds.length).fill(NO_CLASS);
-      for (const n of positions) {
-        const target = host.nextIds[n]!;
-        const shift = of === 'target' ? 0 : 1 + random.integer(neurons - 1);
-        nextIds[n] = (target + shift) % neurons;
-      }
+      for (const n of positions) nextIds[n] = choose(host.nextIds[n]!);
       const products = await values.products({ ...host, nextIds });
       for (const n of positions) {
-        const first = Math.floor(n / block) * (start + count) + start;
+        const first = Math.floor(n / block) * (tokens.start + tokens.count) + tokens.start;
         // The loss is the mean of -log p over all positions.
         const row = products
-          .subarray(first, first + count)
+          .subarray(first, first + tokens.count)
           .map((product) => -positions.length * product);
-        sums.add(host.nextIds[n]!, row, (value) => Math.max(0, value));
+        const neuron = of === 'any' ? nextIds[n]! : host.nextIds[n]!;
+        sums.add(neuron, row, (value) => Math.max(0, value));
       }
     }
   }
@@ -184,20 +195,20 @@ export async function trunkGradient(
 
 /**
  * Positions of the batch at which a spike comes next, one of each window at a time, in random
- * order: up to `spikes` lists of them. Windows with fewer spikes are missing in the last ones.
+ * order: up to `count` lists of them. Windows with fewer spikes are missing in the last ones.
  */
 function drawPositions(
   nextIds: Uint32Array,
   block: number,
   neurons: number,
-  spikes: number,
+  count: number,
   random: HostRandom,
 ): number[][] {
-  const drawn = Array.from({ length: spikes }, (): number[] => []);
+  const drawn = Array.from({ length: count }, (): number[] => []);
   for (let start = 0; start < nextIds.length; start += block) {
     // The spikes of a window come before its EOS.
-    const count = nextIds.subarray(start, start + block).findIndex((id) => id >= neurons);
-    for (const [n, spike] of random.permutation(count).entries()) drawn[n]?.push(start + spike);
+    const spikes = nextIds.subarray(start, start + block).findIndex((id) => id >= neurons);
+    for (const [n, spike] of random.permutation(spikes).entries()) drawn[n]?.push(start + spike);
   }
   return drawn.filter((positions) => positions.length > 0);
 }
@@ -269,6 +280,13 @@ function trunkBlocks(model: Neuroformer): string[] {
   return blocks.map((_, n) => `${name}.${n}`);
 }
 
+/** The neuron queries that attend to the video. @throws Error where there are none. */
+function neuronQueries({ drives }: Neuroformer): string[] {
+  if (drives.queries?.source !== 'frames')
+    throw new Error('This model has no neuron queries on its video.');
+  return ['neuron_queries'];
+}
+
 /** Where the tokens of the video stand among those that are attended to, and how many there are. */
 function videoTokens({ config }: BatchLayout, { places }: StimulusGrid) {
   const start = config.frame_encoder.first_token ? 1 : 0;
@@ -333,20 +351,21 @@ class PlaceSums {
 }
 
 /**
- * The values of the trunk's blocks that attend to the video, and the gradients by them of the loss
- * of the next neuron.
+ * The values of video tokens in what attends to them, and the gradients by them of the loss of the
+ * next neuron.
  */
-class TrunkValues implements Disposable {
+class AttendedValues implements Disposable {
   readonly #names: readonly string[];
   readonly #width: number;
   readonly #batch: Batch;
-  /** What is added to the values of each block, only to have its gradient. */
+  /** What is added to the values, only to have its gradient. */
   readonly #zeros: readonly Tensor[];
   readonly #gradients: RecordedGradients;
 
-  constructor({ engine, model, layout, grid, size }: StimulusInputs) {
+  /** @param names of blocks, or of the neuron queries */
+  constructor({ engine, model, layout, grid, size }: StimulusInputs, names: readonly string[]) {
     const { start, count } = videoTokens(layout, grid);
-    this.#names = trunkBlocks(model).map((block) => `${block}.value`);
+    this.#names = names.map((name) => `${name}.value`);
     this.#width = layout.config.n_embd;
     this.#batch = new Batch(engine, layout, size);
     this.#zeros = this.#names.map(() =>
@@ -365,7 +384,7 @@ class TrunkValues implements Disposable {
     });
   }
 
-  /** The products dv . v of every token that is attended to, summed over blocks: [B, tokens]. */
+  /** The products dv . v of every token that is attended to, summed over the names: [B, tokens]. */
   async products(host: HostBatch): Promise<Float64Array> {
     this.#batch.write(host);
     const { gradients, values } = await this.#gradients.run(this.#names);

@@ -32,6 +32,7 @@ import {
 } from './stimulus-grid.js';
 import {
   differencesFromOverall,
+  gradientAttention,
   gradientMap,
   occlusionMap,
   queryAttention,
@@ -39,7 +40,6 @@ import {
   type StimulusInputs,
   type TargetMaps,
   trunkAttention,
-  trunkGradient,
 } from './stimulus-maps.js';
 import { untrainedModel } from './untrained.js';
 
@@ -100,7 +100,7 @@ export type UnscoredStimulusMap = Omit<StimulusMap, 'fields' | 'inputs'>;
 export interface StimulusSettings {
   /**
    * Windows for attention. Occlusion reads an eighth as many, input gradients a 24th, and gradient
-   * x attention twice as many spikes. Default 1536.
+   * x attention twice as many positions. Default 1536.
    */
   readonly windows?: number;
   /** Seed of the choice of windows and spikes, and of the untrained model. Default 1. */
@@ -139,8 +139,8 @@ const BATCH = 32;
 /** Shares of the windows that the slower readings read. */
 const OCCLUSION_SHARE = 1 / 8;
 const GRADIENT_SHARE = 1 / 24;
-/** Spikes whose gradients are read, for each of the windows that are asked for. */
-const SPIKES_PER_WINDOW = 2;
+/** Positions whose gradients are read, for each of the windows that are asked for. */
+const POSITIONS_PER_WINDOW = 2;
 
 /** Name of the map of the trunk's attention by target. */
 const TRUNK_ATTENTION = 'trunk';
@@ -203,12 +203,14 @@ function readingRows(
   const byTarget = (maps: TargetMaps) =>
     isFilm ? differencesFromOverall(maps) : ratiosToOverall(maps);
   const attendsToVideo = !model.baseline && model.stimulusAttention.blocks.length > 0;
-  const gradientRow = (of: 'target' | 'another') => ({
-    applies: attendsToVideo,
+  const attendsByQueries = model.drives.queries?.source === 'frames';
+  const gradientRow = (by: 'trunk' | 'queries', of: 'target' | 'another' | 'any') => ({
+    applies: by === 'trunk' ? attendsToVideo : attendsByQueries,
     refs,
     async read(inputs: StimulusInputs) {
-      const spikes = Math.max(1, Math.round((SPIKES_PER_WINDOW * count) / refs.length));
-      return { values: byTarget(await trunkGradient(inputs, { spikes, of, seed })) };
+      const positions = Math.max(1, Math.round((POSITIONS_PER_WINDOW * count) / refs.length));
+      const maps = await gradientAttention(inputs, { by, positions, of, seed });
+      return { values: by === 'trunk' ? byTarget(maps) : specific(maps.means) };
     },
   });
   return [
@@ -216,9 +218,15 @@ function readingRows(
       name: 'queries',
       title: 'Neuron queries',
       kind: 'model',
-      applies: model.drives.queries?.source === 'frames',
+      applies: attendsByQueries,
       refs,
       read: async (inputs) => ({ values: specific(await queryAttention(inputs)) }),
+    },
+    {
+      name: 'queriesgradient',
+      title: 'Neuron queries, gradient x attention',
+      kind: 'model',
+      ...gradientRow('queries', 'any'),
     },
     {
       name: TRUNK_ATTENTION,
@@ -236,13 +244,19 @@ function readingRows(
       name: 'trunkgradient',
       title: 'Trunk gradient x attention',
       kind: 'model',
-      ...gradientRow('target'),
+      ...gradientRow('trunk', 'target'),
     },
     {
       name: otherNeuronName('trunkgradient'),
       title: 'The same, of another neuron',
       kind: 'control',
-      ...gradientRow('another'),
+      ...gradientRow('trunk', 'another'),
+    },
+    {
+      name: 'trunkgradientany',
+      title: 'Trunk gradient x attention, at any time',
+      kind: 'model',
+      ...gradientRow('trunk', 'any'),
     },
     {
       name: 'occlusion',

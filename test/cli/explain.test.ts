@@ -51,7 +51,7 @@ describe('explain stimulus', () => {
       'Occlusion and input gradients can be read from any architecture.',
     );
     expect(lines.at(-1)).toBe(
-      `13 maps written to ${RUN}/stimulus.npz, stimulus.csv and stimulus.json.`,
+      `17 maps written to ${RUN}/stimulus.npz, stimulus.csv and stimulus.json.`,
     );
     const files = readdirSync(RUN);
     for (const type of ['npz', 'csv', 'json']) expect(files).toContain(`stimulus.${type}`);

@@ -4,13 +4,13 @@ import type { HostBatch } from '../../src/neuroformer/batch.js';
 import { stimulusGrid } from '../../src/probe/stimulus-grid.js';
 import {
   differencesFromOverall,
+  gradientAttention,
   gradientMap,
   occlusionMap,
   queryAttention,
   ratiosToOverall,
   type StimulusInputs,
   trunkAttention,
-  trunkGradient,
 } from '../../src/probe/stimulus-maps.js';
 import { add } from '../../src/tensor/elementwise.js';
 import { Tensor } from '../../src/tensor/tensor.js';
@@ -224,63 +224,72 @@ describe('the attention of the trunk by target', () => {
   });
 });
 
-describe('gradient x attention of the trunk', () => {
-  it('is what scaling the values of a place does to the log-probability of a target', async () => {
-    const tiny = frozen(WITH_VIDEO);
-    const end = 2.35;
-    const maps = await trunkGradient(stimulusInputs(tiny, [end], 1), {
-      spikes: T,
-      of: 'target',
-      seed: 1,
-    });
-    const host = tiny.layout.collate(tiny.at(end));
-    using batch = tiny.uploadBatch(host);
-    const [tokens, width] = [1 + FRAMES * PLACES, 8];
-    const logitsWith = async (change: (value: Tensor) => Tensor) => {
-      using logits = engine().scope(
-        () => tiny.model.forward(batch.inputs, undefined, { 'stimulus.0.value': change }).idLogits,
-      );
-      return logProbabilities(await logits.floats());
-    };
-    using kept = engine().scope(() => {
-      let found: Tensor | undefined;
-      const keep = (value: Tensor) => {
-        found = value;
-        return value;
+describe('gradient x attention', () => {
+  it.each([
+    ['the trunk', 'trunk', 'stimulus.0.value'],
+    ['neuron queries', 'queries', 'neuron_queries.value'],
+  ] as const)(
+    'of %s is what scaling the values of a place does to the log-probability of a target',
+    async (_, by, tap) => {
+      const tiny = frozen({ ...WITH_VIDEO, neuron_queries: 'frames' });
+      const end = 2.35;
+      const maps = await gradientAttention(stimulusInputs(tiny, [end], 1), {
+        by,
+        positions: T,
+        of: 'target',
+        seed: 1,
+      });
+      const host = tiny.layout.collate(tiny.at(end));
+      using batch = tiny.uploadBatch(host);
+      const [tokens, width] = [1 + FRAMES * PLACES, 8];
+      const logitsWith = async (change: (value: Tensor) => Tensor) => {
+        using logits = engine().scope(
+          () => tiny.model.forward(batch.inputs, undefined, { [tap]: change }).idLogits,
+        );
+        return logProbabilities(await logits.floats());
       };
-      tiny.model.forward(batch.inputs, undefined, { 'stimulus.0.value': keep });
-      return found!;
-    });
-    const values = await kept.floats();
-    const sums = new Float64Array(NEURONS * PLACES);
-    for (let place = 0; place < PLACES; place++) {
-      const scaled = async (factor: number) => {
-        const addend = values.map((value, n) => {
-          const token = Math.floor(n / width) - 1;
-          return token >= 0 && token % PLACES === place ? factor * value : 0;
-        });
-        using tensor = Tensor.from(engine(), addend, [1, tokens, width]);
-        return logitsWith((value) => add(value, tensor));
-      };
-      const [above, below] = [await scaled(STEP), await scaled(-STEP)];
-      for (const [n, target] of host.nextIds.entries()) {
-        if (target >= NEURONS) continue;
-        const derivative = (above[n * IDS + target]! - below[n * IDS + target]!) / (2 * STEP);
-        sums[target * PLACES + place]! += Math.max(0, derivative);
+      using kept = engine().scope(() => {
+        let found: Tensor | undefined;
+        const keep = (value: Tensor) => {
+          found = value;
+          return value;
+        };
+        tiny.model.forward(batch.inputs, undefined, { [tap]: keep });
+        return found!;
+      });
+      const values = await kept.floats();
+      const sums = new Float64Array(NEURONS * PLACES);
+      for (let place = 0; place < PLACES; place++) {
+        const scaled = async (factor: number) => {
+          const addend = values.map((value, n) => {
+            const token = Math.floor(n / width) - 1;
+            return token >= 0 && token % PLACES === place ? factor * value : 0;
+          });
+          using tensor = Tensor.from(engine(), addend, [1, tokens, width]);
+          return logitsWith((value) => add(value, tensor));
+        };
+        const [above, below] = [await scaled(STEP), await scaled(-STEP)];
+        for (const [n, target] of host.nextIds.entries()) {
+          if (target >= NEURONS) continue;
+          const derivative = (above[n * IDS + target]! - below[n * IDS + target]!) / (2 * STEP);
+          sums[target * PLACES + place]! += Math.max(0, derivative);
+        }
       }
-    }
-    const expected = sums.map((sum, n) => sum / Math.max(1, maps.targets[Math.floor(n / PLACES)]!));
-    expectClose('gradient x attention', 'differences', maps.means, expected);
-    tiny.dispose();
-  });
+      const expected = sums.map(
+        (sum, n) => sum / Math.max(1, maps.targets[Math.floor(n / PLACES)]!),
+      );
+      expectClose('gradient x attention', 'differences', maps.means, expected);
+      tiny.dispose();
+    },
+  );
 
   it('reads as many spikes of a window as it is asked to, each once', async () => {
     const tiny = frozen(WITH_VIDEO);
     const countSpikes = (end: number) =>
       tiny.layout.collate(tiny.at(end)).nextIds.filter((id) => id < NEURONS).length;
-    const read = async (spikes: number) => {
-      const settings = { spikes, of: 'target', seed: 1 } as const;
-      const { targets } = await trunkGradient(stimulusInputs(tiny, ENDS), settings);
+    const read = async (positions: number) => {
+      const settings = { by: 'trunk', positions, of: 'target', seed: 1 } as const;
+      const { targets } = await gradientAttention(stimulusInputs(tiny, ENDS), settings);
       return targets;
     };
     const total = (targets: Float64Array) => targets.reduce((sum, count) => sum + count, 0);
@@ -294,10 +303,23 @@ describe('gradient x attention of the trunk', () => {
   it('of another neuron has the same targets, but other maps', async () => {
     const tiny = frozen(WITH_VIDEO);
     const read = (of: 'target' | 'another') =>
-      trunkGradient(stimulusInputs(tiny, ENDS), { spikes: T, of, seed: 1 });
+      gradientAttention(stimulusInputs(tiny, ENDS), { by: 'trunk', positions: T, of, seed: 1 });
     const [own, other] = [await read('target'), await read('another')];
     expect(other.targets).toEqual(own.targets);
     expect(other.means).not.toEqual(own.means);
+    tiny.dispose();
+  });
+
+  it('of any neuron is by the neurons that are drawn, whichever fire', async () => {
+    const tiny = frozen(WITH_VIDEO);
+    const read = async (of: 'target' | 'any', seed = 1) =>
+      await gradientAttention(stimulusInputs(tiny, ENDS), { by: 'trunk', positions: T, of, seed });
+    const total = (targets: Float64Array) => targets.reduce((sum, count) => sum + count, 0);
+    const [own, any] = [await read('target'), await read('any')];
+    expect(total(any.targets)).toBe(total(own.targets));
+    expect(any.targets).not.toEqual(own.targets);
+    expect((await read('any', 2)).targets).not.toEqual(any.targets);
+    expect(await read('any')).toEqual(any);
     tiny.dispose();
   });
 });
@@ -311,7 +333,8 @@ describe('reading maps', () => {
     const { liveBuffers } = engine().memory();
     await queryAttention(stimulusInputs(tiny, ENDS));
     await trunkAttention(stimulusInputs(tiny, ENDS));
-    await trunkGradient(stimulusInputs(tiny, ENDS), { spikes: 2, of: 'target', seed: 1 });
+    for (const by of ['trunk', 'queries'] as const)
+      await gradientAttention(stimulusInputs(tiny, ENDS), { by, positions: 2, of: 'any', seed: 1 });
     await occlusionMap(stimulusInputs(tiny, ENDS), 0);
     await gradientMap(stimulusInputs(tiny, ENDS));
     await engine().finish();

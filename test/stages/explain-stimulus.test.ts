@@ -35,16 +35,20 @@ describe('explaining a film', () => {
   it('reads every map that the model allows, its controls, and what spikes alone tell', () => {
     expect(names(results, 'model')).toEqual([
       'queries',
+      'queriesgradient',
       'trunk',
       'trunkgradient',
+      'trunkgradientany',
       'occlusion',
       'gradient',
     ]);
     expect(names(results, 'control')).toEqual([
       'queriesuntrained',
+      'queriesgradientuntrained',
       'trunkuntrained',
       'trunkgradientuntrained',
       'trunkgradientother',
+      'trunkgradientanyuntrained',
       'occlusionuntrained',
       'gradientuntrained',
     ]);
@@ -114,7 +118,12 @@ describe('explaining a film', () => {
 describe('explaining a film with a model that has fewer parts', () => {
   it('reads occlusion and gradients of a baseline with neuron queries alone', async () => {
     const run = await trainOn(VISUAL, { neuron_queries: 'frames', gru_only: true });
-    expect(names(await explain(run), 'model')).toEqual(['queries', 'occlusion', 'gradient']);
+    expect(names(await explain(run), 'model')).toEqual([
+      'queries',
+      'queriesgradient',
+      'occlusion',
+      'gradient',
+    ]);
   });
 
   it('has no scores where the truth is unknown', async () => {
