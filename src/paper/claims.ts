@@ -3,8 +3,19 @@
 import type { Claim } from './claim.js';
 import { components } from './claims/components.js';
 import { fields } from './claims/fields.js';
+import { inputs } from './claims/inputs.js';
+import { latents } from './claims/latents.js';
+import { probes } from './claims/probes.js';
 import { spikes } from './claims/spikes.js';
 import { trials } from './claims/trials.js';
 
 /** All claims, in the order of the page. */
-export const CLAIMS: readonly Claim[] = [fields, components, spikes, trials];
+export const CLAIMS: readonly Claim[] = [
+  inputs,
+  fields,
+  latents,
+  probes,
+  components,
+  spikes,
+  trials,
+];
