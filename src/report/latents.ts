@@ -93,7 +93,9 @@ function latentsFigure(
   { name, values, period }: RecordedVariable,
 ): Promise<Figure> {
   const windows = pickEvenly([...values.keys()], Math.min(MAX_POINTS, values.length));
-  const rows = methods.flatMap(({ title, train, test }) => {
+  // The components of the counts are those of the method before them.
+  const shown = methods.filter((method) => method.name !== 'counts');
+  const rows = shown.flatMap(({ title, train, test }) => {
     const components = new PrincipalComponents(train, 2);
     const { columns, values: points } = components.project(test);
     return windows.map((n) => ({
@@ -122,8 +124,8 @@ function latentsFigure(
         field: 'latents',
         type: 'nominal',
         title: null,
-        sort: methods.map(({ title }) => title),
-        header: { labelFontSize: 12, labelLimit: 220 },
+        sort: shown.map(({ title }) => title),
+        header: { labelFontSize: 12, labelLimit: 500 },
       },
       columns: 3,
       resolve: { scale: { x: 'independent', y: 'independent' } },

@@ -106,7 +106,7 @@ describe('latents', () => {
     const figure = figures.find(({ name }) => name === 'latents-speed')!;
     expect(figure.svg).toContain('principal components of the counts');
     expect(figure.csv.split('\n')[0]).toBe('latents,component_1,component_2,speed');
-    expect(figure.csv.trim().split('\n')).toHaveLength(1 + 6 * run.split.test.length);
+    expect(figure.csv.trim().split('\n')).toHaveLength(1 + 5 * run.split.test.length);
   });
 
   it('of models that are trained already are read again, without training', async () => {
