@@ -27,6 +27,11 @@ export type {
   LadderResults,
   LadderRun,
   LadderRung,
+  LatentMethod,
+  LatentResults,
+  LatentScores,
+  ProbeResults,
+  ProbeRow,
   StimulusResults,
 } from './probe/results.js';
 export { type DataDictionary, fromDataDictionary } from './recording/data-dictionary.js';
@@ -53,6 +58,8 @@ export { type ExplainStimulusSettings, explainStimulus } from './stages/explain-
 export { type GenerateSettings, generate } from './stages/generate.js';
 export { inspectDataset as inspect } from './stages/inspect.js';
 export { type LadderRequest, ladderComponents } from './stages/ladder-components.js';
+export { ladderProbes, type ProbeSettings } from './stages/ladder-probes.js';
+export { readLatents } from './stages/latents.js';
 export { type RateSettings, scoreRates } from './stages/rates.js';
 export { report } from './stages/report.js';
 export { type TrainedRun, type TrainOptions, train } from './stages/train.js';
@@ -70,12 +77,14 @@ export type {
 } from './analyze/decoded-variable.js';
 export type { Score, Scores } from './analyze/decoding-scores.js';
 export type { EdgeScores } from './analyze/edges.js';
+export type { FeatureMatrix } from './analyze/feature-matrix.js';
 export type {
   RecordingOverview,
   RepeatCount,
   VariableOverview,
   WindowSpikes,
 } from './analyze/overview.js';
+export type { RecordedVariable } from './analyze/readout.js';
 export type { FieldScores, InputScores } from './analyze/stimulus-scores.js';
 export type { DrawSettings } from './generate/sampler.js';
 export type { GeneratedTrial } from './generate/trials.js';
@@ -89,6 +98,7 @@ export type {
   OneWindowAheadScores,
   WindowScores,
 } from './probe/generated.js';
+export type { ActivityFeature } from './probe/latents.js';
 export type {
   PsthScore,
   RateCeiling,
