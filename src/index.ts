@@ -78,6 +78,7 @@ export type {
 export type { Score, Scores } from './analyze/decoding-scores.js';
 export type { EdgeScores } from './analyze/edges.js';
 export type { FeatureMatrix } from './analyze/feature-matrix.js';
+export type { RidgeStrengths } from './analyze/glm-ridge.js';
 export type {
   RecordingOverview,
   RepeatCount,

@@ -56,7 +56,7 @@ async function measure(context: PaperContext): Promise<Findings> {
   for (const kind of ['trunk', 'queries'] as const)
     for (const seed of context.seeds) maps[kind].push(await readMaps(context, kind, seed));
   const table = inputsTable(maps);
-  return { ...judge(table), tables: [table], figures: [] };
+  return { ...judgeInputs(table), tables: [table], figures: [] };
 }
 
 /** The simulated recording of a seed. */
@@ -121,8 +121,8 @@ function inputsTable(
   };
 }
 
-/** What the table says. */
-function judge(table: MeasuredTable): Omit<Findings, 'tables' | 'figures'> {
+/** What the table of `inputs` says. */
+export function judgeInputs(table: MeasuredTable): Omit<Findings, 'tables' | 'figures'> {
   const titles = (kind: AttentionKind) =>
     READINGS.filter(
       ([name, of]) => of === kind && name !== 'occlusion' && name !== 'correlation',

@@ -56,14 +56,14 @@ async function measure(context: PaperContext): Promise<Findings> {
       path: `models/latents-seed${seed}`,
       dataset,
       model: MODEL,
-      training: { ...training, batch: 64, every: 0.05, validate_every: 0, seed },
+      training: { ...training, batch: 64, every: 0.05, rate: 0.01, validate_every: 0, seed },
       flops: context.full ? 10 * FLOPS : FLOPS,
     });
     bySeed.push(await readLatents(run, context));
   }
   const table = latentsTable(bySeed);
   const { figures = [] } = await latentsSection(bySeed[0]!);
-  return { ...judge(table), tables: [table], figures: figures.map(ofFirstSeed(context)) };
+  return { ...judgeLatents(table), tables: [table], figures: figures.map(ofFirstSeed(context)) };
 }
 
 function ofFirstSeed({ seeds }: PaperContext) {
@@ -95,8 +95,8 @@ function latentsTable(bySeed: readonly LatentResults[]): MeasuredTable {
   };
 }
 
-/** What the table says of speed, by the better readout of each kind of latents in every seed. */
-function judge(table: MeasuredTable): Omit<Findings, 'tables' | 'figures'> {
+/** What the table of `latents` says of speed, by the better readout of each kind of latents in every seed. */
+export function judgeLatents(table: MeasuredTable): Omit<Findings, 'tables' | 'figures'> {
   const column = table.columns.findIndex(({ title }) => title === `${ALIGNED}, ridge`);
   const best = (title: string) => {
     const [ridge, neighbors] = [scoresOf(table, title, column), scoresOf(table, title, column + 1)];

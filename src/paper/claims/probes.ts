@@ -55,7 +55,7 @@ async function measure(context: PaperContext): Promise<Findings> {
     kindFigure(spikes, 'spikes', context),
     kindFigure(film, 'film', context),
   ]);
-  return { ...judge(table), tables: [table], figures };
+  return { ...judgeProbes(table), tables: [table], figures };
 }
 
 /** The probes of a model of each seed. */
@@ -72,7 +72,7 @@ async function probeModels(context: PaperContext, kind: ProbedKind): Promise<Pro
       path: `models/probes-${kind}-seed${seed}`,
       dataset,
       model: kind === 'film' ? { ...MODEL, ...withFilm } : MODEL,
-      training: { ...training, validate_every: 0, seed },
+      training: { ...training, rate: 0.01, validate_every: 0, seed },
       flops: context.full ? 10 * FLOPS : FLOPS,
     });
     bySeed.push(await ladderProbes(run, {}, context));
@@ -134,8 +134,8 @@ function probesTable(byKind: Readonly<Record<ProbedKind, readonly ProbeResults[]
   };
 }
 
-/** What the table says of speed. */
-function judge(table: MeasuredTable): Omit<Findings, 'tables' | 'figures'> {
+/** What the table of `probes` says of speed. */
+export function judgeProbes(table: MeasuredTable): Omit<Findings, 'tables' | 'figures'> {
   const column = table.columns.findIndex(({ title }) => title === VARIABLE);
   const trained = (title: string) => scoresOf(table, title, column);
   const untrained = (title: string) => scoresOf(table, title, column + 1);
