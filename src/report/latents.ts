@@ -71,9 +71,8 @@ export function latentVerdict({ aligned, methods, test }: LatentResults): string
       const list = (part: readonly LatentMethod[]) =>
         part.map((method) => `${method.title} (${formatDecimals(best(method), 2)})`).join(', ');
       const facts = `Latents aligned with ${name} say it in windows that were held out: R2 ${formatDecimals(best(own), 2)}.`;
-      const better = above.length > 0 ? ` They say more than those ${list(above)}.` : '';
-      const worse =
-        notAbove.length > 0 ? ` They do not say more than those ${list(notAbove)}.` : '';
+      const better = above.length > 0 ? ` Less is said by: ${list(above)}.` : '';
+      const worse = notAbove.length > 0 ? ` As much or more is said by: ${list(notAbove)}.` : '';
       return `${facts}${better}${worse}`;
     });
   return sentences.length > 0

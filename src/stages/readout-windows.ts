@@ -24,8 +24,8 @@ export interface ReadoutWindows {
 }
 
 /** Maximum numbers of windows, picked at even distances. */
-const MAX_TRAIN = 6000;
-const MAX_TEST = 3000;
+const MAX_TRAIN = 4000;
+const MAX_TEST = 1500;
 
 /**
  * Windows of the training and the test part of a run.

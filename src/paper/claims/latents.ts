@@ -1,5 +1,6 @@
 /** The claim that a contrastive loss orders latents by what the activity is aligned with. */
 
+import { mean } from '../../math/statistics.js';
 import type { LatentResults } from '../../probe/results.js';
 import type { Figure } from '../../report/draw.js';
 import { latentsSection } from '../../report/latents.js';
@@ -95,23 +96,28 @@ function latentsTable(bySeed: readonly LatentResults[]): MeasuredTable {
   };
 }
 
-/** What the table of `latents` says of speed, by the better readout of each kind of latents in every seed. */
+/**
+ * What the table of `latents` says of speed, by the better readout of each kind of latents in every
+ * seed.
+ */
 export function judgeLatents(table: MeasuredTable): Omit<Findings, 'tables' | 'figures'> {
   const column = table.columns.findIndex(({ title }) => title === `${ALIGNED}, ridge`);
   const best = (title: string) => {
     const [ridge, neighbors] = [scoresOf(table, title, column), scoresOf(table, title, column + 1)];
     return ridge.map((r2, n) => Math.max(r2, neighbors[n]!));
   };
-  const [own, ...others] = table.rows as [MeasuredTable['rows'][0], ...MeasuredTable['rows']];
+  const [own, ...beside] = table.rows as [MeasuredTable['rows'][0], ...MeasuredTable['rows']];
   const scores = best(own.title);
   const isAbove = (title: string) => best(title).every((r2, n) => scores[n]! > r2);
-  const controls = others.filter(({ kind }) => kind === 'control');
-  const baselines = others.filter(({ kind }) => kind === 'baseline');
+  const controls = beside.filter(({ kind }) => kind === 'control');
+  const baselines = beside.filter(({ kind }) => kind === 'baseline');
   const isOrdered = scores.every((r2) => r2 >= ORDERED) && controls.every((c) => isAbove(c.title));
   const beatsBaselines = baselines.every(({ title }) => isAbove(title));
   const describe = (title: string) => `R2 ${describeSpread(best(title), 2)}`;
+  /** R2 of all other variables, of every seed and readout. */
+  const rest = own.scores.filter((_, n) => n !== column && n !== column + 1).flat();
   const notBeaten = baselines.filter(({ title }) => !isAbove(title));
-  const strongest = baselines.reduce((p, q) => (sum(best(q.title)) > sum(best(p.title)) ? q : p));
+  const strongest = baselines.reduce((p, q) => (mean(best(q.title)) > mean(best(p.title)) ? q : p));
   return {
     verdict: !isOrdered ? 'does not hold' : beatsBaselines ? 'holds' : 'partly',
     measured: `${ALIGNED} from latents: ${describe(own.title)}`,
@@ -123,11 +129,11 @@ export function judgeLatents(table: MeasuredTable): Omit<Findings, 'tables' | 'f
       beatsBaselines
         ? 'They say more of it than the spike counts and their principal components do.'
         : `Not in every seed do they say more of it than ${notBeaten.map(({ title }) => title).join(' and ')}, which were not told it.`,
-      'What was not aligned, where the animal looks, is not ordered.',
+      ...(rest.length > 0
+        ? [
+            `Of what was not aligned, where the animal looks, R2 is ${Math.max(...rest).toFixed(2)} at most.`,
+          ]
+        : []),
     ],
   };
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }
