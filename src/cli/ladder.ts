@@ -1,6 +1,6 @@
 /**
- * The command `ladder`: what each part of a model adds to its predictions (`ladder components`), and
- * what each of its stages says of behavior (`ladder probes`).
+ * The command `ladder`: what each part of a model adds to its predictions (`ladder components`),
+ * and what each of its stages says of behavior (`ladder probes`).
  */
 
 import type { Command } from 'commander';

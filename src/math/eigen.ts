@@ -8,7 +8,7 @@ export interface Eigen {
   readonly vectors: Float64Array;
 }
 
-/** Rounds over all pairs of rows after which the method has converged for any matrix in practice. */
+/** Rounds over all pairs of rows after which the method stops; some ten are enough in practice. */
 const MAX_SWEEPS = 60;
 
 /**

@@ -83,7 +83,7 @@ const PARTS: readonly Part[] = [
   },
 ];
 
-/** The groups of a configuration with some of their variables, without those that are left empty. */
+/** The groups of a configuration with some of their variables; groups without any are left out. */
 function keepVariables(
   config: Pick<ModelConfig, 'modalities'>,
   isKept: (variable: ConfiguredVariable) => boolean,

@@ -152,8 +152,8 @@ export interface GradientAttentionSettings {
  * The positive part of gradient x attention, at positions at which a spike comes next. Maps are by
  * the neuron that fires or, of any neuron, by that neuron.
  *
- * By the neuron that fires, the gradient of another neuron is a control: it shows only what the film
- * has when a neuron fires, which is no dependence of that neuron.
+ * By the neuron that fires, the gradient of another neuron is a control: it shows only what the
+ * film has when a neuron fires, which is no dependence of that neuron.
  *
  * @throws Error for a model without such attention to the video
  */
