@@ -4,7 +4,9 @@ import type { SparseRows } from './regression.js';
 
 /** One row of numbers per window. */
 export interface FeatureMatrix {
+  /** Windows. */
   readonly rows: number;
+  /** Numbers of each window. */
   readonly columns: number;
   /** [rows, columns], row-major. */
   readonly values: Float32Array | Float64Array;

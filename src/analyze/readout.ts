@@ -11,8 +11,9 @@ import type { SparseRows } from './regression.js';
 
 /** A number or an angle at the ends of windows. */
 export interface RecordedVariable {
+  /** Its name in the recording. */
   readonly name: string;
-  /** [windows] */
+  /** Its value at the end of each window, [windows]. */
   readonly values: Float64Array;
   /** For angles: a full turn, in their unit. */
   readonly period?: number;

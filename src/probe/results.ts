@@ -175,6 +175,7 @@ export interface LatentMethod {
   readonly name: string;
   /** Its name in reports. */
   readonly title: string;
+  /** What it is of: the run's model, another model as a control, or spikes alone. */
   readonly kind: 'model' | 'control' | 'baseline';
   /** By variable. */
   readonly scores: Readonly<Record<string, LatentScores>>;
