@@ -12,9 +12,13 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const DATA = inFolder('visual');
 const RUN = inFolder('run');
 
+/** A trunk that attends to the past and to the film. */
+const TRUNK = 'layers={encoder: 0, state: 1, state_history: 1, stimulus: 1}';
+
 /** Trains for two updates on the simulated dataset, with these settings as well. */
 async function train(out: string, ...settings: string[]): Promise<void> {
-  const all = ['training.steps=2', 'training.batch=4', 'n_embd=8', 'n_head=2', ...settings];
+  const size = ['training.steps=2', 'training.batch=4', 'n_embd=8', 'n_head=2'];
+  const all = [...size, TRUNK, ...settings];
   const config = ['--config', join(DATA, 'config.yaml'), ...all.flatMap((s) => ['--set', s])];
   const { code, err } = await neuroformer('train', '--data', DATA, ...config, '--out', out);
   expect(code, err).toBe(0);
@@ -81,7 +85,7 @@ describe('explain stimulus', () => {
 
   it('says in one sentence that a model reads no film', async () => {
     const blind = inFolder('blind');
-    await train(blind, 'window.frame=null');
+    await train(blind, 'window.frame=null', 'neuron_queries=null');
     const { code, err } = await neuroformer('explain', 'stimulus', blind);
     expect([code, err]).toEqual([
       1,

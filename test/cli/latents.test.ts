@@ -19,6 +19,9 @@ const ALIGNED = [
   'layers={encoder: 1, state: 1, state_history: 1, stimulus: 0}',
 ];
 
+/** Keys of a model whose trunk reads the past. */
+const WITH_PAST = 'layers={encoder: 0, state: 1, state_history: 1, stimulus: 0}';
+
 /** Trains for two updates on the simulated dataset, with these settings as well. */
 async function train(out: string, ...settings: string[]): Promise<void> {
   const all = ['training.steps=2', 'training.batch=4', 'n_embd=8', 'n_head=2', ...settings];
@@ -76,7 +79,7 @@ describe('latents', () => {
 describe('ladder probes', () => {
   it('prints every stage beside the untrained one, for as many models as are asked for', async () => {
     const spikes = inFolder('spikes');
-    await train(spikes);
+    await train(spikes, WITH_PAST);
     const { code, out, err } = await neuroformer('ladder', 'probes', spikes, '--seeds', '2');
     expect(code, err).toBe(0);
     expect(out).toMatch(/^stage +speed +untrained +phi +untrained +theta +untrained$/m);

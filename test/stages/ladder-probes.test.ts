@@ -10,8 +10,10 @@ import { tinyVisual, trainSimulated } from '../helpers/simulated-run.js';
 
 const engine = useEngine();
 const VISUAL = tinyVisual();
+/** Every stage there is. */
+const STAGES = { layers: { encoder: 0, state: 1, state_history: 1, stimulus: 1 } };
 const trainOn = (changes?: object, training?: object) =>
-  trainSimulated(engine(), VISUAL, changes, { seed: 4, ...training });
+  trainSimulated(engine(), VISUAL, { ...STAGES, ...changes }, { seed: 4, ...training });
 
 describe('a ladder of probes', () => {
   let run: OpenedRun;

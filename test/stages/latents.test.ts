@@ -13,6 +13,8 @@ const engine = useEngine();
 const VISUAL = tinyVisual();
 /** Speed is read by the contrastive loss alone. */
 const ALIGNED = {
+  neuron_queries: null,
+  spike_history: null,
   window: { curr: 0.1, prev: 0.1 },
   layers: { encoder: 1, state: 1, state_history: 0, stimulus: 0 },
   modalities: { behavior: { n_layers: 0, window: 0.05, variables: { speed: { dt: 0.05 } } } },
