@@ -5,6 +5,7 @@ import { type MapWithControls, withControls } from '../../probe/stimulus.js';
 import { describeSpread } from '../../report/spread.js';
 import { simulateInputs } from '../../simulate/inputs.js';
 import { explainStimulus } from '../../stages/explain-stimulus.js';
+import { readStimulus } from '../../stages/result-files.js';
 import { simulationProgress } from '../../stages/simulate.js';
 import {
   type Claim,
@@ -89,7 +90,9 @@ async function readMaps(
     training: { ...request.training, validate_every: 0, seed },
     flops: (context.full ? 10 : 1) * FLOPS[kind],
   });
-  const { maps } = await explainStimulus(run, {}, context);
+  // Reading the maps takes as long as training, so it is not repeated either.
+  const kept = await readStimulus(run.records.store);
+  const { maps } = kept ?? (await explainStimulus(run, {}, context));
   return withControls(maps);
 }
 
