@@ -68,7 +68,12 @@ async function measure(context: PaperContext): Promise<Findings> {
 }
 
 function ofFirstSeed({ seeds }: PaperContext) {
-  return (figure: Figure) => ({ ...figure, caption: `Seed ${seeds[0]}. ${figure.caption}` });
+  return (figure: Figure) => ({
+    ...figure,
+    // The claim's name is put before the names of its figures.
+    name: figure.name.replace(`${latents.name}-`, ''),
+    caption: `Seed ${seeds[0]}. ${figure.caption}`,
+  });
 }
 
 function latentsTable(bySeed: readonly LatentResults[]): MeasuredTable {

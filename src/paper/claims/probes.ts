@@ -88,7 +88,7 @@ async function kindFigure(
   const { figures = [] } = await probesSection(results!);
   const [figure] = figures as [Figure];
   const model = `Seed ${seeds[0]}, model ${KIND_TITLES[kind]}.`;
-  return { ...figure, name: `${figure.name}-${kind}`, caption: `${model} ${figure.caption}` };
+  return { ...figure, name: kind, caption: `${model} ${figure.caption}` };
 }
 
 /** The title of the row of a stage. */
