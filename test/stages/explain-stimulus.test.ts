@@ -14,8 +14,14 @@ import { useEngine } from '../helpers/engine.js';
 import { tinyVisual, trainSimulated } from '../helpers/simulated-run.js';
 
 const engine = useEngine();
-const trainOn = (files: DatasetFiles, changes?: object, training?: object) =>
-  trainSimulated(engine(), files, changes, training);
+/** A trunk that attends to the past and to the film, and no head beside it. */
+const TRUNK = {
+  layers: { state: 1, state_history: 1, stimulus: 1 },
+  neuron_queries: null,
+  spike_history: null,
+};
+const trainOn = (files: DatasetFiles, changes: object = {}, training?: object) =>
+  trainSimulated(engine(), files, { ...(files === VISUAL && TRUNK), ...changes }, training);
 const explain = (run: OpenedRun, settings: object = {}) =>
   explainStimulus(run, { windows: 32, ...settings }, { engine: engine() });
 const names = ({ maps }: StimulusResults, kind: string) =>
