@@ -2,11 +2,13 @@
 
 import type { DecodedVariable } from '../analyze/decoded-variable.js';
 import type { Engine } from '../gpu/engine.js';
-import { wrapToTurn } from '../math/angles.js';
+import { angleFromCosineSine, cosineAndSine, wrapToTurn } from '../math/angles.js';
+import { logSumExp, mean } from '../math/statistics.js';
 import type { BatchLayout } from '../neuroformer/batch.js';
 import { RecordedForward } from '../neuroformer/forward-pass.js';
 import type { Neuroformer } from '../neuroformer/model.js';
 import { decodedPeriod, isClassified } from '../neuroformer/variables.js';
+import type { ClassValue } from '../recording/vocabularies.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
 
 /** A model, and the windows it decodes from. */
@@ -51,53 +53,108 @@ export function recordedValues(
   });
 }
 
+/** What a model predicts of one variable, in components that can be averaged over models. */
+export interface Prediction {
+  /** The true values; the predictions are empty. */
+  readonly variable: DecodedVariable;
+  /** One row per window: a number, cosine and sine of an angle, or the probability of each class. */
+  readonly rows: readonly (readonly number[])[];
+  /** The values that the probabilities are of, for a class. */
+  readonly classes: readonly ClassValue[];
+}
+
 /**
  * Decodes these windows, in their order.
  *
  * @param progress called after each batch with how many windows are decoded
  */
 export async function decodeWindows(
+  inputs: DecodingInputs,
+  refs: readonly WindowRef[],
+  progress?: (done: number) => void,
+): Promise<DecodedVariable[]> {
+  return decodedValues(await predictWindows(inputs, refs, progress));
+}
+
+/**
+ * Predicts every decoded variable of these windows, in their order.
+ *
+ * @param progress called after each batch with how many windows are decoded
+ */
+export async function predictWindows(
   { engine, model, layout, windows }: DecodingInputs,
   refs: readonly WindowRef[],
   progress: (done: number) => void = () => {},
-): Promise<DecodedVariable[]> {
-  if (refs.length === 0) return recordedValues(layout, windows, refs);
+): Promise<Prediction[]> {
   const decoded = predictedVariables(layout);
-  const size = Math.min(64, refs.length);
-  using pass = new RecordedForward(
-    engine,
-    layout,
-    size,
-    ({ inputs }) => model.forward(inputs).predictions,
-  );
   const outputs = decoded.map((): number[][] => []);
-  for (let start = 0; start < refs.length; start += size) {
-    const batch = refs.slice(start, start + size);
-    // The last batch is padded with copies of its first window, whose predictions are ignored.
-    const filled = Array.from({ length: size }, (_, n) => batch[n] ?? batch[0]!);
-    const predictions = await pass.run(layout.collate(filled.map((ref) => windows.at(ref))));
-    for (const [n, { name }] of decoded.entries()) {
-      const values = predictions[name]!;
-      const width = values.length / size;
-      for (let row = 0; row < batch.length; row++)
-        outputs[n]!.push([...values.subarray(row * width, (row + 1) * width)]);
+  const size = Math.min(64, refs.length);
+  if (size > 0) {
+    using pass = new RecordedForward(
+      engine,
+      layout,
+      size,
+      ({ inputs }) => model.forward(inputs).predictions,
+    );
+    for (let start = 0; start < refs.length; start += size) {
+      const batch = refs.slice(start, start + size);
+      // The last batch is padded with copies of its first window, whose predictions are ignored.
+      const filled = Array.from({ length: size }, (_, n) => batch[n] ?? batch[0]!);
+      const predictions = await pass.run(layout.collate(filled.map((ref) => windows.at(ref))));
+      for (const [n, { name }] of decoded.entries()) {
+        const values = predictions[name]!;
+        const width = values.length / size;
+        for (let row = 0; row < batch.length; row++)
+          outputs[n]!.push([...values.subarray(row * width, (row + 1) * width)]);
+      }
+      progress(start + batch.length);
     }
-    progress(start + batch.length);
   }
-  return recordedValues(layout, windows, refs).map((variable, n): DecodedVariable => {
-    const rows = outputs[n]!;
-    if (variable.kind !== 'class') {
-      const scale = layout.variableScale(decoded[n]!);
-      return { ...variable, predicted: Float64Array.from(rows, (row) => scale.decode(row)) };
+  return recordedValues(layout, windows, refs).map((variable, n): Prediction => {
+    if (variable.kind === 'class') {
+      const classes = layout.tokenizer.classes[variable.name]!.values;
+      return { variable, classes, rows: outputs[n]!.map((row) => softmax(row, classes.length)) };
     }
-    const { values } = layout.tokenizer.classes[variable.name]!;
-    return { ...variable, predicted: rows.map((row) => values[argmax(row, values.length)]!) };
+    const scale = layout.variableScale(decoded[n]!);
+    const components = (value: number) =>
+      variable.period === undefined ? [value] : cosineAndSine(value, variable.period);
+    return { variable, classes: [], rows: outputs[n]!.map((row) => components(scale.decode(row))) };
   });
 }
 
-/** Index of the largest among the first `count` numbers, which leaves out the special tokens. */
-function argmax(numbers: readonly number[], count: number): number {
-  let best = 0;
-  for (let n = 1; n < count; n++) if (numbers[n]! > numbers[best]!) best = n;
-  return best;
+/**
+ * The mean of several models' predictions of the same windows: of numbers, of the unit vectors of
+ * angles, of the probabilities of classes.
+ */
+export function meanPredictions(models: readonly (readonly Prediction[])[]): Prediction[] {
+  return models[0]!.map(({ variable, classes, rows }, n) => ({
+    variable,
+    classes,
+    rows: rows.map((row, index) =>
+      row.map((_, component) =>
+        mean(models.map((predictions) => predictions[n]!.rows[index]![component]!)),
+      ),
+    ),
+  }));
+}
+
+/** The variables with what is predicted of them: of classes, the most probable one. */
+export function decodedValues(predictions: readonly Prediction[]): DecodedVariable[] {
+  return predictions.map(({ variable, classes, rows }): DecodedVariable => {
+    if (variable.kind === 'class')
+      return {
+        ...variable,
+        predicted: rows.map((row) => classes[row.indexOf(Math.max(...row))]!),
+      };
+    const value = ([a, b]: readonly number[]) =>
+      variable.period === undefined ? a! : angleFromCosineSine(a!, b!, variable.period);
+    return { ...variable, predicted: Float64Array.from(rows, value) };
+  });
+}
+
+/** Probabilities from the first `count` logits, which leaves out the special tokens. */
+function softmax(logits: readonly number[], count: number): number[] {
+  const used = logits.slice(0, count);
+  const total = logSumExp(used);
+  return used.map((logit) => Math.exp(logit - total));
 }

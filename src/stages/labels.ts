@@ -14,7 +14,7 @@ import { LAST_CHECKPOINT } from '../train/run-records.js';
 import { splitWithSeed, type TrainSettings } from '../train/settings.js';
 import { totalUpdates } from '../train/trainer.js';
 import { type StageOptions, stageContext } from './context.js';
-import { decodeRun } from './decode.js';
+import { decodeRun } from './decode-methods.js';
 import { UsageError } from './errors.js';
 import { writeLabels } from './result-files.js';
 import { trainOnce } from './train-once.js';
