@@ -32,6 +32,20 @@ export function rowsBetween(matrix: SparseRows, from: number, to: number): Spars
   };
 }
 
+/** A matrix from dense rows of the same length. */
+export function denseRows(rows: readonly (readonly number[])[]): SparseRows {
+  const columns = rows[0]?.length ?? 0;
+  const values = new Float64Array(rows.length * columns);
+  for (const [n, row] of rows.entries()) values.set(row, n * columns);
+  return {
+    rows: rows.length,
+    columns,
+    starts: Int32Array.from({ length: rows.length + 1 }, (_, row) => row * columns),
+    indices: Int32Array.from(values, (_, n) => n % columns),
+    values,
+  };
+}
+
 /** Some rows of a matrix, copied in this order. */
 export function selectRows(matrix: SparseRows, rows: readonly number[]): SparseRows {
   const starts = new Int32Array(rows.length + 1);

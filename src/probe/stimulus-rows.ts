@@ -3,7 +3,7 @@
  * frame, and the samples of its input variables.
  */
 
-import type { SparseRows } from '../analyze/regression.js';
+import { denseRows, type SparseRows } from '../analyze/regression.js';
 import { mean } from '../math/statistics.js';
 import type { BatchLayout } from '../neuroformer/batch.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
@@ -51,14 +51,7 @@ export function stimulusRows(
       ]);
     }
   }
-  const columns = rows[0]?.length ?? 0;
-  return {
-    rows: rows.length,
-    columns,
-    starts: Int32Array.from({ length: rows.length + 1 }, (_, row) => row * columns),
-    indices: Int32Array.from({ length: rows.length * columns }, (_, n) => n % columns),
-    values: Float64Array.from(rows.flat()),
-  };
+  return denseRows(rows);
 }
 
 function filmColumns(film: Float32Array, shape: Triple): number[] {
