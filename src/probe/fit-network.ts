@@ -1,7 +1,12 @@
 /** Decodes variables with a network over rows, trained with early stopping. */
 
 import type { DecodedVariable } from '../analyze/decoded-variable.js';
-import { type SparseRows, Standardized, selectRows } from '../analyze/regression.js';
+import {
+  CannotFitError,
+  type SparseRows,
+  Standardized,
+  selectRows,
+} from '../analyze/regression.js';
 import { decodeColumns, type RegressionTargets } from '../analyze/regression-targets.js';
 import type { Engine } from '../gpu/engine.js';
 import { logSumExp, mean } from '../math/statistics.js';
@@ -43,11 +48,11 @@ export interface NetworkResult {
 const BATCH = 64;
 const RATE = 1e-3;
 const DROPOUT = 0.3;
-/** Training ends after so many checks on held-out windows, one a pass … */
-const MAX_CHECKS = 30;
+/** Training ends after so many checks on held-out windows, two a pass … */
+const MAX_CHECKS = 40;
 /** … or when so many in a row found no lower loss. */
-const PATIENCE = 4;
-/** Updates between two checks where a pass has fewer. */
+const PATIENCE = 3;
+/** The fewest updates between two checks. */
 const MIN_UPDATES = 25;
 /**
  * Training windows are cut into so many stretches, and every sixth is held out. A single stretch at
@@ -61,6 +66,7 @@ const HELD_OUT = 6;
  * Trains a network on five sixths of the training windows, keeps the weights with the least loss on
  * the others, and decodes with them.
  *
+ * @throws CannotFitError where there are too few windows to hold some out
  * @param onCheck called with the number of checks so far and the most that there can be; an error
  *   that it throws ends training
  */
@@ -70,6 +76,9 @@ export async function decodeWithNetwork(
   inputs: NetworkInputs,
   onCheck: (done: number, total: number) => void = () => {},
 ): Promise<NetworkResult> {
+  const { rows } = inputs.train;
+  if (rows < HELD_OUT)
+    throw new CannotFitError(`of ${rows} windows, none are left to choose its training on`);
   using trainer = new NetworkTrainer(engine, build, inputs);
   const { updatesPerCheck } = trainer;
   let best = { loss: Number.POSITIVE_INFINITY, check: 0, values: await trainer.values() };
@@ -109,8 +118,9 @@ class NetworkTrainer {
 
   constructor(engine: Engine, build: NetworkBuilder, inputs: NetworkInputs) {
     const { train, targets, minSpread = 0, seed } = inputs;
+    const stretches = Math.min(STRETCHES, train.rows);
     const isHeldOut = (row: number) =>
-      Math.floor((row * STRETCHES) / train.rows) % HELD_OUT === HELD_OUT - 1;
+      Math.floor((row * stretches) / train.rows) % HELD_OUT === HELD_OUT - 1;
     const rows = Array.from({ length: train.rows }, (_, row) => row);
     this.#train = train;
     this.#targets = targets;
@@ -119,7 +129,7 @@ class NetworkTrainer {
     this.#rows = new BatchRows(selectRows(train, this.#fitted), minSpread);
     const batch = Math.min(BATCH, this.#fitted.length);
     this.batch = batch;
-    this.updatesPerCheck = Math.max(MIN_UPDATES, Math.ceil(this.#fitted.length / batch));
+    this.updatesPerCheck = Math.max(MIN_UPDATES, Math.ceil(this.#fitted.length / batch / 2));
     this.#order = new BatchOrder(this.#fitted.length, batch, seed);
 
     const scope = this.#store.withInitialWeights(FAN_IN_WEIGHTS);

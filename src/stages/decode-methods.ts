@@ -256,7 +256,7 @@ export async function decodeWithCountNetworks(
     [`GRU on counts, both directions, ${seconds}`, recurrentNetwork(count, true)],
   ] as const) {
     const network = { ...rows, seed, minSpread: MIN_COUNT_DEVIATION };
-    results.push(await decodeRows(name, build, network, context));
+    results.push(...(await decodeRows(name, build, network, context)));
   }
   return results;
 }
@@ -270,26 +270,24 @@ export async function decodeFromStimulus(
 ): Promise<DecodedMethod[]> {
   const what = stimulusNames(layout).join(', ');
   const rows = rowInputs(inputs, (refs) => stimulusRows(windows, layout, refs));
-  const network = { ...rows, seed };
-  return [
-    ...ridgeOnStimulus(`stimulus alone, ridge`, what, rows, context),
-    {
-      ...(await decodeRows('stimulus alone, MLP', perceptron, network, context)),
-      detail: what,
-    },
-  ];
+  const ridge = await attempt('stimulus alone, ridge', context, async (name) => {
+    const columns = rows.targets.flatMap((target) => target.columns);
+    const { model } = choosePenalty('ridge', rows.train, columns);
+    const decoded = decodeColumns(rows.targets, rows.variables, model.predict(rows.test));
+    return { name, detail: what, decoded };
+  });
+  const mlp = await decodeRows('stimulus alone, MLP', perceptron, { ...rows, seed }, context);
+  return [...ridge, ...mlp.map((method) => ({ ...method, detail: what }))];
 }
 
-function ridgeOnStimulus(
+/** A decoder in a list; or, where it cannot be fitted, a note and an empty list. */
+async function attempt(
   name: string,
-  detail: string,
-  { train, test, targets, variables }: RowInputs,
   { watcher }: Context,
-): DecodedMethod[] {
+  decode: (name: string) => Promise<DecodedMethod>,
+): Promise<DecodedMethod[]> {
   try {
-    const columns = targets.flatMap((target) => target.columns);
-    const { model } = choosePenalty('ridge', train, columns);
-    return [{ name, detail, decoded: decodeColumns(targets, variables, model.predict(test)) }];
+    return [await decode(name)];
   } catch (error) {
     if (!(error instanceof CannotFitError)) throw error;
     watcher.note(`${name} is left out: ${error.message}.`);
@@ -297,18 +295,21 @@ function ridgeOnStimulus(
   }
 }
 
-async function decodeRows(
-  name: string,
+function decodeRows(
+  title: string,
   build: NetworkBuilder,
   inputs: NetworkInputs,
-  { engine: source, watcher }: Context,
-): Promise<DecodedMethod> {
-  const { detail, variables } = await stoppable(watcher, (stopping) =>
-    withEngine(source, (engine) =>
-      decodeWithNetwork(engine, build, inputs, (done, total) =>
-        stopping.progress({ activity: `training: ${name}`, done, total, unit: 'checks' }),
+  context: Context,
+): Promise<DecodedMethod[]> {
+  const { engine: source, watcher } = context;
+  return attempt(title, context, async (name) => {
+    const { detail, variables } = await stoppable(watcher, (stopping) =>
+      withEngine(source, (engine) =>
+        decodeWithNetwork(engine, build, inputs, (done, total) =>
+          stopping.progress({ activity: `training: ${name}`, done, total, unit: 'checks' }),
+        ),
       ),
-    ),
-  );
-  return { name, detail, decoded: variables };
+    );
+    return { name, detail, decoded: variables };
+  });
 }
