@@ -2,9 +2,11 @@
 
 import type { Claim } from './claim.js';
 import { components } from './claims/components.js';
+import { decoding } from './claims/decoding.js';
 import { fields } from './claims/fields.js';
+import { labels } from './claims/labels.js';
 import { spikes } from './claims/spikes.js';
 import { trials } from './claims/trials.js';
 
 /** All claims, in the order of the page. */
-export const CLAIMS: readonly Claim[] = [fields, components, spikes, trials];
+export const CLAIMS: readonly Claim[] = [fields, components, spikes, trials, decoding, labels];

@@ -10,7 +10,7 @@ import { laggedCounts } from '../analyze/lagged.js';
 import { CannotFitError, type SparseRows, selectRows } from '../analyze/regression.js';
 import { decodeColumns, regressionTargets } from '../analyze/regression-targets.js';
 import { predictedVariables, recordedValues } from '../probe/decode.js';
-import { LABEL_DECODERS, type LabelRun } from '../probe/results.js';
+import { LABEL_DECODERS, type LabelResults, type LabelRun } from '../probe/results.js';
 import { stageFeatures } from '../probe/stage-features.js';
 import { untrainedModel } from '../probe/untrained.js';
 import { stretchIndices, thinTraining } from '../recording/splits.js';
@@ -60,7 +60,7 @@ export async function compareLabels(
   run: OpenedRun,
   settings: LabelsSettings,
   options: StageOptions,
-): Promise<void> {
+): Promise<LabelResults> {
   const { watcher } = stageContext(options);
   if (predictedVariables(run.layout).length === 0)
     throw new UsageError(
@@ -90,6 +90,7 @@ export async function compareLabels(
   const labels = drawLabels(context);
   const features = await allFeatures(context, labels);
   const runs: LabelRun[] = [];
+  const results = { updates, stretch, pretraining, variables, runs, whole };
   const add = (label: Labels, result: Pick<LabelRun, 'from' | 'scores' | 'network'>) => {
     const { draw, share, windows } = label;
     runs.push({ draw, share, windows: windows.length, ...result });
@@ -108,9 +109,9 @@ export async function compareLabels(
     add(label, { from: 'scratch', scores: scoreAll(await decodeTrained(context, label)) });
     // Written after each draw, so that the first results can be seen while others are still in
     // training.
-    const results = { updates, stretch, pretraining, variables, runs, whole };
     await writeLabels(run.records.store, results);
   }
+  return results;
 }
 
 /** What all decoders of the stage have in common. */

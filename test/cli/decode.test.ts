@@ -164,7 +164,7 @@ describe('decoded behavior', () => {
     const { code, err } = await neuroformer(
       'labels',
       inFolder('run'),
-      ...['--shares', '0.2,1', '--draws', '2', '--pretrainings', '2', '--stretch', '2'],
+      ...['--shares', '0.2,1', '--draws', '2', '--stretch', '2'],
       ...['--updates', '4', '--pretraining', '4'],
     );
     expect(code, err).toBe(0);
@@ -179,12 +179,7 @@ describe('decoded behavior', () => {
       ({ draw, share, from, network }: Record<string, unknown>) =>
         `${draw} ${share} ${from} ${network ?? ''}`,
     );
-    const decoders = [
-      'counts ',
-      ...['frozen 1', 'untrained 1', 'frozen 2', 'untrained 2'],
-      ...['pretrained 1', 'pretrained 2'],
-      'scratch ',
-    ];
+    const decoders = ['counts ', 'frozen 1', 'untrained 1', 'pretrained 1', 'scratch '];
     expect(keys).toEqual(
       [1, 2].flatMap((draw) =>
         [0.2, 1].flatMap((share) => decoders.map((decoder) => `${draw} ${share} ${decoder}`)),
@@ -206,23 +201,18 @@ describe('decoded behavior', () => {
     const rows = readFileSync(inFolder('run', 'labels.csv'), 'utf8').trim().split('\n');
     expect(rows[0]).toBe('from,share,windows,draw,network,variable,score,value');
     expect(rows).toHaveLength(1 + runs.length * (3 + 4 + 2));
-    const weights = (seed: number) =>
-      readFileSync(inFolder('run', 'labels', `spikes-4-seed${seed}`, 'last.safetensors'));
-    expect(weights(1)).not.toEqual(weights(2));
     // The name of a folder says how its model was trained, so that no other is mistaken for it.
     expect(readdirSync(inFolder('run', 'labels')).sort()).toEqual(
-      [1, 2]
-        .flatMap((seed) => [
-          `spikes-4-seed${seed}`,
-          ...[0.2, 1].flatMap((share) =>
-            ['pretrained-4-seed1', 'pretrained-4-seed2', 'scratch'].map(
-              (from) => `${from}-${share}-of-2s-4-draw${seed}`,
-            ),
+      [
+        'spikes-4-seed1',
+        ...[1, 2].flatMap((draw) =>
+          [0.2, 1].flatMap((share) =>
+            ['pretrained-4-seed1', 'scratch'].map((from) => `${from}-${share}-of-2s-4-draw${draw}`),
           ),
-        ])
-        .sort(),
+        ),
+      ].sort(),
     );
-  });
+  }, 120_000);
 
   it('is in the report with its scores, its figures and the learning curve', async () => {
     const generated = await neuroformer(
