@@ -55,7 +55,7 @@ async function measure(context: PaperContext): Promise<Findings> {
         ),
       })),
   };
-  return { ...judge(table), tables: [table], figures: [] };
+  return { ...judgeDecoding(table), tables: [table], figures: [] };
 }
 
 /** The scores of all decoders of a seed; computed once, then read from the store. */
@@ -80,7 +80,7 @@ function rowKind(name: string): RowKind {
 }
 
 /** What the table says. */
-function judge(table: MeasuredTable): Omit<Findings, 'tables' | 'figures'> {
+export function judgeDecoding(table: MeasuredTable): Omit<Findings, 'tables' | 'figures'> {
   const baselines = table.rows.filter(({ kind }) => kind === 'baseline').map(({ title }) => title);
   const linear = baselines.filter((title) => /^(ridge|lasso|GLM)/.test(title));
   /** The row with the highest mean r of a variable. */

@@ -28,11 +28,13 @@ export const labels: Claim = {
   measure,
 };
 
-/** Work of the training of a network on spikes, in floating-point operations. */
+/** Work of the training of the run itself, in floating-point operations. */
 const FLOPS = 1.2e11;
+/** A network trains on spikes alone for so many times as long. */
+const PRETRAINING = 2;
 /** Updates of each model on labels. */
 const UPDATES = 188;
-const DRAWS = 5;
+const DRAWS = 3;
 /** Seconds of the stretches that have labels. */
 const STRETCH = 3;
 const SHARES = [0.01, 0.1];
@@ -75,7 +77,7 @@ async function measure(context: PaperContext): Promise<Findings> {
     .map(
       (figure): Figure => ({ ...figure, caption: `Seed ${context.seeds[0]}. ${figure.caption}` }),
     );
-  return { ...judge(tables), tables, figures: shown };
+  return { ...judgeLabels(tables), tables, figures: shown };
 }
 
 /** All decoders of a seed; scored once, then read from the store. */
@@ -99,6 +101,7 @@ async function labelsOfSeed(context: PaperContext, seed: number): Promise<LabelR
     updates: UPDATES,
     // A network of its own for each seed.
     pretrainings: 1,
+    pretraining: PRETRAINING * run.facts.training.steps!,
   };
   return compareLabels(run, settings, context);
 }
@@ -114,7 +117,10 @@ function meanScore(
 }
 
 /** What the tables say: the claim is about the first of them, speed. */
-function judge([table, ...gaze]: readonly MeasuredTable[]): Omit<Findings, 'tables' | 'figures'> {
+export function judgeLabels([table, ...gaze]: readonly MeasuredTable[]): Omit<
+  Findings,
+  'tables' | 'figures'
+> {
   const r = (from: LabelRun['from'], column: number) =>
     scoresOf(table!, LABEL_DECODERS[from], column);
   const [few, more] = [0, 1];
