@@ -552,7 +552,7 @@ export function fitRidge(design: SparseRows, targets: Targets, penalty: Penalty)
   return fitEach(solveRidge, design, targets, penalty);
 }
 
-/** The penalty of `fitLeastSquares`, per row: without any, equal columns have no single solution. */
+/** The penalty of `fitLeastSquares` per row: without any, equal columns have many solutions. */
 const NEGLIGIBLE_PENALTY = 1e-6;
 
 /**

@@ -20,8 +20,8 @@ import {
 /**
  * The dataset folder of a simulated visual recording. Pixels are the levels of brightness that the
  * screen showed, so the film is exact. Beside `dataset.yaml` there are `config.yaml`, with a model
- * that predicts spikes, `decode.yaml`, with one that decodes behavior as well, and in both a split of
- * the trials.
+ * that predicts spikes, and `decode.yaml`, with one that decodes behavior as well. Both split the
+ * trials alike.
  */
 export function visualDataset(recording: VisualRecording): DatasetFiles {
   const { neurons, size, seed, modulation, spikes, trials, speed, gaze, truth } = recording;
@@ -180,6 +180,7 @@ function decodingConfig(recording: VisualRecording): object {
     },
     dropout: { attn: 0.1, resid: 0.1, id: 0.1, im: 0.1 },
     pool: 'eos',
+    // Queries read the film through the last layer; counts alone would not.
     readout: { blocks: 1, bins: 20 },
     modalities: {
       behavior: {

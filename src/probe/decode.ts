@@ -57,7 +57,7 @@ export function recordedValues(
 export interface Prediction {
   /** The true values; the predictions are empty. */
   readonly variable: DecodedVariable;
-  /** One row per window: a number, cosine and sine of an angle, or the probability of each class. */
+  /** One row per window: a number, cosine and sine of an angle, or a probability per class. */
   readonly rows: readonly (readonly number[])[];
   /** The values that the probabilities are of, for a class. */
   readonly classes: readonly ClassValue[];

@@ -1,6 +1,6 @@
 /**
- * Networks over rows of spike counts, or of other columns: the perceptron and the recurrent networks
- * that decoding studies compare with (Glaser et al. 2020).
+ * Networks over rows of spike counts, or of other columns: the perceptron and the recurrent
+ * networks that decoding studies compare with (Glaser et al. 2020).
  */
 
 import { Gru, Linear } from '../nn/layers.js';

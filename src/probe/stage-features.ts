@@ -1,4 +1,4 @@
-/** Features of windows at the stages of a network, for decoders that read it without changing it. */
+/** Features of windows at stages of a network, for decoders that leave the network as it is. */
 
 import { denseRows, type SparseRows } from '../analyze/regression.js';
 import { RecordedForward } from '../neuroformer/forward-pass.js';

@@ -91,8 +91,8 @@ function averagedDown(values: Float32Array, shape: Triple): Film {
 
 /**
  * How well each frame agrees with earlier ones that are shifted by some pixels: the mean product of
- * their brightness, divided by its variance, for every lag and shift. A scene that moves agrees best
- * at the shift that it moved by.
+ * their brightness, divided by its variance, for every lag and shift. A scene that moves agrees
+ * best at the shift that it moved by.
  */
 function movement({ values, shape: [frames, height, width] }: Film): number[] {
   const center = mean(values);

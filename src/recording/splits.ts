@@ -172,8 +172,8 @@ function drawShare(
 }
 
 /**
- * The stretch that each window ends in: trials are cut into stretches of so many seconds, from their
- * starts on. [windows]
+ * The stretch that each window ends in: trials are cut into stretches of so many seconds, from
+ * their starts on. [windows]
  */
 export function stretchIndices(refs: readonly WindowRef[], seconds: number): number[] {
   const index = new Map<string, number>();

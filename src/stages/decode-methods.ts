@@ -261,7 +261,7 @@ export async function decodeWithCountNetworks(
   return results;
 }
 
-/** Decoders of what windows hold besides spikes: how much of a variable the stimulus alone gives. */
+/** Decoders of what windows hold besides spikes: what the stimulus alone tells of a variable. */
 export async function decodeFromStimulus(
   { windows, layout }: OpenedRun,
   inputs: BaselineInputs,

@@ -33,8 +33,8 @@ export interface DecodeSettings {
   /** The part of the split to decode. Default: 'test'. */
   readonly part?: Part | 'all';
   /**
-   * Whether to fit and train the baselines as well. Where the model reads more than spikes, the same
-   * model with spikes alone and decoders of the stimulus alone are among them. Default: false.
+   * Whether to fit and train the baselines as well. Where the model reads more than spikes, the
+   * same model with spikes alone and decoders of the stimulus alone are among them. Default: false.
    */
   readonly baselines?: boolean;
   /**
@@ -53,8 +53,8 @@ export interface DecodeSettings {
    */
   readonly bin?: number;
   /**
-   * Numbers of bins of history that baselines read; there is one ridge for each, and the others read
-   * the last. Default: 10, and as many as a window spans.
+   * Numbers of bins of history that baselines read; there is one ridge for each, and the others
+   * read the last. Default: 10, and as many as a window spans.
    */
   readonly histories?: readonly number[];
   /** Length of a bootstrap block in seconds. Default: 10. */

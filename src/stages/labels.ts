@@ -128,7 +128,7 @@ interface Labels {
   readonly windows: readonly WindowRef[];
 }
 
-/** Every draw of every share, taken of all training windows, as training with that seed draws it. */
+/** Every draw of every share of all training windows, as training with that seed draws it. */
 function drawLabels({ run, settings }: Context): Labels[] {
   const { shares, draws, stretch } = settings;
   const { dataset, config, tokenizer, facts } = run;
