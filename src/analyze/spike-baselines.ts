@@ -118,7 +118,10 @@ function predictMean(
  * How many training windows end within so many bins. As a gap before held-out windows it keeps them
  * from sharing spikes.
  */
-function gapInWindows({ train, bin }: BaselineInputs, bins: number): number {
+export function gapInWindows(
+  { train, bin }: Pick<BaselineInputs, 'train' | 'bin'>,
+  bins: number,
+): number {
   return Math.ceil((bins * bin) / (commonStep(train) ?? bin) - 1e-9);
 }
 

@@ -1,22 +1,18 @@
 /** Decodes variables from windows with a model, beside their recorded values. */
 
 import type { DecodedVariable } from '../analyze/decoded-variable.js';
-import type { Engine } from '../gpu/engine.js';
 import { angleFromCosineSine, cosineAndSine, wrapToTurn } from '../math/angles.js';
 import { logSumExp, mean } from '../math/statistics.js';
 import type { BatchLayout } from '../neuroformer/batch.js';
-import { RecordedForward } from '../neuroformer/forward-pass.js';
 import type { Neuroformer } from '../neuroformer/model.js';
 import { decodedPeriod, isClassified } from '../neuroformer/variables.js';
 import type { ClassValue } from '../recording/vocabularies.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
+import { type ForwardInputs, forwardWindows } from './forward-windows.js';
 
 /** A model, and the windows it decodes from. */
-export interface DecodingInputs {
-  readonly engine: Engine;
+export interface DecodingInputs extends ForwardInputs {
   readonly model: Neuroformer;
-  readonly layout: BatchLayout;
-  readonly windows: Windows;
 }
 
 /**
@@ -82,43 +78,30 @@ export async function decodeWindows(
  * @param progress called after each batch with how many windows are decoded
  */
 export async function predictWindows(
-  { engine, model, layout, windows }: DecodingInputs,
+  inputs: DecodingInputs,
   refs: readonly WindowRef[],
-  progress: (done: number) => void = () => {},
+  progress?: (done: number) => void,
 ): Promise<Prediction[]> {
+  const { model, layout, windows } = inputs;
   const decoded = predictedVariables(layout);
-  const outputs = decoded.map((): number[][] => []);
-  const size = Math.min(64, refs.length);
-  if (size > 0) {
-    using pass = new RecordedForward(
-      engine,
-      layout,
-      size,
-      ({ inputs }) => model.forward(inputs).predictions,
-    );
-    for (let start = 0; start < refs.length; start += size) {
-      const batch = refs.slice(start, start + size);
-      // The last batch is padded with copies of its first window, whose predictions are ignored.
-      const filled = Array.from({ length: size }, (_, n) => batch[n] ?? batch[0]!);
-      const predictions = await pass.run(layout.collate(filled.map((ref) => windows.at(ref))));
-      for (const [n, { name }] of decoded.entries()) {
-        const values = predictions[name]!;
-        const width = values.length / size;
-        for (let row = 0; row < batch.length; row++)
-          outputs[n]!.push([...values.subarray(row * width, (row + 1) * width)]);
-      }
-      progress(start + batch.length);
-    }
-  }
+  const outputs =
+    refs.length > 0 &&
+    (await forwardWindows(
+      inputs,
+      refs,
+      (batch) => model.forward(batch.inputs).predictions,
+      progress,
+    ));
   return recordedValues(layout, windows, refs).map((variable, n): Prediction => {
+    const rows = outputs ? outputs[variable.name]! : [];
     if (variable.kind === 'class') {
       const classes = layout.tokenizer.classes[variable.name]!.values;
-      return { variable, classes, rows: outputs[n]!.map((row) => softmax(row, classes.length)) };
+      return { variable, classes, rows: rows.map((row) => softmax(row, classes.length)) };
     }
     const scale = layout.variableScale(decoded[n]!);
     const components = (value: number) =>
       variable.period === undefined ? [value] : cosineAndSine(value, variable.period);
-    return { variable, classes: [], rows: outputs[n]!.map((row) => components(scale.decode(row))) };
+    return { variable, classes: [], rows: rows.map((row) => components(scale.decode(row))) };
   });
 }
 

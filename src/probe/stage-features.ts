@@ -1,14 +1,12 @@
 /** Features of windows at stages of a network, for decoders that leave the network as it is. */
 
 import { denseRows, type SparseRows } from '../analyze/regression.js';
-import { RecordedForward } from '../neuroformer/forward-pass.js';
+import type { Batch } from '../neuroformer/batch.js';
 import type { WindowRef } from '../recording/windows.js';
 import { meanPool } from '../tensor/sequence.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { DecodingInputs } from './decode.js';
-
-/** Windows of one forward pass. */
-const BATCH = 64;
+import { forwardWindows } from './forward-windows.js';
 
 /**
  * One row per window: the current window's tokens after attention to the past, where there is any,
@@ -18,40 +16,25 @@ const BATCH = 64;
  * @param progress called after each batch with how many windows are done
  */
 export async function stageFeatures(
-  { engine, model, layout, windows }: DecodingInputs,
+  inputs: DecodingInputs,
   refs: readonly WindowRef[],
-  progress: (done: number) => void = () => {},
+  progress?: (done: number) => void,
 ): Promise<SparseRows> {
-  const size = Math.min(BATCH, refs.length);
-  const past = `${model.pastAttention.name}.${model.pastAttention.blocks.length - 1}`;
-  using pass = new RecordedForward(engine, layout, size, ({ inputs }) => {
+  const { pastAttention, config } = inputs.model;
+  const past = `${pastAttention.name}.${pastAttention.blocks.length - 1}`;
+  const compute = (batch: Batch) => {
+    const { mask, eos } = batch.inputs;
     const pooled: Record<string, Tensor> = {};
-    const mask = model.config.rules.mask_padding ? inputs.mask : undefined;
     const pool = (stage: string, tokens: Tensor) => {
-      pooled[`${stage}.mean`] = meanPool(tokens, mask);
-      pooled[`${stage}.eos`] = meanPool(tokens, inputs.eos);
+      pooled[`${stage}.mean`] = meanPool(tokens, config.rules.mask_padding ? mask : undefined);
+      pooled[`${stage}.eos`] = meanPool(tokens, eos);
     };
-    const { lastLayer } = model.forward(inputs, (name, value) => {
+    const { lastLayer } = inputs.model.forward(batch.inputs, (name, value) => {
       if (name === past) pool('past', value());
     });
     pool('last', lastLayer);
     return pooled;
-  });
-  const rows: number[][] = [];
-  for (let start = 0; start < refs.length; start += size) {
-    const batch = refs.slice(start, start + size);
-    // The last batch is padded with copies of its first window, whose features are ignored.
-    const filled = Array.from({ length: size }, (_, n) => batch[n] ?? batch[0]!);
-    const values = await pass.run(layout.collate(filled.map((ref) => windows.at(ref))));
-    const stages = Object.values(values);
-    for (let row = 0; row < batch.length; row++)
-      rows.push(
-        stages.flatMap((stage) => {
-          const width = stage.length / size;
-          return [...stage.subarray(row * width, (row + 1) * width)];
-        }),
-      );
-    progress(start + batch.length);
-  }
-  return denseRows(rows);
+  };
+  const stages = Object.values(await forwardWindows(inputs, refs, compute, progress));
+  return denseRows(refs.map((_, row) => stages.flatMap((values) => values[row]!)));
 }

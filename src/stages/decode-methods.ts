@@ -12,7 +12,7 @@ import {
   type RegressionTargets,
   regressionTargets,
 } from '../analyze/regression-targets.js';
-import type { BaselineInputs } from '../analyze/spike-baselines.js';
+import { type BaselineInputs, gapInWindows } from '../analyze/spike-baselines.js';
 import type { ModelConfig } from '../neuroformer/config.js';
 import { spikesOnly } from '../neuroformer/rungs.js';
 import {
@@ -270,9 +270,10 @@ export async function decodeFromStimulus(
 ): Promise<DecodedMethod[]> {
   const what = stimulusNames(layout).join(', ');
   const rows = rowInputs(inputs, (refs) => stimulusRows(windows, layout, refs));
+  const gap = gapInWindows(inputs, inputs.histories.at(-1)!);
   const ridge = await attempt('stimulus alone, ridge', context, async (name) => {
     const columns = rows.targets.flatMap((target) => target.columns);
-    const { model } = choosePenalty('ridge', rows.train, columns);
+    const { model } = choosePenalty('ridge', rows.train, columns, { gap });
     const decoded = decodeColumns(rows.targets, rows.variables, model.predict(rows.test));
     return { name, detail: what, decoded };
   });

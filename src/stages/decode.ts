@@ -167,7 +167,7 @@ export async function decode(
 /** Reasons to read the scores with care, in sentences. */
 function caveats(
   { layout, facts, split, weights }: OpenedRun,
-  { part, baselines }: CompleteSettings,
+  { part, baselines, tokenBaselines, ensemble: models }: CompleteSettings,
 ): string[] {
   const inputNames = stimulusNames(layout);
   return [
@@ -183,8 +183,8 @@ function caveats(
           `The model also reads ${inputNames.join(', ')}. What these alone give is in the rows of the stimulus alone; the model of spikes only compares with the baselines on spikes.`,
         ]
       : []),
-    ...(baselines && facts.from !== undefined
-      ? ['The model was fine-tuned from another model; the baselines were trained from scratch.']
+    ...((baselines || tokenBaselines || models > 1) && facts.from !== undefined
+      ? ['The model was fine-tuned from another model; all others were trained from scratch.']
       : []),
   ];
 }
