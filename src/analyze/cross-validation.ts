@@ -29,8 +29,9 @@ export interface CrossValidatedFit {
 }
 
 /**
- * Fits ridge regressions. The penalty of each target is the one with the least squared error on
- * held-out rows, summed over five folds.
+ * Fits ridge regressions. The penalty of each target is the largest one whose squared error on
+ * held-out rows is within one standard error, over five folds, of the least (Breiman et al. 1984).
+ * With few groups the least error alone is often that of a penalty that is far too small.
  *
  * @param groups the group of each row; rows of a group are held out together, because they overlap.
  *   With fewer than two groups, each fifth of the rows is one
@@ -45,7 +46,8 @@ export function crossValidatedRidge(
     throw new CannotFitError('there are fewer than two windows, so none can be held out');
   for (const target of targets) checkTarget(design, target);
   const fold = assignFolds(groups);
-  const errors = targets.map(() => PENALTIES.map(() => 0));
+  /** The mean squared error of each fold, by target and penalty. */
+  const errors = targets.map(() => PENALTIES.map((): number[] => []));
   for (let held = 0; held < FOLDS; held++) {
     const [fit, heldOut] = [false, true].map((isHeld) =>
       [...fold.keys()].filter((row) => (fold[row] === held) === isHeld),
@@ -56,13 +58,28 @@ export function crossValidatedRidge(
     for (const [n, models] of paths.entries())
       for (const [m, model] of models.entries()) {
         const [predicted] = model.predict(rows);
-        for (const [row, value] of predicted!.entries())
-          errors[n]![m]! += (value - targets[n]![heldOut[row]!]!) ** 2;
+        errors[n]![m]!.push(
+          mean(predicted!.map((value, row) => (value - targets[n]![heldOut[row]!]!) ** 2)),
+        );
       }
   }
-  const penalties = errors.map((sums) => PENALTIES[sums.indexOf(Math.min(...sums))]!);
+  const penalties = errors.map((byPenalty) => PENALTIES[choose(byPenalty)]!);
   const models = targets.map((target, n) => fitPaths(design, [target], [penalties[n]!])[0]![0]!);
   return { model: joined(design, models), penalties };
+}
+
+/**
+ * The first penalty within one standard error of the least error.
+ *
+ * @param errors of each penalty, in descending order of penalties, and fold
+ */
+function choose(errors: readonly (readonly number[])[]): number {
+  const means = errors.map((folds) => mean(folds));
+  const least = means.indexOf(Math.min(...means));
+  const folds = errors[least]!;
+  const variance = mean(folds.map((error) => (error - means[least]!) ** 2));
+  const standardError = Math.sqrt(variance / Math.max(1, folds.length - 1));
+  return means.findIndex((error) => error <= means[least]! + standardError);
 }
 
 /** The fold of each row, so that the groups are divided evenly. */

@@ -36,6 +36,8 @@ export interface NetworkInputs {
   readonly minSpread?: number;
   /** Seed of initial weights, order of windows and dropout. */
   readonly seed: number;
+  /** Training ends after so many checks on held-out windows, two a pass. Default 40. */
+  readonly maxChecks?: number;
 }
 
 /** What a network decoded. */
@@ -48,9 +50,8 @@ export interface NetworkResult {
 const BATCH = 64;
 const RATE = 1e-3;
 const DROPOUT = 0.3;
-/** Training ends after so many checks on held-out windows, two a pass … */
 const MAX_CHECKS = 40;
-/** … or when so many in a row found no lower loss. */
+/** Training also ends when so many checks in a row found no lower loss. */
 const PATIENCE = 3;
 /** The fewest updates between two checks. */
 const MIN_UPDATES = 25;
@@ -76,14 +77,15 @@ export async function decodeWithNetwork(
   inputs: NetworkInputs,
   onCheck: (done: number, total: number) => void = () => {},
 ): Promise<NetworkResult> {
-  const { rows } = inputs.train;
+  const { maxChecks = MAX_CHECKS, train } = inputs;
+  const { rows } = train;
   if (rows < HELD_OUT)
     throw new CannotFitError(`of ${rows} windows, none are left to choose its training on`);
   using trainer = new NetworkTrainer(engine, build, inputs);
   const { updatesPerCheck } = trainer;
   let best = { loss: Number.POSITIVE_INFINITY, check: 0, values: await trainer.values() };
-  for (let check = 1; check <= MAX_CHECKS && check - best.check <= PATIENCE; check++) {
-    onCheck(check - 1, MAX_CHECKS);
+  for (let check = 1; check <= maxChecks && check - best.check <= PATIENCE; check++) {
+    onCheck(check - 1, maxChecks);
     await trainer.train((check - 1) * updatesPerCheck, check * updatesPerCheck);
     const loss = await trainer.heldOutLoss();
     if (loss < best.loss) best = { loss, check, values: await trainer.values() };
