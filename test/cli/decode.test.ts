@@ -186,10 +186,11 @@ describe('decoded behavior', () => {
       ),
     );
     const { train } = JSON.parse(readFileSync(inFolder('run', 'run.json'), 'utf8')).windows;
-    // 42 s of training are 21 stretches of 20 windows, of which 4 are drawn.
+    // 42 s of training are 21 stretches of 20 windows, of which 4 are drawn; those at the ends may be
+    // shorter.
     for (const { share, windows } of runs) {
       if (share === 1) expect(windows).toBe(train);
-      else expect(Math.abs(windows - 80)).toBeLessThan(20);
+      else expect(windows).toSatisfy((count: number) => count > 2 * 20 && count <= 4 * 20);
     }
     const scores = (from: string, share: number): number[] =>
       runs
