@@ -1,7 +1,7 @@
 /** Rates of the film models in repeats of a film, beside baselines; two claims share them. */
 
 import type { RateResults, RateScores } from '../probe/rates.js';
-import { scoreRates } from '../stages/rates.js';
+import { type RateSettings, scoreRates } from '../stages/rates.js';
 import { readRates } from '../stages/result-files.js';
 import type { MeasuredRow, MeasuredTable, PaperContext } from './claim.js';
 import { FILM_MODEL_TITLES, type FilmModelKind, filmRun } from './film-models.js';
@@ -12,17 +12,33 @@ const DRAWS = 4;
 /** Rates of a seed's models: those with heads beside the baselines. */
 export type FilmRates = Readonly<Record<FilmModelKind, RateResults>>;
 
-/** The rates of each seed; scored once, then read from the store. */
+/**
+ * The rates of each seed; scored once, then read from the store. GLMs of all seeds have the
+ * penalties that the first one chose by its validation trials.
+ */
 export async function filmRates(context: PaperContext): Promise<FilmRates[]> {
-  const score = async (kind: FilmModelKind, seed: number) => {
-    const run = await filmRun(context, kind, seed);
-    const stored = await readRates(run.records.store);
-    return stored ?? scoreRates(run, { draws: DRAWS, baselines: kind === 'heads' }, context);
-  };
   const results: FilmRates[] = [];
-  for (const seed of context.seeds)
-    results.push({ heads: await score('heads', seed), attention: await score('attention', seed) });
+  for (const seed of context.seeds) {
+    const penalties = results[0] && chosenPenalties(results[0].heads);
+    const score = async (kind: FilmModelKind): Promise<RateResults> => {
+      const run = await filmRun(context, kind, seed);
+      const stored = await readRates(run.records.store);
+      const settings = {
+        draws: DRAWS,
+        baselines: kind === 'heads',
+        ...(penalties && { penalties }),
+      };
+      return stored ?? scoreRates(run, settings, context);
+    };
+    results.push({ heads: await score('heads'), attention: await score('attention') });
+  }
   return results;
+}
+
+function chosenPenalties({ methods }: RateResults): NonNullable<RateSettings['penalties']> {
+  return Object.fromEntries(
+    methods.flatMap(({ name, penalties }) => (penalties ? [[name, penalties] as const] : [])),
+  );
 }
 
 /** How rates are run. */

@@ -73,7 +73,7 @@ async function measure(context: PaperContext): Promise<Findings> {
     ],
     rows: [...heads, ...attention],
   };
-  return { ...judge(table), tables: [table], figures: [] };
+  return { ...judgeComponents(table), tables: [table], figures: [] };
 }
 
 /** The title of a rung's row. */
@@ -105,8 +105,8 @@ async function ladder(
   });
 }
 
-/** What the table says. */
-function judge(table: MeasuredTable): Omit<Findings, 'tables' | 'figures'> {
+/** What the table of `components` says. */
+export function judgeComponents(table: MeasuredTable): Omit<Findings, 'tables' | 'figures'> {
   const nats = (rung: string, kind: FilmModelKind) => scoresOf(table, rowTitle(rung, kind));
   const state = nats('state', 'heads');
   /** By how much a rung is better than another in each seed, in nats. */

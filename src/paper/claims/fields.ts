@@ -47,7 +47,7 @@ async function measure(context: PaperContext): Promise<Findings> {
     return bySeed;
   };
   const table = fieldTable(await read('attention'), await read('heads'));
-  return { ...judge(table), tables: [table], figures };
+  return { ...judgeFields(table), tables: [table], figures };
 }
 
 const TRUNK = ['trunk attention', 'trunk gradient x attention'];
@@ -91,8 +91,8 @@ function fieldTable(attention: MapsBySeed, heads: MapsBySeed): MeasuredTable {
   };
 }
 
-/** What the table says. */
-function judge(table: MeasuredTable): Omit<Findings, 'tables' | 'figures'> {
+/** What the table of `fields` says. */
+export function judgeFields(table: MeasuredTable): Omit<Findings, 'tables' | 'figures'> {
   const follows = (title: string) =>
     scoresOf(table, title).every((r) => r >= FOLLOWS) &&
     scoresOf(table, title, 1).every((r) => r <= UNTRAINED);
@@ -110,7 +110,7 @@ function judge(table: MeasuredTable): Omit<Findings, 'tables' | 'figures'> {
       byQueries
         ? 'With a query for every neuron, which the paper does not have, attention follows the fields. Occlusion and input gradients of the same model follow them better, and work for every architecture.'
         : 'Not even a query for every neuron follows them in every seed.',
-      'The classical average of the squared film needs no model, and is the best map of all.',
+      `The classical average of the squared film needs no model: ${r(SQUARE)}.`,
     ],
   };
 }

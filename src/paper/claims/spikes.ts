@@ -26,10 +26,11 @@ async function measure(context: PaperContext): Promise<Findings> {
     caption:
       'Expected counts of single windows. Bits a spike above each neuron’s mean rate. PSTH r: correlation over time of their mean over repeats with the recorded PSTH, mean over 60 neurons; with the recorded past it can exceed the ceiling.',
   });
-  return { ...judge(table), tables: [table], figures: [] };
+  return { ...judgeSpikes(table), tables: [table], figures: [] };
 }
 
-function judge(table: MeasuredTable): Omit<Findings, 'tables' | 'figures'> {
+/** What the table of `spikes` says. */
+export function judgeSpikes(table: MeasuredTable): Omit<Findings, 'tables' | 'figures'> {
   const bits = (title: string) => scoresOf(table, title);
   const coupled = [GLM.filmCoupled, GLM.squaresCoupled];
   const best = coupled.reduce((p, q) => (mean(bits(q)) > mean(bits(p)) ? q : p));

@@ -32,13 +32,14 @@ async function measure(context: PaperContext): Promise<Findings> {
     caption:
       'Expected counts along trials in which every window follows from the spikes drawn before it. PSTH r: correlation over time with the recorded PSTH, mean over 60 neurons. Bits a spike above each neuron’s mean rate.',
   });
-  return { ...judge(table), tables: [table], figures: [] };
+  return { ...judgeTrials(table), tables: [table], figures: [] };
 }
 
 /** Index of the column of PSTH r in bins of 200 ms, and of the rate. */
 const [R, RATE] = [2, 3];
 
-function judge(table: MeasuredTable): Omit<Findings, 'tables' | 'figures'> {
+/** What the table of `trials` says. */
+export function judgeTrials(table: MeasuredTable): Omit<Findings, 'tables' | 'figures'> {
   const r = (title: string) => scoresOf(table, title, R);
   const recorded = scoresOf(table, RECORDED, RATE);
   const rateErrors = (kind: FilmModelKind) =>
