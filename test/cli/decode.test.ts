@@ -100,7 +100,7 @@ describe('decoded behavior', () => {
     const { low, value, high } = model.place.r;
     expect(low).toBeLessThan(value);
     expect(high).toBeGreaterThan(value);
-  }, 180_000);
+  }, 300_000);
 
   it('is written as a table and as NWB series with the same values', async () => {
     const columns = readColumns(inFolder('run', 'decoded.csv'));
@@ -186,8 +186,8 @@ describe('decoded behavior', () => {
       ),
     );
     const { train } = JSON.parse(readFileSync(inFolder('run', 'run.json'), 'utf8')).windows;
-    // 42 s of training are 21 stretches of 20 windows, of which 4 are drawn; those at the ends may be
-    // shorter.
+    // 42 s of training are 21 stretches of 20 windows, of which 4 are drawn. Those at the ends may
+    // be shorter.
     for (const { share, windows } of runs) {
       if (share === 1) expect(windows).toBe(train);
       else expect(windows).toSatisfy((count: number) => count > 2 * 20 && count <= 4 * 20);
