@@ -146,8 +146,8 @@ export function readsFrequencies({
 }
 
 /**
- * Logarithms of shares as multiples of an equal share, so that tokens have together the mass that
- * they have without a bias, beside which spikes are copied. Tokens that are never next, SOS and PAD,
+ * Logarithms of shares as multiples of an equal share: together, tokens have the mass that they
+ * have without a bias, beside which spikes are copied. Tokens that are never next, SOS and PAD,
  * count as the rarest other one.
  */
 function logFrequencies(frequencies: readonly number[]): number[] {
