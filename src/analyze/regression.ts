@@ -32,6 +32,34 @@ export function rowsBetween(matrix: SparseRows, from: number, to: number): Spars
   };
 }
 
+/** A matrix from dense rows of the same length. */
+export function denseRows(rows: readonly (readonly number[])[]): SparseRows {
+  const columns = rows[0]?.length ?? 0;
+  const values = new Float64Array(rows.length * columns);
+  for (const [n, row] of rows.entries()) values.set(row, n * columns);
+  return {
+    rows: rows.length,
+    columns,
+    starts: Int32Array.from({ length: rows.length + 1 }, (_, row) => row * columns),
+    indices: Int32Array.from(values, (_, n) => n % columns),
+    values,
+  };
+}
+
+/** Some rows of a matrix, copied in this order. */
+export function selectRows(matrix: SparseRows, rows: readonly number[]): SparseRows {
+  const starts = new Int32Array(rows.length + 1);
+  for (const [n, row] of rows.entries())
+    starts[n + 1] = starts[n]! + matrix.starts[row + 1]! - matrix.starts[row]!;
+  const indices = new Int32Array(starts.at(-1)!);
+  const values = new Float64Array(starts.at(-1)!);
+  for (const [n, row] of rows.entries()) {
+    indices.set(matrix.indices.subarray(matrix.starts[row]!, matrix.starts[row + 1]!), starts[n]!);
+    values.set(matrix.values.subarray(matrix.starts[row]!, matrix.starts[row + 1]!), starts[n]!);
+  }
+  return { rows: rows.length, columns: matrix.columns, starts, indices, values };
+}
+
 function transpose({ rows, columns, starts, indices, values }: SparseRows): SparseRows {
   const columnStarts = new Int32Array(columns + 1);
   for (const column of indices) columnStarts[column + 1]! += 1;
@@ -522,6 +550,24 @@ export type Penalty = number | readonly number[];
  */
 export function fitRidge(design: SparseRows, targets: Targets, penalty: Penalty): LinearModel {
   return fitEach(solveRidge, design, targets, penalty);
+}
+
+/** The penalty of `fitLeastSquares` per row: without any, equal columns have many solutions. */
+const NEGLIGIBLE_PENALTY = 1e-6;
+
+/**
+ * Least squares without a penalty: the GLM of Gaussian targets with an identity link.
+ *
+ * @throws Error for a target that does not fit; CannotFitError where there are no more rows than
+ *   columns, so that the fit would pass through every target
+ */
+export function fitLeastSquares(design: SparseRows, targets: Targets): LinearModel {
+  const { rows, columns } = design;
+  if (rows <= columns)
+    throw new CannotFitError(
+      `${columns} counts have as many weights, which ${rows} windows do not determine`,
+    );
+  return fitRidge(design, targets, NEGLIGIBLE_PENALTY * rows);
 }
 
 /**

@@ -1,18 +1,17 @@
 /**
  * Decoders that labs already use, fitted to spike counts of the windows that the model reads: the
- * mean, ridge and lasso on lagged counts, and Bayes with Poisson spikes.
+ * mean, ridge, lasso and least squares on lagged counts, and Bayes with Poisson spikes.
  */
 
 import { mean } from '../math/statistics.js';
-import { Scale } from '../recording/scales.js';
-import type { ClassValue } from '../recording/vocabularies.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
 import { formatSeconds } from '../text/format.js';
 import { chooseBayes, type WindowCounts } from './bayes.js';
 import { commonStep, type DecodedVariable } from './decoded-variable.js';
 import { laggedCounts } from './lagged.js';
 import { choosePenalty, tryPenalties } from './penalties.js';
-import { CannotFitError, fitRidge, type SparseRows } from './regression.js';
+import { CannotFitError, fitLeastSquares, fitRidge, type SparseRows } from './regression.js';
+import { decodeColumns, type RegressionTargets, regressionTargets } from './regression-targets.js';
 
 /** What one baseline decoded. */
 export interface BaselineResult {
@@ -66,14 +65,8 @@ export function* spikeBaselines(inputs: BaselineInputs): Generator<BaselineResul
   const testTruth = truth(test);
   yield predictMean(trainTargets, testTruth);
   const targets = trainTargets.flatMap(({ columns }) => columns);
-  const decodeColumns = (columns: readonly ArrayLike<number>[]) => {
-    let next = 0;
-    return testTruth.map((variable, n) => {
-      const variableColumns = columns.slice(next, next + trainTargets[n]!.columns.length);
-      next += variableColumns.length;
-      return trainTargets[n]!.decode(variable, variableColumns);
-    });
-  };
+  const decoded = (columns: readonly ArrayLike<number>[]) =>
+    decodeColumns(trainTargets, testTruth, columns);
   let penalty: number | undefined;
   for (const count of histories) {
     const lags = { bin, count };
@@ -86,58 +79,21 @@ export function* spikeBaselines(inputs: BaselineInputs): Generator<BaselineResul
       const ridge = fitRidge(trainDesign, targets, penalty);
       return {
         detail: `penalty ${penalty}`,
-        variables: decodeColumns(ridge.predict(testDesign)),
+        variables: decoded(ridge.predict(testDesign)),
       };
     });
     if (count !== histories.at(-1)) continue;
     yield attempt(`lasso, ${seconds}`, () => {
       const { penalties, model } = choosePenalty('lasso', trainDesign, targets, { gap });
       const list = penalties.map((value) => value.toPrecision(2)).join(', ');
-      return { detail: `penalty ${list}`, variables: decodeColumns(model.predict(testDesign)) };
+      return { detail: `penalty ${list}`, variables: decoded(model.predict(testDesign)) };
     });
+    yield attempt(`GLM, identity link, ${seconds}`, () => ({
+      detail: 'least squares',
+      variables: decoded(fitLeastSquares(trainDesign, targets).predict(testDesign)),
+    }));
   }
   yield* poissonBayes(inputs, trainTargets, testTruth);
-}
-
-/** A variable of the training windows as columns of a regression, and the way back. */
-interface RegressionTargets {
-  /** The variable at the training windows. */
-  readonly truth: DecodedVariable;
-  /** [train windows] each: a scaled number, scaled cosine and sine, or one 0/1 column per class. */
-  readonly columns: readonly Float64Array[];
-  /** Fills in the predictions of a variable, from predicted columns. */
-  decode(variable: DecodedVariable, columns: readonly ArrayLike<number>[]): DecodedVariable;
-}
-
-function regressionTargets(truth: DecodedVariable): RegressionTargets {
-  if (truth.kind === 'class') {
-    const classes = [...new Set(truth.truth)];
-    return {
-      truth,
-      columns: classes.map((value) => Float64Array.from(truth.truth, (v) => Number(v === value))),
-      decode(variable, columns) {
-        const predicted: ClassValue[] = variable.truth.length
-          ? Array.from(columns[0]!, (_, row) => {
-              const scores = columns.map((column) => column[row]!);
-              return classes[scores.indexOf(Math.max(...scores))]!;
-            })
-          : [];
-        return { ...(variable as typeof truth), predicted };
-      },
-    };
-  }
-  const scale = Scale.of([...truth.truth], truth.period);
-  const encoded = Array.from(truth.truth, (value) => scale.encode(value));
-  return {
-    truth,
-    columns: encoded[0]!.map((_, n) => Float64Array.from(encoded, (parts) => parts[n]!)),
-    decode(variable, columns) {
-      const predicted = Float64Array.from(columns[0]!, (_, row) =>
-        scale.decode(columns.map((column) => column[row]!)),
-      );
-      return { ...(variable as typeof truth), predicted };
-    },
-  };
 }
 
 /**
@@ -162,7 +118,10 @@ function predictMean(
  * How many training windows end within so many bins. As a gap before held-out windows it keeps them
  * from sharing spikes.
  */
-function gapInWindows({ train, bin }: BaselineInputs, bins: number): number {
+export function gapInWindows(
+  { train, bin }: Pick<BaselineInputs, 'train' | 'bin'>,
+  bins: number,
+): number {
   return Math.ceil((bins * bin) / (commonStep(train) ?? bin) - 1e-9);
 }
 

@@ -9,7 +9,7 @@ import { decodedFileName } from '../stages/result-files.js';
 import { formatCount } from '../text/format.js';
 import { alignedTable } from '../text/table.js';
 import { describePart } from '../train/open-run.js';
-import { parseCounts, parsePositive, parseWhole } from './options.js';
+import { parseCount, parseCounts, parsePositive, parseWhole } from './options.js';
 import { DATA_OPTION, openRunFolder } from './run-folder.js';
 import { print, runCommand, type TerminalWatcher } from './terminal.js';
 
@@ -17,6 +17,8 @@ interface DecodeOptions {
   data?: string;
   part: Part | 'all';
   baselines?: boolean;
+  tokenBaselines?: boolean;
+  ensemble?: number;
   bin?: number;
   history?: number[];
   block: number;
@@ -37,16 +39,25 @@ export function addDecode(program: Command): void {
     )
     .option(
       '--baselines',
-      'also fit mean, ridge, lasso and Bayes decoders, and train an MLP and two GRUs, on the same windows',
+      'also fit mean, ridge, lasso, GLM and Bayes decoders, and train an MLP and two GRUs on spike counts, on the same windows; where the model reads a stimulus, also decode from it alone, and train the model with spikes alone',
+    )
+    .option(
+      '--token-baselines',
+      "also train the original's baselines, an MLP and two GRUs instead of attention, each as long as the model",
+    )
+    .option(
+      '--ensemble <n>',
+      'also decode the mean of n models: this one and others trained with other seeds',
+      parseCount,
     )
     .option(
       '--bin <s>',
-      'bin width of the ridge, lasso and Bayes baselines in seconds (default: the time step of decoding)',
+      'bin width of the spike counts that baselines read, in seconds (default: the time step of decoding)',
       parsePositive,
     )
     .option(
       '--history <list>',
-      'bins of history of the ridge, lasso and Bayes baselines, such as 10,30 (default: 10, and as many as a window spans)',
+      'bins of history that baselines read, such as 10,30 (default: 10, and as many as a window spans)',
       parseCounts,
     )
     .option('--block <s>', 'length of a bootstrap block in seconds', parsePositive, 10)

@@ -1,12 +1,12 @@
 /**
  * The command `labels`: how much labeled data decoding needs, with and without pretraining on
- * spikes.
+ * spikes, and with and without networks.
  */
 
 import { type Command, Option } from 'commander';
 import { createEngine } from '../node.js';
 import { compareLabels, type LabelsSettings } from '../stages/labels.js';
-import { parseCount, parseShares } from './options.js';
+import { parseCount, parsePositive, parseShares } from './options.js';
 import { DATA_OPTION, openRunFolder } from './run-folder.js';
 import { print, runCommand, type TerminalWatcher } from './terminal.js';
 
@@ -31,16 +31,18 @@ export function addLabels(program: Command): void {
         .argParser(parseShares)
         .default(parseShares(DEFAULT_SHARES), DEFAULT_SHARES),
     )
-    .option('--seeds <n>', 'number of models of each kind, each with its own seed', parseCount, 5)
+    .option('--draws <n>', 'number of draws of labels, each with its own seed', parseCount, 5)
+    .option('--stretch <s>', 'seconds of the stretches of time that have labels', parsePositive, 3)
     .option('--updates <n>', 'updates of each model on labeled windows', parseCount, 200)
+    .option('--pretrainings <n>', 'number of networks pretrained on spikes alone', parseCount, 1)
     .option(
       '--pretraining <n>',
-      'updates on spikes alone (default: as many as the run had)',
+      'updates of each on spikes alone (default: as many as the run had)',
       parseCount,
     )
     .addHelpText(
       'after',
-      '\nExample:\n  neuroformer labels runs/hd --seeds 5\n\nTrained models are kept in <run>/labels. After a stop, run the same command again to continue.',
+      '\nExample:\n  neuroformer labels runs/hd --draws 5\n\nTrained models are kept in <run>/labels. After a stop, run the same command again to continue.',
     )
     .action((folder: string, options: LabelsOptions) =>
       runCommand((watcher) => labelsCommand(folder, options, watcher)),
@@ -55,5 +57,7 @@ async function labelsCommand(
   const run = await openRunFolder(folder, options.data, 'last');
   await compareLabels(run, options, { engine: createEngine, watcher });
   watcher.close();
-  print(`Written to ${folder}/labels.json. To see the curve: neuroformer report ${folder}`);
+  print(
+    `Written to ${folder}/labels.json and labels.csv. To see the curve: neuroformer report ${folder}`,
+  );
 }

@@ -105,7 +105,9 @@ export function addSimulate(program: Command): void {
         const recording = simulateVisual(settings, simulationProgress(watcher));
         watcher.close();
         await writeDataset(store, visualDataset(recording));
-        print(`${describeVisual(recording)} ${writtenWithConfig(folder)}`);
+        print(
+          `${describeVisual(recording)} ${writtenWithConfig(folder)} Another one decodes behavior: ${join(folder, 'decode.yaml')}.`,
+        );
       }),
     );
 }

@@ -19,8 +19,9 @@ import {
 
 /**
  * The dataset folder of a simulated visual recording. Pixels are the levels of brightness that the
- * screen showed, so the film is exact. Beside `dataset.yaml` there is `config.yaml`, with a model
- * for the recording and a split of its trials.
+ * screen showed, so the film is exact. Beside `dataset.yaml` there are `config.yaml`, with a model
+ * that predicts spikes, and `decode.yaml`, with one that decodes behavior as well. Both split the
+ * trials alike.
  */
 export function visualDataset(recording: VisualRecording): DatasetFiles {
   const { neurons, size, seed, modulation, spikes, trials, speed, gaze, truth } = recording;
@@ -89,6 +90,7 @@ export function visualDataset(recording: VisualRecording): DatasetFiles {
         'truth.npz#rates are in Hz, without connections and refractoriness',
       ],
     }),
+    'decode.yaml': `# Speed and gaze decoded every 50 ms from 1 s of spikes and the film, beside the spikes themselves.\n${stringify(decodingConfig(recording))}`,
     'config.yaml': `# A model for this recording: trials with films of their own are split, the repeats are left out.\n${stringify(visualConfig(recording))}`,
   };
 }
@@ -118,14 +120,13 @@ const TEST_SHARE = 5 / 36;
 const PAST_CUT = 0.05;
 /** Frames that last as long as the past window. */
 const PAST_FRAMES = 3;
+/** The same for decoding, with a block that holds most of them: what it cuts are the oldest. */
+const DECODING_PAST_FRAMES = 19;
+const DECODING_PAST_CUT = 0.25;
 
 /** The configuration of a model for the recording, and of its training. */
 function visualConfig(recording: VisualRecording): object {
-  const { films, size } = recording;
-  const [test, validation] = [TEST_SHARE, VALIDATION_SHARE].map((share) =>
-    Math.max(1, Math.round(share * films)),
-  ) as [number, number];
-  const train = films - validation - test;
+  const { size } = recording;
   // The size of patches and their distance grow with the film, as its fields do.
   const [kernel, stride] = [Math.round(size / 2), Math.max(1, Math.round(size / 8))];
   return {
@@ -139,7 +140,7 @@ function visualConfig(recording: VisualRecording): object {
     spike_history: { kind: 'pairs', bounded: true },
     window: { curr: 0.05, prev: 0.15, frame: 0.2 },
     resolution: { dt: 0.01 },
-    block_size: blockSizes(recording),
+    block_size: blockSizes(recording, PAST_FRAMES, PAST_CUT),
     wave_emb: true,
     vit_encoder: false,
     frame_encoder: {
@@ -157,13 +158,66 @@ function visualConfig(recording: VisualRecording): object {
       floor: 0.05,
       decay: 0.1,
       clip: 1,
-      split: {
-        kind: 'trials',
-        train: formatTrials(0, train),
-        validation: formatTrials(train, validation),
-        test: formatTrials(train + validation, test),
+      split: trialSplit(recording),
+    },
+  };
+}
+
+/** The configuration of a model that decodes behavior, and of its training. */
+function decodingConfig(recording: VisualRecording): object {
+  const kernel = Math.max(1, Math.round(recording.size / 4));
+  const stride = Math.max(1, kernel - 1);
+  const variable = { dt: FRAME_SECONDS, predict: true, objective: 'regression' };
+  return {
+    n_embd: 32,
+    n_head: 4,
+    initial_weights: 'fan_in',
+    layers: { encoder: 0, state: 1, state_history: 1, stimulus: 1 },
+    window: { curr: 0.05, prev: 0.95, frame: 0.2 },
+    resolution: { dt: 0.01 },
+    block_size: blockSizes(recording, DECODING_PAST_FRAMES, DECODING_PAST_CUT),
+    wave_emb: true,
+    vit_encoder: false,
+    frame_encoder: {
+      conv_layer: true,
+      kernel_size: [4, kernel, kernel],
+      stride_size: [4, stride, stride],
+    },
+    dropout: { attn: 0.1, resid: 0.1, id: 0.1, im: 0.1 },
+    pool: 'eos',
+    // Queries read the film through the last layer; counts alone would not.
+    readout: { blocks: 1, bins: 20 },
+    modalities: {
+      behavior: {
+        window: FRAME_SECONDS,
+        variables: { speed: variable, phi: variable, theta: variable },
       },
     },
+    loss: { mu: 0.6, variables: { speed: 2, phi: 2, theta: 2 } },
+    training: {
+      steps: 800,
+      batch: 32,
+      rate: 0.005,
+      warmup: 0.05,
+      floor: 0.05,
+      decay: 0.1,
+      token_dropout: 0.1,
+      split: trialSplit(recording),
+    },
+  };
+}
+
+/** Trials with films of their own in order: training, validation, test. */
+function trialSplit({ films }: VisualRecording) {
+  const [test, validation] = [TEST_SHARE, VALIDATION_SHARE].map((share) =>
+    Math.max(1, Math.round(share * films)),
+  ) as [number, number];
+  const train = films - validation - test;
+  return {
+    kind: 'trials',
+    train: formatTrials(0, train),
+    validation: formatTrials(train, validation),
+    test: formatTrials(train + validation, test),
   };
 }
 
@@ -172,8 +226,17 @@ function formatTrials(first: number, count: number): string {
   return count === 1 ? `${first}` : `${first}-${first + count - 1}`;
 }
 
-/** The smallest blocks that hold nearly all windows, with SOS and EOS. */
-function blockSizes({ spikes, trials, seconds }: VisualRecording): { id: number; prev_id: number } {
+/**
+ * The smallest blocks that hold nearly all windows, with SOS and EOS.
+ *
+ * @param pastFrames frames that last as long as the past window
+ * @param pastCut the share of windows whose past may have more spikes
+ */
+function blockSizes(
+  { spikes, trials, seconds }: VisualRecording,
+  pastFrames: number,
+  pastCut: number,
+): { id: number; prev_id: number } {
   const frames = Math.round(seconds / FRAME_SECONDS);
   const current = new Int32Array(trials.length * frames);
   for (const times of spikes)
@@ -181,8 +244,8 @@ function blockSizes({ spikes, trials, seconds }: VisualRecording): { id: number;
   const past = current.map((_, n) => {
     const trialStart = n - (n % frames);
     return current
-      .subarray(Math.max(trialStart, n - PAST_FRAMES), n)
+      .subarray(Math.max(trialStart, n - pastFrames), n)
       .reduce((sum, count) => sum + count, 0);
   });
-  return { id: smallestBlock(current, BLOCK_CUT), prev_id: smallestBlock(past, PAST_CUT) };
+  return { id: smallestBlock(current, BLOCK_CUT), prev_id: smallestBlock(past, pastCut) };
 }

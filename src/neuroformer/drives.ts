@@ -145,10 +145,14 @@ export function readsFrequencies({
   return population_coupling !== null || frequency_bias;
 }
 
-/** Logarithms of shares. Tokens that are never next, SOS and PAD, count as the rarest other one. */
+/**
+ * Logarithms of shares as multiples of an equal share: together, tokens have the mass that they
+ * have without a bias, beside which spikes are copied. Tokens that are never next, SOS and PAD,
+ * count as the rarest other one.
+ */
 function logFrequencies(frequencies: readonly number[]): number[] {
   const rarest = Math.min(...frequencies.filter((share) => share > 0));
-  return frequencies.map((share) => Math.log(Math.max(share, rarest)));
+  return frequencies.map((share) => Math.log(Math.max(share, rarest) * frequencies.length));
 }
 
 /** Mean number of spikes in a window: each window has one end. */

@@ -5,9 +5,9 @@
  *   logit_i += sum over kernels r of W[i, r] (log(1 + c_r) - m_r)
  *   c_r = sum over the spikes k of all neurons of exp(-lag_k / tau_r)
  *
- * so that the rate of neuron i is multiplied by a power of the population's recent count. The end of
- * the window has weights as well: with them the number of spikes follows the population. m_r begins
- * at the value for the mean rate of training.
+ * so that the rate of neuron i is multiplied by a power of the population's recent count. The end
+ * of the window has weights as well: with them the number of spikes follows the population. m_r
+ * begins at the value for the mean rate of training.
  */
 
 import { type Initializer, zeros } from '../nn/init.js';

@@ -105,6 +105,27 @@ export function withoutContrast(config: ModelConfig): ModelConfig {
   return parseConfig(without(config)).config;
 }
 
+/** The parts that bring in something besides spikes; contrast may align what they bring. */
+const BESIDES_SPIKES = ['stimulus', 'behavior', 'contrast'];
+
+/** The configuration of the same model that reads spikes alone. */
+export function spikesOnly(config: ModelConfig): ModelConfig {
+  return withoutParts(
+    config,
+    PARTS.filter((part) => BESIDES_SPIKES.includes(part.name) && part.isIn(config)),
+  );
+}
+
+/**
+ * A configuration without some of its parts, in the order of `PARTS`. They are taken away from the
+ * last to the first, since contrast may align what an earlier one adds.
+ */
+function withoutParts(config: ModelConfig, parts: readonly Part[]): ModelConfig {
+  return [...parts]
+    .reverse()
+    .reduce<ModelConfig>((rest, part) => parseConfig(part.without(rest)).config, config);
+}
+
 /**
  * The rungs of a configuration, from the current window alone to all of its parts. Parts that the
  * configuration does not have are left out.
@@ -112,13 +133,6 @@ export function withoutContrast(config: ModelConfig): ModelConfig {
 export function componentRungs(config: ModelConfig): Rung[] {
   const parts = PARTS.filter((part) => part.isIn(config));
   return [{ name: 'state', title: 'state alone' }, ...parts].map(({ name, title }, index) => {
-    // Taken away from the last part to the first, since contrast may align what an earlier one
-    // adds.
-    const missing = parts.slice(index).reverse();
-    const reduced = missing.reduce<ModelConfig>(
-      (rest, part) => parseConfig(part.without(rest)).config,
-      config,
-    );
-    return { name, title, config: reduced };
+    return { name, title, config: withoutParts(config, parts.slice(index)) };
   });
 }

@@ -2,8 +2,10 @@
 
 import type { Claim } from './claim.js';
 import { components } from './claims/components.js';
+import { decoding } from './claims/decoding.js';
 import { fields } from './claims/fields.js';
 import { inputs } from './claims/inputs.js';
+import { labels } from './claims/labels.js';
 import { latents } from './claims/latents.js';
 import { probes } from './claims/probes.js';
 import { spikes } from './claims/spikes.js';
@@ -14,8 +16,10 @@ export const CLAIMS: readonly Claim[] = [
   inputs,
   fields,
   latents,
-  probes,
   components,
   spikes,
   trials,
+  decoding,
+  labels,
+  probes,
 ];

@@ -19,7 +19,7 @@ import type { PaperContext } from './claim.js';
 /** A simulated dataset in the store, and the configuration that was written beside it. */
 export interface SimulatedData {
   readonly dataset: Dataset;
-  /** The keys of its config.yaml, without `training`. */
+  /** The keys of the configuration, without `training`. */
   readonly model: Readonly<Record<string, unknown>>;
   /** The keys under `training`. */
   readonly training: Readonly<Record<string, unknown>>;
@@ -29,34 +29,40 @@ export interface SimulatedData {
  * Opens a dataset in a folder of the store, after simulating it where it is not there yet.
  *
  * @param simulate the files of the dataset, with a config.yaml.
+ * @param configuration which of its configurations to read. Default: config.yaml.
  */
 export async function simulatedOnce(
   { store, openDataset }: PaperContext,
   path: string,
   simulate: () => DatasetFiles,
+  configuration = 'config.yaml',
 ): Promise<SimulatedData> {
   const folder = store.within(path);
-  // The configuration is written last, so it is there only if everything is.
-  let config = await readText(folder, 'config.yaml');
-  if (config === undefined) {
-    await writeDataset(folder, simulate());
-    config = (await readText(folder, 'config.yaml'))!;
-  }
+  // This configuration is written last, so it is there only if everything is.
+  if (!(await folder.list()).includes('config.yaml')) await writeDataset(folder, simulate());
+  const config = (await readText(folder, configuration))!;
   const { training, ...model } = parse(config) as { training: Record<string, unknown> };
   return { dataset: await openDataset(path), model, training };
 }
 
-/** The simulated visual recording of a seed. @param modulation see `simulateVisual`. */
+/**
+ * The simulated visual recording of a seed.
+ *
+ * @param modulation see `simulateVisual`.
+ * @param configuration see `simulatedOnce`.
+ */
 export function visualData(
   context: PaperContext,
   seed: number,
   modulation = 1,
+  configuration?: string,
 ): Promise<SimulatedData> {
   const strength = modulation === 1 ? '' : `-modulation${modulation}`;
-  return simulatedOnce(context, `data/visual${strength}-seed${seed}`, () => {
+  const simulate = () => {
     context.watcher.note(`Simulating a visual recording, seed ${seed}.`);
     return visualDataset(simulateVisual({ seed, modulation }, simulationProgress(context.watcher)));
-  });
+  };
+  return simulatedOnce(context, `data/visual${strength}-seed${seed}`, simulate, configuration);
 }
 
 /** A model to train. */

@@ -1,20 +1,18 @@
 /** Decodes variables from windows with a model, beside their recorded values. */
 
 import type { DecodedVariable } from '../analyze/decoded-variable.js';
-import type { Engine } from '../gpu/engine.js';
-import { wrapToTurn } from '../math/angles.js';
+import { angleFromCosineSine, cosineAndSine, wrapToTurn } from '../math/angles.js';
+import { logSumExp, mean } from '../math/statistics.js';
 import type { BatchLayout } from '../neuroformer/batch.js';
-import type { ModelInputs, Neuroformer } from '../neuroformer/model.js';
+import type { Neuroformer } from '../neuroformer/model.js';
 import { decodedPeriod, isClassified } from '../neuroformer/variables.js';
+import type { ClassValue } from '../recording/vocabularies.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
-import { readWindows } from './read-windows.js';
+import { type ForwardInputs, forwardWindows } from './forward-windows.js';
 
 /** A model, and the windows it decodes from. */
-export interface DecodingInputs {
-  readonly engine: Engine;
+export interface DecodingInputs extends ForwardInputs {
   readonly model: Neuroformer;
-  readonly layout: BatchLayout;
-  readonly windows: Windows;
 }
 
 /**
@@ -51,36 +49,95 @@ export function recordedValues(
   });
 }
 
+/** What a model predicts of one variable, in components that can be averaged over models. */
+export interface Prediction {
+  /** The true values; the predictions are empty. */
+  readonly variable: DecodedVariable;
+  /** One row per window: a number, cosine and sine of an angle, or a probability per class. */
+  readonly rows: readonly (readonly number[])[];
+  /** The values that the probabilities are of, for a class. */
+  readonly classes: readonly ClassValue[];
+}
+
 /**
  * Decodes these windows, in their order.
  *
  * @param progress called after each batch with how many windows are decoded
  */
 export async function decodeWindows(
-  { engine, model, layout, windows }: DecodingInputs,
+  inputs: DecodingInputs,
   refs: readonly WindowRef[],
-  progress: (done: number) => void = () => {},
+  progress?: (done: number) => void,
 ): Promise<DecodedVariable[]> {
-  if (refs.length === 0) return recordedValues(layout, windows, refs);
+  return decodedValues(await predictWindows(inputs, refs, progress));
+}
+
+/**
+ * Predicts every decoded variable of these windows, in their order.
+ *
+ * @param progress called after each batch with how many windows are decoded
+ */
+export async function predictWindows(
+  inputs: DecodingInputs,
+  refs: readonly WindowRef[],
+  progress?: (done: number) => void,
+): Promise<Prediction[]> {
+  const { model, layout, windows } = inputs;
   const decoded = predictedVariables(layout);
-  const compute = (inputs: ModelInputs) => model.forward(inputs).predictions;
-  const outputs = await readWindows({ engine, layout, windows, compute }, refs, progress);
-  return recordedValues(layout, windows, refs).map((variable, n): DecodedVariable => {
-    const values = outputs[variable.name]!;
-    const width = values.length / refs.length;
-    const rows = refs.map((_, row) => values.subarray(row * width, (row + 1) * width));
-    if (variable.kind !== 'class') {
-      const scale = layout.variableScale(decoded[n]!);
-      return { ...variable, predicted: Float64Array.from(rows, (row) => scale.decode(row)) };
+  const outputs =
+    refs.length > 0 &&
+    (await forwardWindows(
+      inputs,
+      refs,
+      (batch) => model.forward(batch.inputs).predictions,
+      progress,
+    ));
+  return recordedValues(layout, windows, refs).map((variable, n): Prediction => {
+    const rows = outputs ? outputs[variable.name]! : [];
+    if (variable.kind === 'class') {
+      const classes = layout.tokenizer.classes[variable.name]!.values;
+      return { variable, classes, rows: rows.map((row) => softmax(row, classes.length)) };
     }
-    const { values: classes } = layout.tokenizer.classes[variable.name]!;
-    return { ...variable, predicted: rows.map((row) => classes[argmax(row, classes.length)]!) };
+    const scale = layout.variableScale(decoded[n]!);
+    const components = (value: number) =>
+      variable.period === undefined ? [value] : cosineAndSine(value, variable.period);
+    return { variable, classes: [], rows: rows.map((row) => components(scale.decode(row))) };
   });
 }
 
-/** Index of the largest among the first `count` numbers, which leaves out the special tokens. */
-function argmax(numbers: ArrayLike<number>, count: number): number {
-  let best = 0;
-  for (let n = 1; n < count; n++) if (numbers[n]! > numbers[best]!) best = n;
-  return best;
+/**
+ * The mean of several models' predictions of the same windows: of numbers, of the unit vectors of
+ * angles, of the probabilities of classes.
+ */
+export function meanPredictions(models: readonly (readonly Prediction[])[]): Prediction[] {
+  return models[0]!.map(({ variable, classes, rows }, n) => ({
+    variable,
+    classes,
+    rows: rows.map((row, index) =>
+      row.map((_, component) =>
+        mean(models.map((predictions) => predictions[n]!.rows[index]![component]!)),
+      ),
+    ),
+  }));
+}
+
+/** The variables with what is predicted of them: of classes, the most probable one. */
+export function decodedValues(predictions: readonly Prediction[]): DecodedVariable[] {
+  return predictions.map(({ variable, classes, rows }): DecodedVariable => {
+    if (variable.kind === 'class')
+      return {
+        ...variable,
+        predicted: rows.map((row) => classes[row.indexOf(Math.max(...row))]!),
+      };
+    const value = ([a, b]: readonly number[]) =>
+      variable.period === undefined ? a! : angleFromCosineSine(a!, b!, variable.period);
+    return { ...variable, predicted: Float64Array.from(rows, value) };
+  });
+}
+
+/** Probabilities from the first `count` logits, which leaves out the special tokens. */
+function softmax(logits: readonly number[], count: number): number[] {
+  const used = logits.slice(0, count);
+  const total = logSumExp(used);
+  return used.map((logit) => Math.exp(logit - total));
 }

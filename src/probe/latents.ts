@@ -1,10 +1,10 @@
 /** The features of windows that a contrastive loss aligns. */
 
 import type { FeatureMatrix } from '../analyze/feature-matrix.js';
-import type { ModelInputs } from '../neuroformer/model.js';
+import type { Batch } from '../neuroformer/batch.js';
 import type { WindowRef } from '../recording/windows.js';
 import { normalize } from '../tensor/normalize.js';
-import { readWindows } from './read-windows.js';
+import { forwardWindows } from './forward-windows.js';
 import type { StageInputs } from './stage-features.js';
 
 /** A feature of the neural activity: of EOS before the fusion, or the mean after the decoder. */
@@ -18,17 +18,18 @@ export type ActivityFeature = 'eos' | 'id';
  * @param progress called after each batch with how many windows were read
  */
 export async function windowLatents(
-  { engine, model, layout, windows }: StageInputs,
+  inputs: StageInputs,
   feature: ActivityFeature,
   refs: readonly WindowRef[],
-  progress: (done: number) => void = () => {},
+  progress?: (done: number) => void,
 ): Promise<FeatureMatrix> {
+  const { model } = inputs;
   const isAligned = model.config.contrastive.contrastive;
-  const compute = (inputs: ModelInputs) => {
-    const state = model.forward(inputs).features[feature]!;
+  const compute = (batch: Batch) => {
+    const state = model.forward(batch.inputs).features[feature]!;
     return { latent: isAligned ? normalize(model.project(state)) : state };
   };
-  const reading = { engine, layout, windows, compute };
-  const { latent } = await readWindows(reading, refs, progress);
-  return { rows: refs.length, columns: latent.length / refs.length, values: latent };
+  const { latent } = await forwardWindows(inputs, refs, compute, progress);
+  const values = Float32Array.from(latent.flat());
+  return { rows: refs.length, columns: values.length / refs.length, values };
 }

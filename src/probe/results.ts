@@ -121,16 +121,27 @@ export interface StimulusResults {
   readonly names?: readonly string[];
 }
 
-/** One model of `labels`: how it was trained, and how well it decodes the test part. */
+/** The decoders of `labels`, by their keys in files, with their names in tables. */
+export const LABEL_DECODERS = {
+  pretrained: 'pretrained, fine-tuned',
+  scratch: 'from scratch',
+  frozen: 'pretrained, frozen, ridge',
+  untrained: 'untrained, frozen, ridge',
+  counts: 'ridge on counts',
+} as const;
+
+/** One decoder of `labels`: how it was trained, and how well it decodes the test part. */
 export interface LabelRun {
-  /** Seed of its training. */
-  readonly seed: number;
+  /** The draw of labels, which is also the seed of what is trained on them. */
+  readonly draw: number;
+  /** Seed of the network before labels; absent where there is none. */
+  readonly network?: number;
   /** Share of the labeled windows that it was trained on. */
   readonly share: number;
   /** How many labeled windows that is. */
   readonly windows: number;
-  /** Whether it was first trained on spikes alone. */
-  readonly from: 'pretrained' | 'scratch';
+  /** What decodes. */
+  readonly from: keyof typeof LABEL_DECODERS;
   readonly scores: ScoreValues;
 }
 
@@ -145,12 +156,14 @@ export interface LabelVariable {
 
 /** The results of `labels`. */
 export interface LabelResults {
-  /** Updates with labels, of each model. */
+  /** Updates with labels, of each model that is trained on them. */
   readonly updates: number;
+  /** Seconds of the stretches of time that have labels. */
+  readonly stretch: number;
   /** Updates on spikes alone, of each pretrained model. */
   readonly pretraining: number;
   readonly variables: readonly LabelVariable[];
-  /** The models that were trained. */
+  /** Every decoder with every draw of labels that is done. */
   readonly runs: readonly LabelRun[];
   /** The run itself, which had all labels throughout its training. */
   readonly whole: {

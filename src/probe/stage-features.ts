@@ -7,21 +7,18 @@
  * so. A stage contains what the stages before it found, through the residual connections.
  */
 
-import type { Engine } from '../gpu/engine.js';
-import type { BatchLayout } from '../neuroformer/batch.js';
+import { denseRows, type SparseRows } from '../analyze/regression.js';
+import type { Batch } from '../neuroformer/batch.js';
 import type { ModelInputs, Neuroformer } from '../neuroformer/model.js';
-import type { WindowRef, Windows } from '../recording/windows.js';
+import type { WindowRef } from '../recording/windows.js';
 import { meanPool } from '../tensor/sequence.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { readWindows } from './read-windows.js';
+import { type ForwardInputs, forwardWindows } from './forward-windows.js';
 
 /** A model, and the windows that it reads. */
-export interface StageInputs {
-  readonly engine: Engine;
+export interface StageInputs extends ForwardInputs {
   /** Trained or not. Its dropout is off. */
   readonly model: Neuroformer;
-  readonly layout: BatchLayout;
-  readonly windows: Windows;
 }
 
 /** A stage of a model, from the bottom up. */
@@ -64,33 +61,40 @@ export function modelStages({
  * @returns one entry for each of `modelStages`, in their order
  */
 export async function stageFeatures(
-  { engine, model, layout, windows }: StageInputs,
+  inputs: StageInputs,
   refs: readonly WindowRef[],
-  progress: (done: number) => void = () => {},
+  progress?: (done: number) => void,
 ): Promise<StageFeatures[]> {
+  const { model } = inputs;
   const names = modelStages(model);
   const width = 2 * model.config.n_embd;
-  const compute = (inputs: ModelInputs) => {
-    const states = stageStates(model, inputs);
-    const mask = model.config.rules.mask_padding ? inputs.mask : undefined;
+  const compute = (batch: Batch) => {
+    const states = stageStates(model, batch.inputs);
+    const mask = model.config.rules.mask_padding ? batch.inputs.mask : undefined;
     return Object.fromEntries(
       names.flatMap((name) => [
         [`${name}.mean`, meanPool(states[name]!, mask)],
-        [`${name}.eos`, meanPool(states[name]!, inputs.eos)],
+        [`${name}.eos`, meanPool(states[name]!, batch.inputs.eos)],
       ]),
     );
   };
-  const read = await readWindows({ engine, layout, windows, compute }, refs, progress);
+  const read = await forwardWindows(inputs, refs, compute, progress);
   return names.map((name) => {
-    const values = new Float32Array(refs.length * width);
-    const [mean, eos] = [read[`${name}.mean`]!, read[`${name}.eos`]!];
-    for (let n = 0; n < refs.length; n++) {
-      const half = (part: Float32Array) => part.subarray((n * width) / 2, ((n + 1) * width) / 2);
-      values.set(half(mean), n * width);
-      values.set(half(eos), n * width + width / 2);
-    }
-    return { name, title: TITLES[name], width, values };
+    const rows = refs.map((_, n) => [...read[`${name}.mean`]![n]!, ...read[`${name}.eos`]![n]!]);
+    return { name, title: TITLES[name], width, values: Float32Array.from(rows.flat()) };
   });
+}
+
+/** The features of all stages side by side, one row per window. */
+export function joinStages(stages: readonly StageFeatures[]): SparseRows {
+  const [{ values, width }] = stages as [StageFeatures];
+  return denseRows(
+    Array.from({ length: values.length / width }, (_, row) =>
+      stages.flatMap((stage) => [
+        ...stage.values.subarray(row * stage.width, (row + 1) * stage.width),
+      ]),
+    ),
+  );
 }
 
 /** The states of the current window's tokens after each stage, [B, T, width]. */

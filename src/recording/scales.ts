@@ -31,7 +31,7 @@ export interface CountScaleJson {
  * The smallest deviation of the square root of a count to divide by. Below it, a neuron fires in
  * one bin of a hundred, and a single spike would count as ten deviations.
  */
-const MIN_COUNT_DEVIATION = 0.1;
+export const MIN_COUNT_DEVIATION = 0.1;
 
 /** The scale that gives these counts mean 0 and, unless they are rare, deviation 1. */
 export function countScale(windows: Iterable<ArrayLike<number>>): CountScaleJson {

@@ -135,18 +135,17 @@ function explainEmptyPart({ recording }: Windows, settings: SplitSettings, count
  * @param less.recent the share of training windows to keep, counted from the last one; above 0 and
  *   up to 1
  * @param less.share the share of the recent windows to draw; above 0 and up to 1
+ * @param less.stretch draws stretches of so many seconds instead of single windows
  * @param less.seed of the draw
  */
 export function thinTraining(
   split: Split,
-  less: { recent: number; share: number; seed: number },
+  less: { recent: number; share: number; stretch?: number | undefined; seed: number },
 ): Split {
-  const { recent, share, seed } = less;
+  const { recent, share, stretch, seed } = less;
   const firstRecent = Math.floor((1 - recent) * split.train.length);
   const latest = split.train.slice(firstRecent);
-  const count = Math.max(1, Math.round(share * latest.length));
-  const drawn = [...new HostRandom(seed).permutation(latest.length)].slice(0, count);
-  const train = share === 1 ? latest : drawn.sort((p, q) => p - q).map((n) => latest[n]!);
+  const train = share === 1 ? latest : drawShare(latest, share, stretch, seed);
   const removed = split.train.length - train.length;
   if (removed === 0) return split;
   const note = `Of ${formatCount(split.train.length)} training windows, ${formatCount(train.length)} are used: ${[
@@ -154,6 +153,35 @@ export function thinTraining(
     ...(share < 1 ? [`${formatPercent(share)}, drawn by the seed`] : []),
   ].join(', and of those ')}.`;
   return { ...split, train, leftOut: split.leftOut + removed, notes: [...split.notes, note] };
+}
+
+/** A share of some windows, or of the stretches that they form, drawn at random; in their order. */
+function drawShare(
+  refs: readonly WindowRef[],
+  share: number,
+  stretch: number | undefined,
+  seed: number,
+): WindowRef[] {
+  const units = stretch === undefined ? [...refs.keys()] : stretchIndices(refs, stretch);
+  const names = [...new Set(units)];
+  const count = Math.max(1, Math.round(share * names.length));
+  const drawn = new Set(
+    [...new HostRandom(seed).permutation(names.length)].slice(0, count).map((n) => names[n]!),
+  );
+  return refs.filter((_, n) => drawn.has(units[n]!));
+}
+
+/**
+ * The stretch that each window ends in: trials are cut into stretches of so many seconds, from
+ * their starts on. [windows]
+ */
+export function stretchIndices(refs: readonly WindowRef[], seconds: number): number[] {
+  const index = new Map<string, number>();
+  return refs.map(({ trialIndex, end }) => {
+    const stretch = `${trialIndex} ${Math.floor(end / seconds + 1e-9)}`;
+    if (!index.has(stretch)) index.set(stretch, index.size);
+    return index.get(stretch)!;
+  });
 }
 
 /**

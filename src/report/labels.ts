@@ -1,45 +1,64 @@
 /**
- * The report's section on labeled data: models pretrained on spikes against models trained from
- * scratch.
+ * The report's section on labeled data: networks pretrained on spikes, networks from scratch, and
+ * ridge on both or on spike counts.
  */
 
 import { SCORE_COLUMNS } from '../analyze/decoding-scores.js';
-import type { LabelResults, LabelRun, LabelVariable, ScoreValues } from '../probe/results.js';
+import { mean } from '../math/statistics.js';
+import {
+  LABEL_DECODERS,
+  type LabelResults,
+  type LabelRun,
+  type LabelVariable,
+  type ScoreValues,
+} from '../probe/results.js';
 import { formatCount, formatPercent } from '../text/format.js';
 import { COLORS, draw, type Figure } from './draw.js';
 import type { Section } from './html.js';
 import { describeSpread } from './spread.js';
 
-const ORIGINS = ['pretrained', 'scratch'] as const;
+const DECODERS = Object.keys(LABEL_DECODERS) as LabelRun['from'][];
+/** Two of networks that are trained on labels, two of networks that are not, and one of none. */
+const DECODER_COLORS = ['#1f77b4', '#d9822b', '#2ca02c', '#b0b0b0', '#333333'];
 
 /** Renders the section: a table of scores and a learning curve per variable. */
 export async function labelsSection(results: LabelResults): Promise<Section> {
-  const { variables, updates, pretraining, runs, whole } = results;
-  const seeds = new Set(runs.map(({ seed }) => seed)).size;
+  const { variables, updates, pretraining, runs, stretch, whole } = results;
+  const draws = new Set(runs.map(({ draw }) => draw)).size;
+  const networks = new Set(runs.flatMap(({ network }) => network ?? [])).size;
   return {
     title: 'Labeled data',
     text: [
-      `Models were trained for ${formatCount(updates)} updates on a share of the labeled windows: from scratch, and after pretraining on spikes alone for ${formatCount(pretraining)} updates, with ${seeds} seeds each. A seed sets the initial weights, which windows are drawn and their order. All models are scored on the same test windows.`,
+      `Labels are known in stretches of ${stretch} s, drawn ${draws === 1 ? 'once' : `${draws} times`}. ${networks === 1 ? 'One network was' : `${formatCount(networks)} networks were`} first trained on spikes alone for ${formatCount(pretraining)} updates. Then all of it is trained on the labels for ${formatCount(updates)} updates, beside the same network from scratch; or it stays as it is, and ridge reads its stages, beside those of the same network before training. Ridge on spike counts needs no network. The penalties of ridge are chosen on windows with labels alone. All are scored on the same test windows.`,
       `The run itself was trained on all labels for ${formatCount(whole.updates)} updates, ${whole.finetuned ? 'in addition to those of the run it was fine-tuned from' : 'from scratch'}. Where it is much better than models from scratch, what these lacked after ${formatCount(updates)} updates was training, not labels.`,
     ],
     tables: variables.map((variable) => ({
       title: variable.name,
-      caption: `${headlineTitle(variable)}: mean over seeds (lowest to highest).`,
-      head: ['labeled windows', ...ORIGINS],
+      caption: `${headlineTitle(variable)}: mean over draws and networks (lowest to highest).`,
+      head: ['decoder', ...labeledShares(runs).map((share) => describeShare(runs, share))],
       rows: [
-        ...labeledShares(runs).map((share) => [
-          `${formatPercent(share)} (${formatCount(runs.find((run) => run.share === share)!.windows)})`,
-          ...ORIGINS.map((from) => describeSpread(scoresAtShare(results, variable, share, from))),
+        ...DECODERS.map((from) => [
+          LABEL_DECODERS[from],
+          ...labeledShares(runs).map((share) =>
+            describeSpread(scoresAtShare(results, variable, share, from)),
+          ),
         ]),
         [
-          `all, ${formatCount(whole.updates)} updates`,
-          '',
-          describeSpread([headlineValue(whole.scores, variable)]),
+          `the run, ${formatCount(whole.updates)} updates on all labels`,
+          ...labeledShares(runs).map((share) =>
+            share === 1 ? describeSpread([headlineValue(whole.scores, variable)]) : '',
+          ),
         ],
       ],
     })),
     figures: await Promise.all(variables.map((variable) => curveFigure(results, variable))),
   };
+}
+
+/** A share with the number of its windows, which differs between draws. */
+function describeShare(runs: readonly LabelRun[], share: number): string {
+  const windows = runs.filter((run) => run.share === share).map((run) => run.windows);
+  return `${formatPercent(share)} (${formatCount(Math.round(mean(windows)))} windows)`;
 }
 
 /** Title of the score that a variable is judged by, the first of its kind. */
@@ -69,10 +88,11 @@ function scoresAtShare(
 /** Scores over the share of labeled windows. */
 function curveFigure(results: LabelResults, variable: LabelVariable): Promise<Figure> {
   const { updates, scores: runScores } = results.whole;
-  const rows = results.runs.map(({ seed, share, from, scores }) => ({
+  const rows = results.runs.map(({ draw, network = '', share, from, scores }) => ({
     share: 100 * share,
-    from,
-    seed,
+    from: LABEL_DECODERS[from],
+    draw,
+    network,
     score: headlineValue(scores, variable),
   }));
   const x = {
@@ -86,7 +106,7 @@ function curveFigure(results: LabelResults, variable: LabelVariable): Promise<Fi
     field: 'from',
     type: 'nominal',
     title: null,
-    scale: { domain: ORIGINS, range: [COLORS.generated, COLORS.recorded] },
+    scale: { domain: Object.values(LABEL_DECODERS), range: DECODER_COLORS },
   };
   const y = (options: object) => ({
     field: 'score',
@@ -99,7 +119,7 @@ function curveFigure(results: LabelResults, variable: LabelVariable): Promise<Fi
     {
       name: `labels-${variable.name.replace(/\W+/g, '-')}`,
       title: `${variable.name}, by share of labeled windows`,
-      caption: `One point per seed; lines connect the means. Dashed: the run itself, ${formatCount(updates)} updates on all labels.`,
+      caption: `One point per draw and network; lines connect the means. Dashed: the run itself, ${formatCount(updates)} updates on all labels.`,
     },
     rows,
     {

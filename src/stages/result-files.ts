@@ -3,6 +3,7 @@
  * rest as .json.
  */
 
+import { SCORE_COLUMNS } from '../analyze/decoding-scores.js';
 import type { RecordedVariable } from '../analyze/readout.js';
 import { parseCsv } from '../formats/csv.js';
 import { encodeNpz, parseNpz } from '../formats/npz.js';
@@ -372,12 +373,28 @@ export async function readDecoded(store: RunStore): Promise<DecodedResults | und
 }
 
 /**
- * Writes the scores of the labels stage as labels.json.
+ * Writes the scores of the labels stage as labels.json, and as labels.csv with one decoder and
+ * variable a row.
  *
- * @throws FileError where it cannot be written.
+ * @throws FileError where they cannot be written.
  */
 export async function writeLabels(store: RunStore, results: LabelResults): Promise<void> {
   await store.write(LABELS_FILE, `${JSON.stringify(results, null, 2)}\n`);
+  const rows = results.runs.flatMap(({ draw, network, share, windows, from, scores }) =>
+    results.variables.flatMap(({ name, kind }) =>
+      SCORE_COLUMNS[kind].map(({ key }) => ({
+        from,
+        share,
+        windows,
+        draw,
+        network: network ?? '',
+        variable: name,
+        score: key,
+        value: scores[name]![key],
+      })),
+    ),
+  );
+  await store.write('labels.csv', toCsv(rows));
 }
 
 const LABELS_FILE = 'labels.json';
@@ -392,11 +409,12 @@ export async function readLabels(store: RunStore): Promise<LabelResults | undefi
   if (text === undefined) return undefined;
   try {
     const results = parseFacts(text) as LabelResults;
-    if (results.runs.length === 0 || !results.whole) throw new Error('no runs');
+    const isComplete = results.runs.every(({ draw }) => draw !== undefined);
+    if (results.runs.length === 0 || !results.whole || !isComplete) throw new Error('no runs');
     return results;
   } catch {
     throw new FileError(
-      `${store.name}/${LABELS_FILE} is damaged: run labels again; models that are already trained are kept.`,
+      `${store.name}/${LABELS_FILE} is damaged or of an earlier version: run labels again; models that are already trained are kept.`,
     );
   }
 }

@@ -63,7 +63,7 @@ export function bestWeightsPath(objective = 'loss'): string {
 
 /** Files and folders that a run, and the commands run on it, write into its store. */
 const RUN_FILES =
-  /^(run\.json|metrics\.jsonl|(last|best(-.+)?)\.safetensors|(generated|clamped|connectivity)\.(npz|nwb|json)|stimulus\.(npz|csv|json)|decoded(-(train|validation|all))?\.(csv|nwb|json)|labels\.json|rates\.(json|csv)|(latents|probes)(\.(npz|csv|json))?|report\.html|baselines|labels)$/;
+  /^(run\.json|metrics\.jsonl|(last|best(-.+)?)\.safetensors|(generated|clamped|connectivity)\.(npz|nwb|json)|stimulus\.(npz|csv|json)|decoded(-(train|validation|all))?\.(csv|nwb|json)|labels\.(json|csv)|rates\.(json|csv)|(latents|probes)(\.(npz|csv|json))?|report\.html|baselines|ensemble|labels)$/;
 
 /** Folder of the figures of a run's report. */
 export const FIGURES_FOLDER = 'figures';

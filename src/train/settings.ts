@@ -106,6 +106,8 @@ const FIELDS = {
    * labeled data.
    */
   share: withDefault(number({ above: 0, max: 1 }), 1),
+  /** Seconds of the stretches of time that `share` draws. Default: it draws single windows. */
+  stretch: optional(number({ above: 0 })),
   /** How windows are split into training, validation and test parts. */
   split: object({
     /**

@@ -29,6 +29,7 @@ describe('baselines on spike counts', () => {
       'ridge, 0.1 s',
       'ridge, 0.2 s',
       'lasso, 0.2 s',
+      'GLM, identity link, 0.2 s',
       'Poisson Bayes, rates of 0.1 s',
       'Poisson Bayes, rates of its window',
     ]);
@@ -63,6 +64,7 @@ describe('baselines on spike counts', () => {
       ['ridge, 0.2 s', true],
       ['ridge, 6 s', true],
       ['lasso, 6 s', false],
+      ['GLM, identity link, 6 s', false],
       ['Poisson Bayes, rates of 0.1 s', false],
       ['Poisson Bayes, rates of its window', false],
     ]);

@@ -86,15 +86,22 @@ describe('recordings of bench', () => {
     }
   });
 
-  it('m1: every spike of every window fits', async () => {
+  it('m1: every spike of a second is counted, and blocks hold one of them', async () => {
     const folder = writeFolder({
       'm1_stevenson_2011.mat': readFileSync(RECORDINGS.m1),
       'dataset.yaml': benchFile('m1/dataset.yaml'),
     });
-    const { data, cut } = await preview(folder, 'dataset.yaml', 'm1/config.yaml');
-    expect(data.layout.variables.map(({ name }) => name)).toEqual(['x', 'y', 'vx', 'vy']);
-    expect(data.split.train).toHaveLength(12_428);
-    expect([cut.current.windows, cut.past.windows]).toEqual([0, 0]);
+    const { data, recording } = await preview(folder, 'dataset.yaml', 'm1/config.yaml');
+    const { layout, windows, split } = data;
+    expect(layout.variables.map(({ name }) => name)).toEqual(['x', 'y', 'vx', 'vy']);
+    expect(split.train).toHaveLength(12_428);
+    expect(layout.countsPerWindow).toBe(20 * recording.neurons);
+    const ref = split.train[6000]!;
+    const { current, past } = windows.spikeCounts(ref);
+    const counted = windows.countsAt(ref)!.reduce((sum, root) => sum + root ** 2, 0);
+    expect(counted).toBeCloseTo(current + past, 2);
+    const { ids } = windows.at(ref).current;
+    expect([...ids].filter((id) => layout.tokenizer.ids.isNeuron(id))).toHaveLength(1);
   });
 
   it('steinmetz: each trial is one window with an outcome and two contrasts', async () => {

@@ -78,6 +78,20 @@ describe('the configuration of a simulated visual recording', () => {
     expect(data.split.leftOut).toBe(3 * 80);
   });
 
+  it('comes with another one, which decodes behavior from the same split', async () => {
+    const { training, ...model } = parse(text('decode.yaml'));
+    const { config, notes } = parseConfig(model);
+    expect(notes).toEqual([]);
+    const { recording } = await openDataset(writeFolder(files));
+    const data = prepareTrainingData(recording, config, parseTrainSettings(training));
+    expect(training.split).toEqual(parse(text('config.yaml')).training.split);
+    const { variables, countsPerWindow } = data.layout;
+    expect(variables.map(({ name }) => name)).toEqual(['speed', 'phi', 'theta']);
+    expect(countsPerWindow).toBe(20 * 8);
+    const { past } = measureTruncation(data.windows, data.split.train);
+    expect(past.windows / data.split.train.length).toBeLessThan(0.5);
+  });
+
   it('has the smallest blocks that cut 2% of the current and 5% of the past windows', async () => {
     const { training: _, ...model } = parse(text('config.yaml'));
     const { recording } = await openDataset(writeFolder(files));

@@ -976,7 +976,7 @@ function rowDotsWeightGradient(run: ReferenceRun): void {
   }
 }
 
-/** Calls `visit` with the row, kernel, column and lag of every spike that a row of features adds up. */
+/** Calls `visit` with the row, kernel, column and lag of every spike that features add up. */
 function visitSpikes(
   run: ReferenceRun,
   visit: (row: number, r: number, column: number, lag: number) => void,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/neuroformer/config.js';
-import { componentRungs, withoutContrast } from '../../src/neuroformer/rungs.js';
+import { componentRungs, spikesOnly, withoutContrast } from '../../src/neuroformer/rungs.js';
 import { TINY, WITH_BEHAVIOR, WITH_VIDEO } from '../helpers/tiny-neuroformer.js';
 
 const EVERYTHING = {
@@ -97,4 +97,15 @@ describe('a variable that only contrast reads', () => {
       parseConfig({ ...aligned, contrastive: { contrastive: true, vars: ['eos', 'id'] } }),
     ).toThrow(message);
   });
+});
+
+it('spikes alone leave the past and what is predicted, and nothing else', () => {
+  const { config } = parseConfig(EVERYTHING);
+  const { window, neuron_queries, contrastive, layers, modalities, spike_history } =
+    spikesOnly(config);
+  expect([window.frame, neuron_queries, contrastive.contrastive]).toEqual([null, null, false]);
+  expect([layers.state_history, spike_history]).toEqual([1, config.spike_history]);
+  expect(Object.keys(modalities.behavior!.variables)).toEqual(['turn', 'gait']);
+  const { config: tiny } = parseConfig(TINY);
+  expect(spikesOnly(tiny)).toEqual(tiny);
 });

@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/neuroformer/config.js';
-import { decodeWindows, recordedValues } from '../../src/probe/decode.js';
+import {
+  decodedValues,
+  decodeWindows,
+  meanPredictions,
+  type Prediction,
+  recordedValues,
+} from '../../src/probe/decode.js';
 import { createRecording } from '../../src/recording/recording.js';
 import { parseTrainSettings } from '../../src/train/settings.js';
 import { prepareTrainingData } from '../../src/train/training-data.js';
@@ -56,5 +62,32 @@ describe('decoding', () => {
     const [, gait] = await decodeWindows(inputs, refs.slice(0, 3));
     for (const value of gait!.predicted) expect(['rest', 'walk', 'run']).toContain(value);
     tiny.dispose();
+  });
+
+  it('averages models: numbers, angles as unit vectors, classes by their probabilities', () => {
+    const predictions = (value: number, degrees: number, left: number): Prediction[] => {
+      const empty = { truth: new Float64Array(1), predicted: new Float64Array(0) };
+      const radians = (degrees * Math.PI) / 180;
+      return [
+        { variable: { name: 'x', kind: 'number', ...empty }, rows: [[value]], classes: [] },
+        {
+          variable: { name: 'angle', kind: 'angle', period: 360, ...empty },
+          rows: [[Math.cos(radians), Math.sin(radians)]],
+          classes: [],
+        },
+        {
+          variable: { name: 'side', kind: 'class', truth: ['left'], predicted: [] },
+          rows: [[left, 1 - left]],
+          classes: ['left', 'right'],
+        },
+      ];
+    };
+    const models = [predictions(1, 350, 0.45), predictions(2, 20, 0.4), predictions(6, 5, 0.9)];
+    const [x, angle, side] = decodedValues(meanPredictions(models));
+    expect(x!.predicted[0]).toBe(3);
+    expect(angle!.predicted[0]).toBeCloseTo(5, 9);
+    // Two models of three say right, but the third is surer.
+    expect(side!.predicted).toEqual(['left']);
+    expect(decodedValues(models[0]!)[1]!.predicted[0]).toBeCloseTo(350, 9);
   });
 });

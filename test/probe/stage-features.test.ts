@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { modelStages, stageFeatures } from '../../src/probe/stage-features.js';
+import { joinStages, modelStages, stageFeatures } from '../../src/probe/stage-features.js';
 import { useEngine } from '../helpers/engine.js';
 import { TINY, TinyNeuroformer, WITH_VIDEO } from '../helpers/tiny-neuroformer.js';
 
@@ -56,5 +56,18 @@ it('do not depend on which other windows are read', async () => {
 it('are those of the last layer alone where a baseline replaces the stages', () => {
   const tiny = new TinyNeuroformer(engine(), { ...TINY, gru_only: true });
   expect(modelStages(tiny.model)).toEqual(['current']);
+  tiny.dispose();
+});
+
+it('stand side by side, one row per window, for a decoder of all stages', async () => {
+  const tiny = new TinyNeuroformer(engine(), TINY);
+  const stages = await read(tiny);
+  const { rows, columns, values } = joinStages(stages);
+  expect([rows, columns]).toEqual([70, 4 * TINY.n_embd]);
+  for (const [n, { values: ofStage }] of stages.entries())
+    for (const row of [0, 66])
+      expect([...values.subarray(32 * row + 16 * n, 32 * row + 16 * (n + 1))]).toEqual([
+        ...ofStage.subarray(16 * row, 16 * (row + 1)),
+      ]);
   tiny.dispose();
 });

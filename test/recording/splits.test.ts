@@ -7,6 +7,7 @@ import {
   type Split,
   type SplitSettings,
   splitWindows,
+  stretchIndices,
   thinTraining,
 } from '../../src/recording/splits.js';
 import { NeuronVocabulary, TimeVocabulary } from '../../src/recording/vocabularies.js';
@@ -157,6 +158,17 @@ describe('a split', () => {
       `Of ${split.train.length} training windows, ${train.length} are used: the latest 50%, and of those 10%, drawn by the seed.`,
     ]);
     expect(thinTraining(split, { recent: 1, share: 1, seed: 1 })).toBe(split);
+  });
+
+  it('can be thinned to stretches of time, which are labeled as a whole', () => {
+    const split = splitWindows(makeWindows([20, 20]), { kind: 'blocks', fractions: FRACTIONS });
+    const { train } = thinTraining(split, { recent: 1, share: 0.3, stretch: 2, seed: 1 });
+    const stretches = stretchIndices(split.train, 2);
+    const drawn = new Set(train.map((ref) => stretches[split.train.indexOf(ref)]!));
+    expect(drawn.size).toBe(Math.round(0.3 * new Set(stretches).size));
+    expect(train).toEqual(split.train.filter((_, n) => drawn.has(stretches[n]!)));
+    const other = thinTraining(split, { recent: 1, share: 0.3, stretch: 2, seed: 2 });
+    expect(other.train).not.toEqual(train);
   });
 
   it('by trials never divides a trial, and is reproducible by its seed', () => {
