@@ -3,6 +3,7 @@
  * wiring.
  */
 
+import type { EdgeScores } from '../analyze/edges.js';
 import { firingRates, type SpikeSegment, spikeTriggeredRate } from '../analyze/spike-trains.js';
 import type { DrawSettings } from '../generate/sampler.js';
 import { correlation } from '../math/statistics.js';
@@ -341,15 +342,26 @@ const METHOD_KINDS = {
   correlation: 'spikes only',
 } as const;
 
+/** Maps that are drawn, in this order: coupling stands beside the true weights. */
+const DRAWN_MAPS = [
+  'coupling',
+  'attention',
+  'learnt',
+  'ablation',
+  'pearson50',
+  'lagged',
+  'lagged40',
+  'glm',
+];
+
 async function wiringSection(run: OpenedRun, connectivity: Connectivity): Promise<Section> {
   const { maps, neurons } = connectivity;
   const { wiring } = run.dataset.truth ?? {};
-  const shown = ['attention', 'learnt', 'ablation', 'pearson50', 'lagged'];
-  const shownMaps = maps.filter(({ name }) => shown.includes(name));
+  const drawn = DRAWN_MAPS.flatMap((name) => maps.filter((map) => map.name === name));
   const figures: Figure[] = await mapFigures(
     [
       ...(wiring ? [{ name: 'weights', title: 'True weights', values: wiring.weights }] : []),
-      ...shownMaps.map(({ name, title, values }) => ({ name, title, values })),
+      ...drawn.map(({ name, title, values }) => ({ name, title, values })),
     ],
     neurons,
   );
@@ -357,7 +369,7 @@ async function wiringSection(run: OpenedRun, connectivity: Connectivity): Promis
   return {
     title: 'Connectivity',
     text: [
-      `Attention was read from ${formatCount(connectivity.windows)} windows, ablation from ${formatCount(connectivity.ablationWindows)}. Both show what the model depends on, not what causes what. Spikes of one time bin have no order, so the maps were read again with ties in another order.`,
+      describeReadings(connectivity),
       ...(table
         ? [attentionVerdict(maps)]
         : ['The true wiring is unknown, so the maps have no scores.']),
@@ -367,50 +379,157 @@ async function wiringSection(run: OpenedRun, connectivity: Connectivity): Promis
   };
 }
 
+/** What the maps were read from, in sentences. */
+function describeReadings({ maps, windows, ablationWindows }: Connectivity): string {
+  const read = [
+    ...(windows > 0 ? [`attention from ${formatCount(windows)} windows`] : []),
+    ...(ablationWindows > 0 ? [`ablation from ${formatCount(ablationWindows)}`] : []),
+    ...(maps.some(({ name }) => name === 'coupling')
+      ? ['coupling from the weights of the spike history']
+      : []),
+  ].join(', ');
+  return `Read were ${read}. They show what the model depends on, not what causes what. Spikes of one time bin have no order, so attention and ablation were read again with ties in another order.`;
+}
+
 /** The scores of every connectivity map against the true wiring; undefined if that is unknown. */
 export function scoreTable(maps: readonly ConnectivityMap[]): Table | undefined {
   const scored = maps.flatMap((map) => (map.scores ? [{ ...map, scores: map.scores }] : []));
   if (scored.length === 0) return undefined;
+  const columns = hasInhibition(maps) ? SIGNED_COLUMNS : COLUMNS;
   return {
     title: 'Maps against the true wiring',
-    caption:
-      'AUROC: probability that a strong edge ranks above another pair, over all pairs and over pairs within groups. Direction: share of strong one-way edges whose direction the map gets right. Hubs: share of hubs among equally many sources with the largest column sums. r2 and Spearman: correlation with the weights of all pairs.',
-    head: ['map', '', 'AUROC', 'within groups', 'direction', 'hubs', 'r2', 'Spearman'],
+    caption: columns === COLUMNS ? CAPTION : SIGNED_CAPTION,
+    head: ['map', '', ...columns.map(([title]) => title)],
     rows: scored.map(({ title, kind, scores }) => [
       title,
       METHOD_KINDS[kind],
-      formatNumber(scores.auroc),
-      formatNumber(scores.aurocWithin),
-      formatNumber(scores.direction),
-      formatNumber(scores.hubRecall),
-      formatNumber(scores.r2),
-      formatNumber(scores.spearman),
+      ...columns.map(([, key]) => (key in scores ? formatNumber(scores[key]!) : NO_SCORE)),
     ]),
   };
 }
 
+/** The score of a map that cannot have it. */
+const NO_SCORE = '–';
+
+type ScoreColumn = readonly [title: string, key: keyof EdgeScores];
+
+const CAPTION =
+  'AUROC: probability that a strong edge ranks above another pair, over all pairs and over pairs within groups. Direction: share of strong one-way edges whose direction the map gets right. Hubs: share of hubs among equally many sources with the largest column sums. r2 and Spearman: correlation with the weights of all pairs.';
+const COLUMNS: readonly ScoreColumn[] = [
+  ['AUROC', 'auroc'],
+  ['within groups', 'aurocWithin'],
+  ['direction', 'direction'],
+  ['hubs', 'hubRecall'],
+  ['r2', 'r2'],
+  ['Spearman', 'spearman'],
+];
+
+const SIGNED_CAPTION =
+  'AUROC: probability that a strong edge of either sign is larger in magnitude than a pair without a connection. Excitation, inhibition: probability that an edge of that sign ranks above such a pair, or below it. Sign: share of strong edges whose sign the map gets right; attention has none. Direction: share of strong one-way edges that are larger in magnitude than the pair in the other direction. r2 and Spearman: correlation with the weights of all pairs.';
+const SIGNED_COLUMNS: readonly ScoreColumn[] = [
+  ['AUROC', 'aurocMagnitude'],
+  ['excitation', 'aurocExcitatory'],
+  ['inhibition', 'aurocInhibitory'],
+  ['sign', 'signAccuracy'],
+  ['direction', 'directionMagnitude'],
+  ['r2', 'r2'],
+  ['Spearman', 'spearman'],
+];
+
+/** Whether some strong edges inhibit, so that maps are scored by their magnitudes. */
+function hasInhibition(maps: readonly ConnectivityMap[]): boolean {
+  return maps.some(({ scores }) => Number.isFinite(scores?.aurocInhibitory));
+}
+
 /**
- * Whether attention beats Pearson correlation, in a sentence either way; empty if maps have no
- * scores.
+ * Whether attention beats Pearson correlation, whether it is better than that of an untrained
+ * model, and what coupling finds; empty if maps have no scores.
  */
 export function attentionVerdict(maps: readonly ConnectivityMap[]): string {
-  const scores = (name: string) => maps.find((map) => map.name === name)?.scores;
-  const attention = scores('attention');
+  const isSigned = hasInhibition(maps);
+  const scores = (name: string) => {
+    const found = maps.find((map) => map.name === name)?.scores;
+    return found && judgedScores(found, isSigned);
+  };
+  const [attention, coupling] = [scores('attention'), scores('coupling')];
   const pearsons = [scores('pearson10'), scores('pearson50')].flatMap((s) => (s ? [s] : []));
-  const lagged = scores('lagged');
-  if (!attention || pearsons.length === 0) return '';
-  if (![attention.auroc, attention.direction].every(Number.isFinite))
+  if (![attention, coupling].some(Boolean) || pearsons.length === 0) return '';
+  if ([attention, coupling].some((s) => s && ![s.auroc, s.direction].every(Number.isFinite)))
     return 'The true wiring has no strong one-way edges to score the maps by.';
+  return [
+    ...(attention ? [compareWithPearson('Attention', attention, pearsons)] : []),
+    ...(attention ? compareWithLagged(maps, attention, isSigned) : []),
+    ...(attention ? compareWithUntrained(attention, scores('untrained')) : []),
+    ...(coupling && !attention ? [compareWithPearson('Coupling', coupling, pearsons)] : []),
+    ...bestSentence(maps, attention ?? coupling!, isSigned),
+  ].join(' ');
+}
+
+/** The scores that a verdict is about. */
+interface JudgedScores {
+  readonly auroc: number;
+  readonly direction: number;
+}
+
+function judgedScores(scores: EdgeScores, isSigned: boolean): JudgedScores {
+  return isSigned
+    ? { auroc: scores.aurocMagnitude, direction: scores.directionMagnitude }
+    : { auroc: scores.auroc, direction: scores.direction };
+}
+
+function compareWithPearson(
+  name: string,
+  map: JudgedScores,
+  pearsons: readonly JudgedScores[],
+): string {
   const auroc = Math.max(...pearsons.map((s) => s.auroc));
   const direction = Math.max(...pearsons.map((s) => s.direction));
-  const beats = attention.auroc > auroc && attention.direction > direction;
-  const numbers = `AUROC of strong edges ${attention.auroc.toFixed(3)} against ${auroc.toFixed(3)}, direction ${attention.direction.toFixed(3)} against ${direction.toFixed(3)}`;
-  const verdict = beats ? 'beats' : 'does not beat';
-  const laggedNote =
-    lagged && Number.isFinite(lagged.auroc)
-      ? ` A lagged correlation that is given the range of delays ${compareAuroc(lagged.auroc, attention.auroc)} (AUROC ${lagged.auroc.toFixed(3)}).`
-      : '';
-  return `Attention ${verdict} Pearson correlation on both: ${numbers}.${laggedNote}`;
+  const beats = map.auroc > auroc && map.direction > direction;
+  const numbers = `AUROC of strong edges ${map.auroc.toFixed(3)} against ${auroc.toFixed(3)}, direction ${map.direction.toFixed(3)} against ${direction.toFixed(3)}`;
+  return `${name} ${beats ? 'beats' : 'does not beat'} Pearson correlation on both: ${numbers}.`;
+}
+
+function compareWithLagged(
+  maps: readonly ConnectivityMap[],
+  attention: JudgedScores,
+  isSigned: boolean,
+): string[] {
+  const lagged = maps.find(({ name }) => name === (isSigned ? 'lagged40' : 'lagged'));
+  const { auroc = Number.NaN } = lagged?.scores ? judgedScores(lagged.scores, isSigned) : {};
+  if (!lagged || !Number.isFinite(auroc)) return [];
+  const range = lagged.title.replace('Lagged, ', '');
+  return [
+    `Lagged correlation, the ${range}, ${compareAuroc(auroc, attention.auroc)} (AUROC ${auroc.toFixed(3)}).`,
+  ];
+}
+
+/** A sentence where attention tells no more than that of an untrained model. */
+function compareWithUntrained(
+  attention: JudgedScores,
+  untrained: JudgedScores | undefined,
+): string[] {
+  if (!untrained || attention.auroc > untrained.auroc + AUROC_TOLERANCE) return [];
+  return [
+    `It is no better than the attention of an untrained model (AUROC ${attention.auroc.toFixed(3)} and ${untrained.auroc.toFixed(3)}): what it finds here was not learned.`,
+  ];
+}
+
+/** A sentence on the map that finds the edges better than the one that is judged, if there is one. */
+function bestSentence(
+  maps: readonly ConnectivityMap[],
+  judged: JudgedScores,
+  isSigned: boolean,
+): string[] {
+  const candidates = maps.flatMap(({ title, kind, scores }) =>
+    scores && kind !== 'control' ? [{ title, scores, ...judgedScores(scores, isSigned) }] : [],
+  );
+  const best = candidates.reduce((p, q) => (q.auroc > p.auroc ? q : p));
+  if (best.auroc <= judged.auroc + AUROC_TOLERANCE) return [];
+  const { signAccuracy } = best.scores;
+  const sign = isSigned && signAccuracy !== undefined ? `, sign ${signAccuracy.toFixed(3)}` : '';
+  return [
+    `Best here: ${best.title} (AUROC ${best.auroc.toFixed(3)}, direction ${best.direction.toFixed(3)}${sign}).`,
+  ];
 }
 
 /** Difference of two AUROCs that says nothing. */

@@ -13,11 +13,16 @@ const scores = (auroc: number, direction: number) => ({
   hubRecall: 1,
   r2: 0.4,
   spearman: 0.3,
+  aurocMagnitude: auroc,
+  aurocExcitatory: auroc,
+  aurocInhibitory: Number.NaN,
+  directionMagnitude: direction,
 });
 const map = (name: string, auroc: number, direction: number) => ({
   name,
   title: name,
   kind: 'model' as const,
+  signed: false,
   values: new Float64Array(4),
   scores: scores(auroc, direction),
 });
@@ -126,12 +131,59 @@ describe('a page', () => {
     const sentence = attentionVerdict([
       map('attention', attention, 1),
       map('pearson10', 0.7, 0.5),
-      map('lagged', lagged, 1),
+      { ...map('lagged', lagged, 1), title: 'Lagged, largest of 1 to 10 ms' },
     ]);
     expect(sentence).toMatch(/^Attention beats Pearson correlation on both: /);
-    expect(sentence).toContain(
-      ` A lagged correlation that is given the range of delays ${verdict}.`,
+    expect(sentence).toContain(` Lagged correlation, the largest of 1 to 10 ms, ${verdict}.`);
+  });
+
+  it('says that attention is no better than that of an untrained model, and what works then', () => {
+    const signed = (name: string, auroc: number, signAccuracy: number) => {
+      const { scores, ...rest } = map(name, 0.1, 0.1);
+      const either = { aurocMagnitude: auroc, directionMagnitude: 1, aurocInhibitory: 0.9 };
+      return { ...rest, scores: { ...scores, ...either, signAccuracy } };
+    };
+    const maps = [
+      { ...map('attention', 0.606, 0.6), title: 'Attention' },
+      { ...map('untrained', 0.607, 0.6), kind: 'control' as const },
+      map('pearson10', 0.6, 0.5),
+      { ...signed('coupling', 0.978, 1), title: 'Coupling' },
+    ];
+    expect(attentionVerdict(maps)).toBe(
+      'Attention beats Pearson correlation on both: AUROC of strong edges 0.606 against 0.600, direction 0.600 against 0.500. It is no better than the attention of an untrained model (AUROC 0.606 and 0.607): what it finds here was not learned. Best here: Coupling (AUROC 0.978, direction 1.000, sign 1.000).',
     );
+    expect(attentionVerdict([map('attention', 0.9, 1), ...maps.slice(1, 3)])).not.toContain(
+      'untrained',
+    );
+  });
+
+  it('compares coupling with Pearson correlation where there is no attention', () => {
+    expect(attentionVerdict([map('coupling', 0.99, 1), map('pearson10', 0.9, 0.5)])).toBe(
+      'Coupling beats Pearson correlation on both: AUROC of strong edges 0.990 against 0.900, direction 1.000 against 0.500.',
+    );
+  });
+
+  it('scores magnitudes and signs where some edges inhibit, with a dash for the sign of attention', () => {
+    const inhibited = (name: string, sign: object) => {
+      const { scores, ...rest } = map(name, 0.1, 0.1);
+      const either = { aurocMagnitude: 0.9, aurocExcitatory: 0.95, aurocInhibitory: 0.85 };
+      return { ...rest, scores: { ...scores, ...either, directionMagnitude: 0.8, ...sign } };
+    };
+    const table = scoreTable([
+      inhibited('attention', {}),
+      inhibited('coupling', { signAccuracy: 1 }),
+    ])!;
+    expect(table.head.slice(2, 7)).toEqual([
+      'AUROC',
+      'excitation',
+      'inhibition',
+      'sign',
+      'direction',
+    ]);
+    expect(table.rows.map((row) => row.slice(2, 7))).toEqual([
+      ['0.900', '0.950', '0.850', '–', '0.800'],
+      ['0.900', '0.950', '0.850', '1.000', '0.800'],
+    ]);
   });
 
   it('leaves cells of missing scores empty, and gives no verdict on them', () => {

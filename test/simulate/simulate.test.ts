@@ -111,12 +111,12 @@ describe('a hub network', () => {
   it('transmits spikes after the delays that were asked for', () => {
     const slow = simulateHub({ neurons: 36, seconds: 120, seed: 1, delays: [12, 14] });
     const [hub, target] = [17, 16];
-    const after = (from: number, to: number) =>
+    const followers = (from: number, to: number) =>
       slow.spikes[hub]!.filter((time) =>
         slow.spikes[target]!.some((t) => t > time + from && t < time + to),
       ).length;
     expect(slow.strong[target * 36 + hub]).toBe(1);
-    expect(after(0.0115, 0.0165)).toBeGreaterThan(2 * after(0.0015, 0.0065));
+    expect(followers(0.0115, 0.0165)).toBeGreaterThan(2 * followers(0.0015, 0.0065));
   });
 
   it.each([
