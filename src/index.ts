@@ -70,6 +70,7 @@ export type {
 } from './analyze/decoded-variable.js';
 export type { Score, Scores } from './analyze/decoding-scores.js';
 export type { EdgeScores } from './analyze/edges.js';
+export type { RidgeStrengths } from './analyze/glm-ridge.js';
 export type {
   RecordingOverview,
   RepeatCount,

@@ -52,7 +52,7 @@ async function componentsCommand(options: LadderOptions, watcher: TerminalWatche
   const store = diskStore(options.out!);
   if (!options.resume) await expectEmpty(store, options.force);
   const dataset = await openDataset(options.data!);
-  const { seeds } = options;
+  const seeds = Array.from({ length: options.seeds }, (_, n) => n + 1);
   const request = { dataset, store, config, settings, seeds };
   await ladderComponents(request, { engine: createEngine, watcher });
   watcher.close();

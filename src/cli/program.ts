@@ -12,6 +12,7 @@ import { addInspect } from './inspect.js';
 import { addLabels } from './labels.js';
 import { addLadder } from './ladder.js';
 import { parseThreads } from './options.js';
+import { addPaper } from './paper.js';
 import { addReport } from './report.js';
 import { addSimulate } from './simulate.js';
 import { addTrain } from './train.js';
@@ -47,6 +48,7 @@ export function createProgram(): Command {
   addConnectivity(program);
   addExplain(program);
   addReport(program);
+  addPaper(program);
   addDevices(program);
   return program;
 }

@@ -131,7 +131,12 @@ function visualConfig(recording: VisualRecording): object {
   return {
     n_embd: 32,
     n_head: 4,
-    layers: { state: 1, state_history: 1, stimulus: 1 },
+    initial_weights: 'fan_in',
+    // The past and the film act on each neuron by heads of their own; attention over them in the
+    // trunk learns little from half an hour of spikes.
+    layers: { encoder: 0, state: 1, state_history: 0, stimulus: 0 },
+    neuron_queries: 'frames',
+    spike_history: { kind: 'pairs', bounded: true },
     window: { curr: 0.05, prev: 0.15, frame: 0.2 },
     resolution: { dt: 0.01 },
     block_size: blockSizes(recording),
@@ -145,9 +150,9 @@ function visualConfig(recording: VisualRecording): object {
     dropout: { attn: 0, resid: 0, id: 0, im: 0, time: 0 },
     loss: { mu: 0.6 },
     training: {
-      steps: 1200,
+      steps: 3000,
       batch: 32,
-      rate: 0.01,
+      rate: 0.005,
       warmup: 0.05,
       floor: 0.05,
       decay: 0.1,

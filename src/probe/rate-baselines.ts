@@ -6,6 +6,7 @@
 
 import { fitPoissonGlm, type GlmSettings } from '../analyze/fit-poisson-glm.js';
 import type { GlmTrial } from '../analyze/glm-design.js';
+import type { RidgeStrengths } from '../analyze/glm-ridge.js';
 import { fitHistory, fitPsth, type HistoryModel } from '../analyze/history-models.js';
 import { sumBins, type TrialCounts } from '../analyze/rate-scores.js';
 import type { Windows } from '../recording/windows.js';
@@ -24,6 +25,8 @@ export interface RateBaseline {
    * spikes they are those of `ahead`. Undefined for one that has not been run freely.
    */
   readonly free: readonly TrialCounts[] | undefined;
+  /** The penalties of a GLM; absent for others. */
+  readonly penalties?: RidgeStrengths;
 }
 
 /** What baselines are fitted on, and the windows whose rates they give. */
@@ -39,6 +42,8 @@ export interface RateBaselineInputs {
   readonly repeats: readonly number[];
   /** Mean counts of training windows, [neurons]. */
   readonly means: Float64Array;
+  /** Penalties of GLMs by their names. Default: chosen by validation. */
+  readonly penalties?: Readonly<Record<string, RidgeStrengths>>;
   /** Seed of the GLMs' draws. */
   readonly seed: number;
   /** Called before each fit and during it, with what is fitted. */
@@ -108,29 +113,34 @@ async function* glms(inputs: RateBaselineInputs): AsyncGenerator<RateBaseline> {
   const trials = test.trials.map(glmTrial);
   const cut = (expected: readonly Float64Array[]) =>
     expected.map((trial) => cutToWindows(trial, test, neurons, settings.current));
-  const fitAndDraw = async (name: string, glmSettings: GlmSettings) => {
-    const glm = await fitPoissonGlm(fitTrials, choiceTrials, glmSettings, () => onFit(name));
+  const fitAndDraw = async (
+    name: string,
+    glmSettings: GlmSettings,
+  ): Promise<Required<RateBaseline>> => {
+    const known = inputs.penalties?.[name];
+    const grids = known && { film: [known.film], coupling: [known.coupling], own: [known.own] };
+    const complete = { ...glmSettings, ...(grids && { grids }) };
+    const glm = await fitPoissonGlm(fitTrials, choiceTrials, complete, () => onFit(name));
     const ahead = trials.map((trial) => glm.expectedCounts(trial, { window: perWindow, seed }));
     const free = trials.map((trial, n) => {
       const bins = trial.counts.length / neurons;
       const { expected } = glm.simulate(trial.film, bins, { seed: seed + n });
       return sumBins(expected, { neurons, group: perWindow });
     });
-    return { strengths: glm.strengths, ahead: cut(ahead), free: cut(free) };
+    const { film, coupling } = glm.strengths;
+    const isCoupled = glmSettings.lags?.length !== 0;
+    const detail = `penalty ${film}${isCoupled ? `, ${coupling}` : ''}`;
+    return { name, detail, ahead: cut(ahead), free: cut(free), penalties: glm.strengths };
   };
   const shape = { height: video.height, width: video.width, step: video.dt };
   for (const squares of [false, true]) {
     const common = { neurons, bin, film: { ...shape, squares } };
-    const film = squares ? 'film and squares' : 'film';
-    const uncoupled = await fitAndDraw(`GLM, ${film}`, { ...common, lags: [] });
-    const { film: penalty } = uncoupled.strengths;
-    const detail = `penalty ${penalty}`;
-    yield { name: `GLM, ${film}`, detail, ahead: uncoupled.ahead, free: uncoupled.free };
+    const name = `GLM, ${squares ? 'film and squares' : 'film'}`;
+    const uncoupled = await fitAndDraw(name, { ...common, lags: [] });
+    yield uncoupled;
     // The coupled model takes over the penalty of the film.
-    const grids = { film: [penalty] };
-    const name = `GLM, ${film}, coupling`;
-    const { strengths, ahead, free } = await fitAndDraw(name, { ...common, grids });
-    yield { name, detail: `penalty ${penalty}, ${strengths.coupling}`, ahead, free };
+    const grids = { film: [uncoupled.penalties.film] };
+    yield await fitAndDraw(`${name}, coupling`, { ...common, grids });
   }
 }
 

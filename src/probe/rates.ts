@@ -3,6 +3,7 @@
  * their mean over repeats of a stimulus follows the recorded PSTH; beside baselines.
  */
 
+import type { RidgeStrengths } from '../analyze/glm-ridge.js';
 import {
   bitsPerSpike,
   mixWithMean,
@@ -49,6 +50,8 @@ export interface RateMethod {
   readonly ahead: RateScores;
   /** Running freely; undefined for what was not run freely. */
   readonly free: RateScores | undefined;
+  /** The penalties of a GLM; absent for others. */
+  readonly penalties?: RidgeStrengths;
 }
 
 /** The results of scoring rates. */

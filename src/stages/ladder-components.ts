@@ -8,7 +8,7 @@ import type { Dataset } from '../dataset/dataset.js';
 import { Sampler } from '../generate/sampler.js';
 import type { ModelConfig } from '../neuroformer/config.js';
 import { estimateTraining } from '../neuroformer/estimate.js';
-import { componentRungs } from '../neuroformer/rungs.js';
+import { componentRungs, type Rung } from '../neuroformer/rungs.js';
 import type { RunStore } from '../ports/run-store.js';
 import { timedProgress, type Watcher } from '../ports/watcher.js';
 import { scoreWindows } from '../probe/generated.js';
@@ -38,8 +38,8 @@ export interface LadderRequest {
   readonly config: ModelConfig;
   /** How every rung is trained. */
   readonly settings: TrainSettings;
-  /** Number of models of each rung, trained with seeds 1, 2 and so on. */
-  readonly seeds: number;
+  /** The seeds that each rung is trained with. */
+  readonly seeds: readonly number[];
 }
 
 /** Path of the page in the store. */
@@ -62,38 +62,51 @@ export async function ladderComponents(
   request: LadderRequest,
   options: StageOptions,
 ): Promise<LadderResults> {
-  const { dataset, store, config, settings, seeds } = request;
-  const context = stageContext(options);
+  const { dataset, store, config, seeds } = request;
+  const { watcher } = stageContext(options);
   const rungs = componentRungs(config);
-  const split = splitWithSeed(settings);
-  const results: LadderRun[] = [];
-  const titles = rungs.map(({ name, title }) => ({ name, title }));
-  for (let seed = 1; seed <= seeds; seed++) {
-    for (const { name, title, config: rungConfig } of rungs) {
-      const rungSettings = { ...settings, seed, split };
-      const data = prepareTrainingData(dataset.recording, rungConfig, rungSettings);
-      const updates = totalUpdates(rungSettings, data.split.train.length);
-      const rungStore = store.within(`rungs/${name}-seed${seed}`);
-      const model = { dataset, store: rungStore, config: rungConfig, settings: rungSettings };
-      await trainOnce({ ...model, quiet: true, force: true }, updates, context, () =>
-        context.watcher.note(`Training ${title.replace(/^\+/, 'with')}, seed ${seed}.`),
+  const runs: LadderRun[] = [];
+  const results: LadderResults = { rungs: rungs.map(({ name, title }) => ({ name, title })), runs };
+  for (const seed of seeds) {
+    for (const rung of rungs) {
+      const run = await trainRung(request, rung, seed, options);
+      runs.push(run);
+      watcher.note(
+        `${rung.title}, seed ${seed}: ${run.nats.toFixed(3)} nats a token, ${run.bits.toFixed(3)} bits a spike, set-F1 ${run.setF1.toFixed(3)}.`,
       );
-      const run = await openRun(rungStore, dataset);
-      const scores = await scoreRung(run, seed, context);
-      results.push({ name, seed, updates, ...scores });
-      context.watcher.note(
-        `${title}, seed ${seed}: ${scores.nats.toFixed(3)} nats a token, ${scores.bits.toFixed(3)} bits a spike, set-F1 ${scores.setF1.toFixed(3)}.`,
-      );
-      await writeLadder(store, { rungs: titles, runs: results });
+      await writeLadder(store, results);
     }
   }
-  const complete = { rungs: titles, runs: results };
-  const section = await ladderSection(complete);
+  const section = await ladderSection(results);
   await store.write(
     LADDER_PAGE,
     renderPage('A ladder of components', `${dataset.recording.name}.`, [section]),
   );
-  return complete;
+  return results;
+}
+
+/**
+ * Trains a rung with a seed, in a folder of the store, where it is not trained yet; and scores it.
+ *
+ * @throws StoppedError where the watcher stops it; the same call goes on.
+ */
+export async function trainRung(
+  { dataset, store, settings }: Omit<LadderRequest, 'config' | 'seeds'>,
+  { name, title, config }: Rung,
+  seed: number,
+  options: StageOptions,
+): Promise<LadderRun> {
+  const context = stageContext(options);
+  const seeded = { ...settings, seed, split: splitWithSeed(settings) };
+  const data = prepareTrainingData(dataset.recording, config, seeded);
+  const updates = totalUpdates(seeded, data.split.train.length);
+  const rungStore = store.within(`rungs/${name}-seed${seed}`);
+  const request = { dataset, store: rungStore, config, settings: seeded, quiet: true, force: true };
+  await trainOnce(request, updates, context, () =>
+    context.watcher.note(`Training ${title.replace(/^\+/, 'with')}, seed ${seed}.`),
+  );
+  const run = await openRun(rungStore, dataset);
+  return { name, seed, updates, ...(await scoreRung(run, seed, context)) };
 }
 
 /** The scores of a trained rung on its test windows. */

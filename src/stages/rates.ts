@@ -3,6 +3,7 @@
  * the recorded past, and running freely.
  */
 
+import type { RidgeStrengths } from '../analyze/glm-ridge.js';
 import { Sampler } from '../generate/sampler.js';
 import type { Engine } from '../gpu/engine.js';
 import type { Neuroformer } from '../neuroformer/model.js';
@@ -38,6 +39,8 @@ export interface RateSettings {
   readonly share?: number;
   /** Whether to fit the baselines as well. Default: true. */
   readonly baselines?: boolean;
+  /** Penalties of GLMs by their names, as earlier results have them. Default: chosen anew. */
+  readonly penalties?: Readonly<Record<string, RidgeStrengths>>;
   /** Seed of all draws. Default: 1. */
   readonly seed?: number;
 }
@@ -76,9 +79,8 @@ export async function scoreRates(
     const model = await withEngine(source, (engine) =>
       drawRates(engine, run, aligned, draws, seed, stopping),
     );
-    const scored = ({ name, detail, ahead, free }: RateBaseline): RateMethod => ({
-      name,
-      detail,
+    const scored = ({ ahead, free, ...facts }: RateBaseline): RateMethod => ({
+      ...facts,
       ahead: scorer.score(ahead),
       free: free && scorer.score(free),
     });
@@ -98,6 +100,7 @@ export async function scoreRates(
           test: aligned,
           repeats: wholeTrials.filter((index) => chosen.isSameStimulus(index)),
           means,
+          ...(complete.penalties && { penalties: complete.penalties }),
           seed,
           onFit: (activity) => stopping.progress({ activity: `fitting: ${activity}` }),
         });

@@ -23,7 +23,7 @@ const dataset = {
 
 it('trains every rung with every seed on one split, and scores them on its test part', async () => {
   const store = memoryStore();
-  const request = { dataset, store, config, settings, seeds: 2 };
+  const request = { dataset, store, config, settings, seeds: [1, 2] };
   const { rungs, runs } = await ladderComponents(request, { engine: createEngine });
   expect(rungs.map(({ name }) => name)).toEqual(['state', 'past', 'stimulus']);
   expect(runs.map(({ name, seed }) => `${name} ${seed}`)).toEqual([
@@ -53,7 +53,7 @@ it('trains every rung with every seed on one split, and scores them on its test 
 
 it('goes on where it was stopped, without training a model again', async () => {
   const store = memoryStore();
-  const request = { dataset, store, config, settings, seeds: 1 };
+  const request = { dataset, store, config, settings, seeds: [1] };
   const trained: string[] = [];
   const watcher = (stopAt: number) => ({
     ...silentWatcher,

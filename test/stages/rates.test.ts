@@ -104,6 +104,20 @@ describe('the rates of a model', () => {
     expect(page).toContain('Rates in 3 trials of condition repeat');
   });
 
+  it('of GLMs can have the penalties of earlier results', async () => {
+    const known = { film: 777, coupling: 77, own: 7 };
+    const penalties = { 'GLM, film': known, 'GLM, film, coupling': known };
+    const { methods } = await scoreRates(run, { draws: 1, penalties }, { engine });
+    const find = (name: string) => methods.find((method) => method.name === name)!;
+    expect(find('GLM, film').penalties).toEqual(known);
+    expect(find('GLM, film, coupling')).toMatchObject({
+      detail: 'penalty 777, 77',
+      penalties: known,
+    });
+    // The others choose their own.
+    expect(find('GLM, film and squares').penalties!.film).not.toBe(777);
+  });
+
   it('of test trials that are no repeats have no PSTH', async () => {
     const split = { kind: 'trials', train: '4-9', validation: '3', test: '0-2' };
     const other = await trainWith(split);

@@ -1,0 +1,43 @@
+/** The models of the simulated film that several demonstrations share. */
+
+import type { OpenedRun } from '../train/open-run.js';
+import type { PaperContext } from './claim.js';
+import { type SimulatedData, trainedModel, visualData } from './models.js';
+
+/** Which model of the film: the paper's, or one with the optional heads of its config.yaml. */
+export type FilmModelKind = 'attention' | 'heads';
+
+/** How the kinds are called in tables. */
+export const FILM_MODEL_TITLES: Readonly<Record<FilmModelKind, string>> = {
+  attention: 'the paper’s attention',
+  heads: 'neuron queries and spike history',
+};
+
+/** Work of the training of a model, in floating-point operations. */
+const FLOPS = 1e12;
+
+/** The configuration of a kind, from the one beside the data, which has the heads. */
+export function filmModel(
+  { model }: Pick<SimulatedData, 'model'>,
+  kind: FilmModelKind,
+): Record<string, unknown> {
+  if (kind === 'heads') return { ...model };
+  const { neuron_queries, spike_history, ...rest } = model;
+  return { ...rest, layers: { encoder: 0, state: 1, state_history: 1, stimulus: 1 } };
+}
+
+/** The model of a kind and a seed, trained on the simulated recording of that seed. */
+export async function filmRun(
+  context: PaperContext,
+  kind: FilmModelKind,
+  seed: number,
+): Promise<OpenedRun> {
+  const { dataset, training, ...data } = await visualData(context, seed);
+  return trainedModel(context, {
+    path: `models/film-${kind}-seed${seed}`,
+    dataset,
+    model: filmModel(data, kind),
+    training: { ...training, seed },
+    flops: context.full ? 10 * FLOPS : FLOPS,
+  });
+}

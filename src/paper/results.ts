@@ -1,0 +1,79 @@
+/** Findings in the store: a JSON file per claim, tables as CSV, figures as SVG with their CSV. */
+
+import { FileError } from '../ports/errors.js';
+import { type RunStore, readText } from '../ports/run-store.js';
+import { toCsv } from '../text/table.js';
+import type { Claim, Findings } from './claim.js';
+
+/** Findings, and what they were measured with. */
+export interface StoredFindings extends Findings {
+  /** The seeds that were measured. */
+  readonly seeds: readonly number[];
+  /** Whether models were trained for ten times as long. */
+  readonly full: boolean;
+  /** How long it took. */
+  readonly seconds: number;
+  /** The device. */
+  readonly adapter: string;
+}
+
+const FOLDER = 'claims';
+const FIGURES = 'figures';
+
+/**
+ * Writes findings as claims/NAME.json, its tables as claims/NAME.csv with a row per score, and its
+ * figures.
+ *
+ * @throws FileError where they cannot be written.
+ */
+export async function writeFindings(
+  store: RunStore,
+  { name }: Pick<Claim, 'name'>,
+  findings: StoredFindings,
+): Promise<void> {
+  const rows = findings.tables.flatMap(({ title, columns, rows: tableRows }) =>
+    tableRows.flatMap((row) =>
+      columns.flatMap((column, n) =>
+        row.scores[n]!.map((score, index) => ({
+          table: title,
+          method: row.title,
+          kind: row.kind,
+          measure: column.title,
+          seed: findings.seeds[index],
+          score,
+        })),
+      ),
+    ),
+  );
+  await store.write(`${FOLDER}/${name}.csv`, toCsv(rows));
+  for (const figure of findings.figures) {
+    await store.write(`${FIGURES}/${name}-${figure.name}.svg`, figure.svg);
+    await store.write(`${FIGURES}/${name}-${figure.name}.csv`, figure.csv);
+  }
+  // Last, since the claim counts as measured once it is there.
+  await store.write(`${FOLDER}/${name}.json`, `${JSON.stringify(findings, null, 2)}\n`);
+}
+
+/**
+ * Reads the findings of a claim; undefined where it was not measured.
+ *
+ * @throws FileError where the file is damaged.
+ */
+export async function readFindings(
+  store: RunStore,
+  { name }: Pick<Claim, 'name'>,
+): Promise<StoredFindings | undefined> {
+  const path = `${FOLDER}/${name}.json`;
+  const text = await readText(store, path);
+  if (text === undefined) return undefined;
+  try {
+    // A score that does not exist is NaN, which JSON writes as null.
+    const findings = JSON.parse(text, (_, value) => value ?? Number.NaN) as StoredFindings;
+    if (findings.tables.length === 0) throw new Error('no tables');
+    return findings;
+  } catch {
+    throw new FileError(
+      `${store.name}/${path} is damaged: remove it, and run paper ${name} again with --resume; models are kept.`,
+    );
+  }
+}

@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest';
+import type { MeasuredTable } from '../../src/paper/claim.js';
+import { judgeComponents } from '../../src/paper/claims/components.js';
+import { judgeFields } from '../../src/paper/claims/fields.js';
+import { judgeSpikes } from '../../src/paper/claims/spikes.js';
+import { judgeTrials } from '../../src/paper/claims/trials.js';
+
+/** A table of rows with a list of scores for each column. */
+function table(rows: Readonly<Record<string, readonly (readonly number[])[]>>): MeasuredTable {
+  const columns = Object.values(rows)[0]!.map((_, n) => ({ title: `${n}` }));
+  return {
+    title: 'Made up',
+    caption: '',
+    columns,
+    rows: Object.entries(rows).map(([title, scores]) => ({ title, kind: 'model', scores })),
+  };
+}
+
+const [HEADS, ATTENTION] = ['neuron queries and spike history', 'the paper’s attention'];
+
+describe('the verdict on receptive fields', () => {
+  const verdict = (trunk: number[], queries: number[], untrained = [0.1, 0.1]) =>
+    judgeFields(
+      table({
+        'trunk attention': [trunk, [0, 0]],
+        'trunk gradient x attention': [
+          [0, 0],
+          [0, 0],
+        ],
+        'attention of neuron queries': [queries, untrained],
+        'average of the squared film': [[0.9, 0.9], []],
+      }),
+    ).verdict;
+
+  it('needs the attention of the trunk in every seed; neuron queries alone are a part', () => {
+    expect(verdict([0.7, 0.7], [0.7, 0.7])).toBe('holds');
+    expect(verdict([0.7, 0.6], [0.7, 0.7])).toBe('partly');
+    expect(verdict([0.1, 0.1], [0.7, 0.6])).toBe('does not hold');
+  });
+
+  it('does not count a map that an untrained model has as well', () => {
+    expect(verdict([0.1, 0.1], [0.7, 0.7], [0.1, 0.3])).toBe('does not hold');
+  });
+});
+
+describe('the verdict on components', () => {
+  const verdict = (nats: Readonly<Record<string, number>>) =>
+    judgeComponents(
+      table(Object.fromEntries(Object.entries(nats).map(([title, value]) => [title, [[value]]]))),
+    ).verdict;
+  const ladder = {
+    'state alone': 3.6,
+    [`+ past, ${HEADS}`]: 3.5,
+    [`+ stimulus, ${HEADS}`]: 3.3,
+    [`+ behavior, ${HEADS}`]: 3.2,
+    [`+ contrast, ${HEADS}`]: 3.1,
+    [`+ past, ${ATTENTION}`]: 3.5,
+    [`+ stimulus, ${ATTENTION}`]: 3.3,
+  };
+
+  it('needs every part to help', () => {
+    expect(verdict(ladder)).toBe('holds');
+    expect(verdict({ ...ladder, [`+ contrast, ${HEADS}`]: 3.21 })).toBe('partly');
+    expect(verdict({ ...ladder, [`+ stimulus, ${ATTENTION}`]: 3.45 })).toBe('partly');
+    expect(verdict({ ...ladder, [`+ stimulus, ${HEADS}`]: 3.45 })).toBe('does not hold');
+  });
+});
+
+/** Columns as `filmRateTable` has them: bits, PSTH r in bins of 50 and of 200 ms, rate. */
+const rates = (bits: number, r: number, rate = 1) => [[bits], [r], [r], [rate]];
+
+describe('the verdict on generated trials', () => {
+  const verdict = (heads: number[][], attention: number[][]) =>
+    judgeTrials(
+      table({
+        [HEADS]: heads,
+        [ATTENTION]: attention,
+        'GLM, film': rates(0.3, 0.5),
+        'GLM, film, coupling': rates(0.3, 0.4),
+        'GLM, film and squares': rates(0.3, 0.7),
+        'GLM, film and squares, coupling': rates(0.3, 0.6),
+        recorded: rates(0, 0, 1),
+      }),
+    );
+
+  it('needs the PSTH and the rate of the paper’s model', () => {
+    expect(verdict(rates(0.3, 0.6), rates(0.3, 0.6)).verdict).toBe('holds');
+    expect(verdict(rates(0.3, 0.6), rates(0.3, 0.6, 1.2)).verdict).toBe('partly');
+    expect(verdict(rates(0.3, 0.6), rates(0.3, 0.5)).verdict).toBe('partly');
+    expect(verdict(rates(0.3, 0.5), rates(0.3, 0.5)).verdict).toBe('does not hold');
+  });
+
+  it('names the best of the GLMs', () => {
+    const { baseline, remarks } = verdict(rates(0.3, 0.65), rates(0.3, 0.75, 1.1));
+    expect(baseline).toBe('GLM, film and squares: r = 0.70');
+    expect(remarks[0]).toContain('0 of 1 seeds');
+    expect(remarks[1]).toContain('differ from recorded ones by 10%');
+    expect(remarks[1]).toContain('1 of 1 seeds');
+  });
+});
+
+describe('the verdict on predictions of spikes', () => {
+  const verdict = (heads: number, attention: number) =>
+    judgeSpikes(
+      table({
+        [HEADS]: rates(heads, 0),
+        [ATTENTION]: rates(attention, 0),
+        'GLM, film, coupling': rates(0.5, 0),
+        'GLM, film and squares, coupling': rates(0.6, 0),
+      }),
+    ).verdict;
+
+  it('needs the paper’s model to beat the best GLM; beating that of the film is a part', () => {
+    expect(verdict(0.7, 0.61)).toBe('holds');
+    expect(verdict(0.7, 0.4)).toBe('partly');
+    expect(verdict(0.55, 0.4)).toBe('partly');
+    expect(verdict(0.45, 0.4)).toBe('does not hold');
+  });
+});
