@@ -5,6 +5,7 @@ import { components } from './claims/components.js';
 import { fields } from './claims/fields.js';
 import { spikes } from './claims/spikes.js';
 import { trials } from './claims/trials.js';
+import { wiring } from './claims/wiring.js';
 
 /** All claims, in the order of the page. */
-export const CLAIMS: readonly Claim[] = [fields, components, spikes, trials];
+export const CLAIMS: readonly Claim[] = [fields, components, spikes, trials, wiring];

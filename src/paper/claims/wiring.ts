@@ -1,0 +1,235 @@
+/** The claim that attention shows directed connectivity in simulated networks with hubs. */
+
+import type { EdgeScores } from '../../analyze/edges.js';
+import { mean } from '../../math/statistics.js';
+import type { ConnectivityMap, ConnectivitySettings } from '../../probe/connectivity.js';
+import type { ConnectivityResults } from '../../probe/results.js';
+import type { Figure } from '../../report/draw.js';
+import { mapFigures } from '../../report/figures.js';
+import { describeSpread } from '../../report/spread.js';
+import { explainConnectivity } from '../../stages/explain-connectivity.js';
+import { readConnectivity } from '../../stages/result-files.js';
+import type { OpenedRun } from '../../train/open-run.js';
+import {
+  type Claim,
+  type Findings,
+  type MeasuredRow,
+  type MeasuredTable,
+  type PaperContext,
+  type RowKind,
+  scoresOf,
+} from '../claim.js';
+import { type HubNetworkKind, hubRun } from '../hub-networks.js';
+
+/** Which neuron drives which. */
+export const wiring: Claim = {
+  name: 'wiring',
+  title: 'Connectivity',
+  says: 'attention shows directed connectivity in simulated networks with hubs.',
+  measure,
+};
+
+/** Attention finds the hubs' connections if AUROC and direction are at least this in every seed. */
+const FINDS = 0.95;
+/** It has learned something if its AUROC is above that of an untrained model by at least this. */
+const LEARNED = 0.02;
+
+const HUBS: HubNetworkKind = { name: 'hubs', title: 'hubs that excite', wiring: {} };
+/** Networks of other wiring, each with its seed; no setting was chosen on them. */
+const OTHERS: readonly { readonly kind: HubNetworkKind; readonly seed: number }[] = [
+  {
+    kind: { name: 'inhibition', title: 'every second hub inhibits', wiring: { inhibition: 0.5 } },
+    seed: 101,
+  },
+  { kind: { name: 'weak', title: 'weights halved', wiring: { strength: 0.5 } }, seed: 102 },
+  { kind: { name: 'slow', title: 'delays of 6 to 14 ms', wiring: { delays: [6, 14] } }, seed: 103 },
+  {
+    kind: { name: 'sparse', title: 'hubs reach 30% of their group', wiring: { density: 0.3 } },
+    seed: 104,
+  },
+  {
+    kind: {
+      name: 'mixed',
+      title: 'all four at once',
+      wiring: { inhibition: 0.5, strength: 0.5, delays: [6, 14], density: 0.3 },
+    },
+    seed: 105,
+  },
+];
+
+/** Rows of tables: their titles, kinds, and the maps that they are of. */
+const ROWS = {
+  attention: { title: 'attention', kind: 'model', map: 'attention' },
+  untrained: { title: 'attention, untrained model', kind: 'control', map: 'untrained' },
+  coupling: { title: 'coupling', kind: 'model', map: 'coupling' },
+  uncoupled: { title: 'coupling, untrained model', kind: 'control', map: 'couplinguntrained' },
+  pearson: { title: 'Pearson, 10 ms', kind: 'baseline', map: 'pearson10' },
+  lagged: { title: 'lagged, extreme of 1 to 10 ms', kind: 'baseline', map: 'lagged10' },
+  laggedLong: { title: 'lagged, extreme of 1 to 40 ms', kind: 'baseline', map: 'lagged40' },
+  glm: { title: 'Poisson GLM', kind: 'baseline', map: 'glm' },
+} as const satisfies Record<string, { title: string; kind: RowKind; map: string }>;
+type RowName = keyof typeof ROWS;
+
+const COLUMNS: readonly { title: string; key: keyof EdgeScores; digits: number }[] = [
+  { title: 'AUROC', key: 'aurocMagnitude', digits: 3 },
+  { title: 'excitation', key: 'aurocExcitatory', digits: 3 },
+  { title: 'inhibition', key: 'aurocInhibitory', digits: 3 },
+  { title: 'sign', key: 'signAccuracy', digits: 3 },
+  { title: 'direction', key: 'directionMagnitude', digits: 3 },
+];
+const [AUROC, SIGN, DIRECTION] = [0, 3, 4];
+
+async function measure(context: PaperContext): Promise<Findings> {
+  const hubs: ConnectivityResults[] = [];
+  for (const seed of context.seeds)
+    hubs.push(await connectivityOnce(context, HUBS, 'attention', seed, seed));
+  const tables = [
+    edgeTable(
+      `Hubs that excite, seeds ${context.seeds.join(', ')}`,
+      ['attention', 'untrained', 'pearson', 'lagged', 'laggedLong'],
+      hubs,
+    ),
+  ];
+  const figures: Figure[] = [];
+  for (const { kind, seed } of OTHERS) {
+    const results: ConnectivityResults[] = [];
+    for (const [n, model] of context.seeds.entries())
+      results.push(
+        await connectivityOnce(context, kind, 'coupling', seed, model, { glm: n === 0 }),
+      );
+    results.push(await connectivityOnce(context, kind, 'attention', seed, context.seeds[0]!));
+    tables.push(edgeTable(`${capitalize(kind.title)}, seed ${seed}`, OTHER_ROWS, results));
+    if (kind.name === 'mixed' || kind.name === 'inhibition')
+      figures.push(...(await couplingFigures(context, kind, seed, results[0]!)));
+  }
+  return { ...judgeWiring(tables), tables, figures };
+}
+
+const OTHER_ROWS: readonly RowName[] = [
+  'coupling',
+  'uncoupled',
+  'attention',
+  'untrained',
+  'lagged',
+  'laggedLong',
+  'glm',
+];
+
+function capitalize(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** The connectivity of a trained model, computed once and kept in its folder. */
+async function connectivityOnce(
+  context: PaperContext,
+  network: HubNetworkKind,
+  kind: 'attention' | 'coupling',
+  networkSeed: number,
+  modelSeed: number,
+  settings: ConnectivitySettings = {},
+): Promise<ConnectivityResults> {
+  const run: OpenedRun = await hubRun(context, network, kind, {
+    network: networkSeed,
+    model: modelSeed,
+  });
+  const { store } = run.records;
+  const { neurons } = run.dataset.recording;
+  // Ablation is not reported: one batch of windows is enough.
+  const few = { ...settings, ablationWindows: 1 };
+  return (await readConnectivity(store, neurons)) ?? (await explainConnectivity(run, few, context));
+}
+
+/** The scores of maps, a row for each name and a score for each result that has the map. */
+function edgeTable(
+  title: string,
+  names: readonly RowName[],
+  results: readonly ConnectivityResults[],
+): MeasuredTable {
+  const rows = names.map((name): MeasuredRow => {
+    const { title, kind, map } = ROWS[name];
+    const all = results.flatMap(({ maps }) => maps.filter((found) => found.name === map));
+    // What spikes alone tell is the same for every model of a network.
+    const isRepeated = kind === 'baseline' && new Set(all.map(firstScore)).size === 1;
+    const found = isRepeated ? all.slice(0, 1) : all;
+    return { title, kind, scores: COLUMNS.map(({ key }) => columnScores(found, key)) };
+  });
+  return {
+    title,
+    caption:
+      'AUROC: probability that a strong connection of either sign is larger in magnitude than a pair without a connection. Excitation, inhibition: that a connection of that sign ranks above such a pair, or below it. Sign: share of connections whose sign is right. Direction: share of one-way connections that are larger than the pair in the other direction.',
+    columns: COLUMNS.map(({ title, digits }) => ({ title, digits })),
+    rows,
+  };
+}
+
+function firstScore({ scores }: ConnectivityMap): number {
+  return scores!.aurocMagnitude;
+}
+
+/** A score of each map; empty where the maps cannot have it, or the network has no such edges. */
+function columnScores(maps: readonly ConnectivityMap[], key: keyof EdgeScores): number[] {
+  return maps.flatMap(({ scores }) => {
+    const score = scores?.[key];
+    return typeof score === 'number' && Number.isFinite(score) ? [score] : [];
+  });
+}
+
+/** True weights and coupling of one network. */
+async function couplingFigures(
+  context: PaperContext,
+  kind: HubNetworkKind,
+  seed: number,
+  { maps, neurons }: ConnectivityResults,
+): Promise<Figure[]> {
+  const { weights } = (await context.openDataset(`data/${kind.name}-seed${seed}`)).truth!.wiring!;
+  const coupling = maps.find(({ name }) => name === 'coupling')!;
+  return mapFigures(
+    [
+      { name: `${kind.name}-weights`, title: `True weights: ${kind.title}`, values: weights },
+      { name: `${kind.name}-coupling`, title: `Coupling: ${kind.title}`, values: coupling.values },
+    ],
+    neurons,
+  );
+}
+
+/** What the tables of `wiring` say: first that of hubs, then those of other wiring. */
+export function judgeWiring([hubs, ...others]: readonly MeasuredTable[]): Omit<
+  Findings,
+  'tables' | 'figures'
+> {
+  const attention = ROWS.attention.title;
+  const best = (table: MeasuredTable, titles: readonly string[]) =>
+    Math.max(...titles.map((title) => mean(scoresOf(table, title, AUROC))));
+  const finds = (table: MeasuredTable) =>
+    [AUROC, DIRECTION].every((column) =>
+      scoresOf(table, attention, column).every((score) => score >= FINDS),
+    );
+  const learned = (table: MeasuredTable) => {
+    const untrained = scoresOf(table, ROWS.untrained.title, AUROC);
+    return scoresOf(table, attention, AUROC).every((score, n) => score >= untrained[n]! + LEARNED);
+  };
+  const holdsIn = (table: MeasuredTable) => finds(table) && learned(table);
+  const failing = others.filter((table) => !holdsIn(table));
+  const describe = (table: MeasuredTable, title: string) =>
+    describeSpread(scoresOf(table, title, AUROC), 3);
+  return {
+    verdict: !holdsIn(hubs!) ? 'does not hold' : failing.length > 0 ? 'partly' : 'holds',
+    measured: `attention, hubs: AUROC ${describe(hubs!, attention)}, direction ${describeSpread(scoresOf(hubs!, attention, DIRECTION), 3)}`,
+    baseline: `lagged correlation of 1 to 10 ms: ${describe(hubs!, ROWS.lagged.title)}; untrained attention: ${describe(hubs!, ROWS.untrained.title)}`,
+    remarks: [
+      failing.length > 0
+        ? `Attention does not find the connections in ${failing.length} of ${others.length} networks of other wiring: ${failing.map((table) => `${table.title.toLowerCase()} (AUROC ${describe(table, attention)}, untrained ${describe(table, ROWS.untrained.title)})`).join('; ')}.`
+        : 'Attention also finds the connections in all networks of other wiring.',
+      ...others.map((table) => {
+        const spikesOnly = [ROWS.lagged.title, ROWS.laggedLong.title, ROWS.glm.title];
+        const top = best(table, spikesOnly);
+        const coupling = mean(scoresOf(table, ROWS.coupling.title, AUROC));
+        const comparison =
+          coupling >= top
+            ? 'better than the best of the spikes alone'
+            : 'not as good as the best of the spikes alone';
+        return `${table.title}: coupling has AUROC ${describe(table, ROWS.coupling.title)} and sign ${describeSpread(scoresOf(table, ROWS.coupling.title, SIGN), 3)}, ${comparison} (${top.toFixed(3)}).`;
+      }),
+    ],
+  };
+}
