@@ -66,7 +66,7 @@ export interface ConnectivitySettings {
 export interface Connectivity {
   /** How many neurons there are. */
   readonly neurons: number;
-  /** How many windows the attention maps are from; 0 for a model that does not attend to the past. */
+  /** How many windows the attention maps are from; 0 if the model does not attend to the past. */
   readonly windows: number;
   /** How many windows the ablation maps are from. */
   readonly ablationWindows: number;
@@ -247,7 +247,7 @@ export async function modelMaps(
     if (!readings.has(reading)) continue;
     activity = `connectivity, ${stage}`;
     watcher.progress({ activity });
-    // Attention is never negative: it tells how much a source matters, not what it does.
+    // Attention tells how much a source matters, not whether it excites.
     maps.push({ name, title, kind, signed: reading !== 'attention', values: await compute() });
   }
   return {

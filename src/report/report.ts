@@ -514,7 +514,7 @@ function compareWithUntrained(
   ];
 }
 
-/** A sentence on the map that finds the edges better than the one that is judged, if there is one. */
+/** A sentence on the map that finds the edges best, where it is not the one that is judged. */
 function bestSentence(
   maps: readonly ConnectivityMap[],
   judged: JudgedScores,

@@ -23,8 +23,8 @@ import { writeConnectivity } from './result-files.js';
  * Reads connectivity maps, each [target x source], from a run's model, and writes them into the
  * run's store.
  *
- * @throws UsageError where the model neither attends to the past nor has coupling; StoppedError where the watcher
- *   stops it; FileError where the store cannot be written.
+ * @throws UsageError where the model neither attends to the past nor has coupling; StoppedError
+ *   where the watcher stops it; FileError where the store cannot be written.
  */
 export async function explainConnectivity(
   run: OpenedRun,

@@ -61,7 +61,7 @@ describe('correlations of spike counts', () => {
   });
 
   it('take with several lags the largest, or the one that is furthest from 0', () => {
-    // Neuron 1 never fires one bin after neuron 0, and a little more often than usual two bins after.
+    // Neuron 1 never fires one bin after neuron 0, and a little more often than usual after two.
     const bins = Array.from({ length: 20 }, (_, bin) => bin);
     const counts = spikeCounts(
       [bins.filter((bin) => bin % 4 === 0), bins.filter((bin) => bin % 4 !== 1 && bin !== 6)],

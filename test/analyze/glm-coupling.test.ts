@@ -3,7 +3,7 @@ import { spikeCounts } from '../../src/analyze/correlation.js';
 import { glmCoupling } from '../../src/analyze/glm-coupling.js';
 import { HostRandom } from '../../src/math/random.js';
 
-/** Three neurons: neuron 0 excites neuron 2 one bin later, and neuron 1 inhibits it for two bins. */
+/** Neuron 0 excites neuron 2 one bin later, and neuron 1 inhibits it for two bins. */
 function wiredTrial(bins: number, seed: number) {
   const random = new HostRandom(seed);
   const spikes: number[][] = [[], [], []];
