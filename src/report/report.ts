@@ -459,7 +459,7 @@ export function attentionVerdict(maps: readonly ConnectivityMap[]): string {
   return [
     ...(attention ? [compareWithPearson('Attention', attention, pearsons)] : []),
     ...(attention ? compareWithLagged(maps, attention, isSigned) : []),
-    ...(attention ? compareWithUntrained(attention, scores('untrained')) : []),
+    ...compareWithUntrained(maps, isSigned),
     ...(coupling && !attention ? [compareWithPearson('Coupling', coupling, pearsons)] : []),
     ...bestSentence(maps, attention ?? coupling!, isSigned),
   ].join(' ');
@@ -503,14 +503,24 @@ function compareWithLagged(
   ];
 }
 
-/** A sentence where attention tells no more than that of an untrained model. */
-function compareWithUntrained(
-  attention: JudgedScores,
-  untrained: JudgedScores | undefined,
-): string[] {
-  if (!untrained || attention.auroc > untrained.auroc + AUROC_TOLERANCE) return [];
+/** Sentences where attention tells no more than that of an untrained model. */
+function compareWithUntrained(maps: readonly ConnectivityMap[], isSigned: boolean): string[] {
+  const [attention, untrained] = ['attention', 'untrained'].map(
+    (wanted) => maps.find(({ name }) => name === wanted)?.scores,
+  );
+  if (!attention || !untrained) return [];
+  const [of, against] = [judgedScores(attention, isSigned), judgedScores(untrained, isSigned)];
+  if (of.auroc > against.auroc + AUROC_TOLERANCE) return [];
+  const sentence = `It is no better than the attention of an untrained model (AUROC ${of.auroc.toFixed(3)} and ${against.auroc.toFixed(3)})`;
+  if (!isSigned) return [`${sentence}: what it finds here was not learned.`];
+  const [excitation, control] = [attention.aurocExcitatory, untrained.aurocExcitatory];
   return [
-    `It is no better than the attention of an untrained model (AUROC ${attention.auroc.toFixed(3)} and ${untrained.auroc.toFixed(3)}): what it finds here was not learned.`,
+    `${sentence}, since it has no sign.`,
+    ...(excitation > control + AUROC_TOLERANCE
+      ? [
+          `Of connections that excite it finds more (AUROC ${excitation.toFixed(3)} and ${control.toFixed(3)}).`,
+        ]
+      : []),
   ];
 }
 

@@ -146,7 +146,7 @@ describe('the verdict on wiring', () => {
   it('says how coupling compares with lagged correlation', () => {
     const { remarks } = judge(found, network([0.6], [0.61]), network([0.99], [0.6], 0.84));
     expect(remarks[0]).toBe(
-      'Attention does not find the connections in 1 of 2 networks of other wiring: made up (AUROC 0.600, untrained 0.610).',
+      'Attention does not find the connections in 1 of 2 networks of other wiring: made up (AUROC 0.600, untrained 0.610; of connections that excite 0.600).',
     );
     expect(remarks[1]).toBe(
       'Made up: coupling has AUROC 0.900 and sign 1.000, no worse than lagged correlation (0.850).',

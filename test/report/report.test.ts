@@ -27,6 +27,8 @@ const map = (name: string, auroc: number, direction: number) => ({
   scores: scores(auroc, direction),
 });
 
+type Scored = ReturnType<typeof map>;
+
 describe('a figure', () => {
   it('is an SVG with its numbers as CSV', async () => {
     const rows = [
@@ -145,14 +147,22 @@ describe('a page', () => {
     };
     const maps = [
       { ...map('attention', 0.606, 0.6), title: 'Attention' },
-      { ...map('untrained', 0.607, 0.6), kind: 'control' as const },
+      {
+        ...map('untrained', 0.607, 0.6),
+        kind: 'control' as const,
+        scores: { ...scores(0.607, 0.6), aurocExcitatory: 0.5 },
+      },
       map('pearson10', 0.6, 0.5),
       { ...signed('coupling', 0.978, 1), title: 'Coupling' },
     ];
     expect(attentionVerdict(maps)).toBe(
-      'Attention beats Pearson correlation on both: AUROC of strong edges 0.606 against 0.600, direction 0.600 against 0.500. It is no better than the attention of an untrained model (AUROC 0.606 and 0.607): what it finds here was not learned. Best here: Coupling (AUROC 0.978, direction 1.000, sign 1.000).',
+      'Attention beats Pearson correlation on both: AUROC of strong edges 0.606 against 0.600, direction 0.600 against 0.500. It is no better than the attention of an untrained model (AUROC 0.606 and 0.607), since it has no sign. Of connections that excite it finds more (AUROC 0.606 and 0.500). Best here: Coupling (AUROC 0.978, direction 1.000, sign 1.000).',
     );
-    expect(attentionVerdict([map('attention', 0.9, 1), ...maps.slice(1, 3)])).not.toContain(
+    const [attention, untrained, pearson] = maps as [Scored, Scored, Scored];
+    expect(attentionVerdict([attention, untrained, pearson])).toContain(
+      'an untrained model (AUROC 0.606 and 0.607): what it finds here was not learned.',
+    );
+    expect(attentionVerdict([map('attention', 0.9, 1), untrained, pearson])).not.toContain(
       'untrained',
     );
   });

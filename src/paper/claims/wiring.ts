@@ -76,7 +76,7 @@ const COLUMNS: readonly { title: string; key: keyof EdgeScores; digits: number }
   { title: 'sign', key: 'signAccuracy', digits: 3 },
   { title: 'direction', key: 'directionMagnitude', digits: 3 },
 ];
-const [AUROC, SIGN, DIRECTION] = [0, 3, 4];
+const [AUROC, EXCITATION, SIGN, DIRECTION] = [0, 1, 3, 4];
 
 async function measure(context: PaperContext): Promise<Findings> {
   const hubs: ConnectivityResults[] = [];
@@ -190,44 +190,49 @@ async function couplingFigures(
   );
 }
 
+/** The mean score of a row, with its range over seeds. */
+function describeScore(table: MeasuredTable, { title }: { title: string }, column = AUROC): string {
+  return describeSpread(scoresOf(table, title, column), 3);
+}
+
+/** Whether attention finds the connections in every seed, and not because of what spikes alone do. */
+function isFound(table: MeasuredTable): boolean {
+  const attention = (column: number) => scoresOf(table, ROWS.attention.title, column);
+  const untrained = scoresOf(table, ROWS.untrained.title, AUROC);
+  return (
+    [AUROC, DIRECTION].every((column) => attention(column).every((score) => score >= FINDS)) &&
+    attention(AUROC).every((score, n) => score >= untrained[n]! + LEARNED)
+  );
+}
+
 /** What the tables of `wiring` say: first that of hubs, then those of other wiring. */
-export function judgeWiring([hubs, ...others]: readonly MeasuredTable[]): Omit<
-  Findings,
-  'tables' | 'figures'
-> {
-  const attention = ROWS.attention.title;
-  const best = (table: MeasuredTable, titles: readonly string[]) =>
-    Math.max(...titles.map((title) => mean(scoresOf(table, title, AUROC))));
-  const finds = (table: MeasuredTable) =>
-    [AUROC, DIRECTION].every((column) =>
-      scoresOf(table, attention, column).every((score) => score >= FINDS),
-    );
-  const learned = (table: MeasuredTable) => {
-    const untrained = scoresOf(table, ROWS.untrained.title, AUROC);
-    return scoresOf(table, attention, AUROC).every((score, n) => score >= untrained[n]! + LEARNED);
-  };
-  const holdsIn = (table: MeasuredTable) => finds(table) && learned(table);
-  const failing = others.filter((table) => !holdsIn(table));
-  const describe = (table: MeasuredTable, title: string) =>
-    describeSpread(scoresOf(table, title, AUROC), 3);
+export function judgeWiring(
+  tables: readonly MeasuredTable[],
+): Omit<Findings, 'tables' | 'figures'> {
+  const [hubs, ...others] = tables as [MeasuredTable, ...MeasuredTable[]];
+  const failing = others.filter((table) => !isFound(table));
   return {
-    verdict: !holdsIn(hubs!) ? 'does not hold' : failing.length > 0 ? 'partly' : 'holds',
-    measured: `attention, hubs: AUROC ${describe(hubs!, attention)}, direction ${describeSpread(scoresOf(hubs!, attention, DIRECTION), 3)}`,
-    baseline: `lagged correlation of 1 to 10 ms: ${describe(hubs!, ROWS.lagged.title)}; untrained attention: ${describe(hubs!, ROWS.untrained.title)}`,
+    verdict: !isFound(hubs) ? 'does not hold' : failing.length > 0 ? 'partly' : 'holds',
+    measured: `attention, hubs: AUROC ${describeScore(hubs, ROWS.attention)}, direction ${describeScore(hubs, ROWS.attention, DIRECTION)}`,
+    baseline: `lagged correlation of 1 to 10 ms: ${describeScore(hubs, ROWS.lagged)}; untrained attention: ${describeScore(hubs, ROWS.untrained)}`,
     remarks: [
       failing.length > 0
-        ? `Attention does not find the connections in ${failing.length} of ${others.length} networks of other wiring: ${failing.map((table) => `${table.title.toLowerCase()} (AUROC ${describe(table, attention)}, untrained ${describe(table, ROWS.untrained.title)})`).join('; ')}.`
+        ? `Attention does not find the connections in ${failing.length} of ${others.length} networks of other wiring: ${failing.map(describeAttention).join('; ')}.`
         : 'Attention also finds the connections in all networks of other wiring.',
-      ...others.map((table) => {
-        const spikesOnly = [ROWS.lagged.title, ROWS.laggedLong.title];
-        const top = best(table, spikesOnly);
-        const coupling = mean(scoresOf(table, ROWS.coupling.title, AUROC));
-        const comparison =
-          coupling >= top
-            ? 'no worse than lagged correlation'
-            : 'not as good as lagged correlation';
-        return `${table.title}: coupling has AUROC ${describe(table, ROWS.coupling.title)} and sign ${describeSpread(scoresOf(table, ROWS.coupling.title, SIGN), 3)}, ${comparison} (${top.toFixed(3)}).`;
-      }),
+      ...others.map(compareCoupling),
     ],
   };
+}
+
+function describeAttention(table: MeasuredTable): string {
+  const score = (row: { title: string }, column?: number) => describeScore(table, row, column);
+  return `${table.title.toLowerCase()} (AUROC ${score(ROWS.attention)}, untrained ${score(ROWS.untrained)}; of connections that excite ${score(ROWS.attention, EXCITATION)})`;
+}
+
+/** How coupling compares with the better of both lagged correlations, in a sentence. */
+function compareCoupling(table: MeasuredTable): string {
+  const auroc = ({ title }: { title: string }) => mean(scoresOf(table, title, AUROC));
+  const lagged = Math.max(auroc(ROWS.lagged), auroc(ROWS.laggedLong));
+  const comparison = auroc(ROWS.coupling) >= lagged ? 'no worse than' : 'not as good as';
+  return `${table.title}: coupling has AUROC ${describeScore(table, ROWS.coupling)} and sign ${describeScore(table, ROWS.coupling, SIGN)}, ${comparison} lagged correlation (${lagged.toFixed(3)}).`;
 }
