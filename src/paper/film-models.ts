@@ -13,8 +13,13 @@ export const FILM_MODEL_TITLES: Readonly<Record<FilmModelKind, string>> = {
   heads: 'neuron queries and spike history',
 };
 
-/** Work of the training of a model, in floating-point operations. */
-const FLOPS = 1e12;
+/** Work of the training of a model, in units of 1e12 floating-point operations. */
+const TFLOP = 1;
+
+/** The work of training in a demonstration. */
+export function filmTflop({ full }: Pick<PaperContext, 'full'>): number {
+  return full ? 10 * TFLOP : TFLOP;
+}
 
 /** The configuration of a kind, from the one beside the data, which has the heads. */
 export function filmModel(
@@ -26,18 +31,23 @@ export function filmModel(
   return { ...rest, layers: { encoder: 0, state: 1, state_history: 1, stimulus: 1 } };
 }
 
-/** The model of a kind and a seed, trained on the simulated recording of that seed. */
+/**
+ * The model of a kind and a seed, trained on the simulated recording of that seed.
+ *
+ * @param tflop work of the training. Default: that of a demonstration.
+ */
 export async function filmRun(
   context: PaperContext,
   kind: FilmModelKind,
   seed: number,
+  tflop = filmTflop(context),
 ): Promise<OpenedRun> {
   const { dataset, training, ...data } = await visualData(context, seed);
   return trainedModel(context, {
-    path: `models/film-${kind}-seed${seed}`,
+    path: `models/film-${kind}-${tflop}TFLOP-seed${seed}`,
     dataset,
     model: filmModel(data, kind),
     training: { ...training, seed },
-    flops: context.full ? 10 * FLOPS : FLOPS,
+    flops: 1e12 * tflop,
   });
 }

@@ -12,13 +12,17 @@ export interface MeasuredClaim {
   readonly findings: StoredFindings | undefined;
 }
 
-/** Renders the page. */
-export function paperPage(claims: readonly MeasuredClaim[]): string {
+/** Renders the page. @param curve the section on what more training gives, if it was measured. */
+export function paperPage(claims: readonly MeasuredClaim[], curve?: Section): string {
   const measured = claims.flatMap(({ claim, findings }) => (findings ? [{ claim, findings }] : []));
   return renderPage(
     'What the paper says and what was measured',
     'Antoniades et al., Neuroformer, ICLR 2024, on simulated recordings whose truth is known.',
-    [overview(claims), ...measured.map(({ claim, findings }) => claimSection(claim, findings))],
+    [
+      overview(claims),
+      ...measured.map(({ claim, findings }) => claimSection(claim, findings)),
+      ...(curve ? [curve] : []),
+    ],
   );
 }
 

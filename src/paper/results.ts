@@ -2,6 +2,7 @@
 
 import { FileError } from '../ports/errors.js';
 import { type RunStore, readText } from '../ports/run-store.js';
+import type { Figure } from '../report/draw.js';
 import { toCsv } from '../text/table.js';
 import type { Claim, Findings } from './claim.js';
 
@@ -46,12 +47,16 @@ export async function writeFindings(
     ),
   );
   await store.write(`${FOLDER}/${name}.csv`, toCsv(rows));
-  for (const figure of findings.figures) {
-    await store.write(`${FIGURES}/${name}-${figure.name}.svg`, figure.svg);
-    await store.write(`${FIGURES}/${name}-${figure.name}.csv`, figure.csv);
-  }
+  for (const figure of findings.figures)
+    await writeFigure(store, { ...figure, name: `${name}-${figure.name}` });
   // Last, since the claim counts as measured once it is there.
   await store.write(`${FOLDER}/${name}.json`, `${JSON.stringify(findings, null, 2)}\n`);
+}
+
+/** Writes a figure with its numbers. @throws FileError where it cannot be written. */
+export async function writeFigure(store: RunStore, { name, svg, csv }: Figure): Promise<void> {
+  await store.write(`${FIGURES}/${name}.svg`, svg);
+  await store.write(`${FIGURES}/${name}.csv`, csv);
 }
 
 /**

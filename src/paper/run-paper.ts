@@ -2,8 +2,9 @@
 
 import { withEngine } from '../train/engine-source.js';
 import type { Claim, PaperContext } from './claim.js';
+import { curveSection, measureCurve, readCurve } from './curve.js';
 import { paperPage } from './page.js';
-import { readFindings, writeFindings } from './results.js';
+import { readFindings, writeFigure, writeFindings } from './results.js';
 
 /** Path of the page in the store. */
 export const PAPER_PAGE = 'paper.html';
@@ -40,9 +41,22 @@ export async function runPaper(
   await writePage(all, context);
 }
 
+/** Measures models of the film after so much training, see `measureCurve`, and writes the page. */
+export async function runCurve(
+  tflops: readonly number[],
+  all: readonly Claim[],
+  context: PaperContext,
+): Promise<void> {
+  await measureCurve(context, tflops);
+  await writePage(all, context);
+}
+
 async function writePage(all: readonly Claim[], { store }: PaperContext): Promise<void> {
+  const points = await readCurve({ store });
+  const curve = points && (await curveSection(points));
+  for (const figure of curve?.figures ?? []) await writeFigure(store, figure);
   const measured = await Promise.all(
     all.map(async (claim) => ({ claim, findings: await readFindings(store, claim) })),
   );
-  await store.write(PAPER_PAGE, paperPage(measured));
+  await store.write(PAPER_PAGE, paperPage(measured, curve));
 }
