@@ -195,7 +195,7 @@ function describeScore(table: MeasuredTable, { title }: { title: string }, colum
   return describeSpread(scoresOf(table, title, column), 3);
 }
 
-/** Whether attention finds the connections in every seed, and not because of what spikes alone do. */
+/** Whether attention finds the connections in every seed, and an untrained model does not. */
 function isFound(table: MeasuredTable): boolean {
   const attention = (column: number) => scoresOf(table, ROWS.attention.title, column);
   const untrained = scoresOf(table, ROWS.untrained.title, AUROC);
