@@ -5,9 +5,8 @@
 //   dropout         out[i] (+)= x[i] * keep(i) / (1 - rate)   forward and backward alike
 //   combine         out[i] (+)= alpha * x[i] + beta * y[i]
 //
-// f is GELU (erf form), ReLU, tanh, sigmoid or softplus; saved is its input for GELU, ReLU and
-// softplus, its output for tanh and sigmoid. keep(i), 0 or 1, is drawn again in backward and never
-// stored.
+// f is GELU (erf form), ReLU, tanh, sigmoid, softplus or log1p; saved is its output for tanh and
+// sigmoid, its input for all others. keep(i), 0 or 1, is drawn again in backward and never stored.
 //
 // Shapes   x, y, saved, out [n], where n is a multiple of 4 for the entries called wide. Every (+)=
 //          adds where accumulate is 1 and overwrites where it is 0.
@@ -19,11 +18,12 @@
 const WG = 64u;
 const ITEMS = 4u;
 
-// Values of params.kind; 4 is softplus.
+// Values of params.kind; 5 is log1p.
 const GELU = 0u;
 const RELU = 1u;
 const TANH = 2u;
 const SIGMOID = 3u;
+const SOFTPLUS = 4u;
 
 struct Params {
   n: u32,
@@ -117,13 +117,20 @@ fn softplus(v: f32) -> f32 {
   return max(v, 0.0) + log(1.0 + exp(-abs(v)));
 }
 
+// log(1 + v), of numbers below 0 as of 0. Where 1 + v loses digits, by its Taylor series.
+fn log1p(v: f32) -> f32 {
+  let u = max(v, 0.0);
+  return select(log(1.0 + u), u * (1.0 - u * (0.5 - u * 0.33333333)), u < 0.01);
+}
+
 fn f(v: f32) -> f32 {
   switch params.kind {
     case GELU: { return v * normal_cdf(v); }
     case RELU: { return max(v, 0.0); }
     case TANH: { return tanh_stable(v); }
     case SIGMOID: { return sigmoid_stable(v); }
-    default: { return softplus(v); }
+    case SOFTPLUS: { return softplus(v); }
+    default: { return log1p(v); }
   }
 }
 
@@ -135,7 +142,8 @@ fn derivative(s: f32) -> f32 {
     case RELU: { return select(0.0, 1.0, s > 0.0); }
     case TANH: { return 1.0 - s * s; }
     case SIGMOID: { return s * (1.0 - s); }
-    default: { return sigmoid_stable(s); }
+    case SOFTPLUS: { return sigmoid_stable(s); }
+    default: { return select(0.0, 1.0 / (1.0 + s), s >= 0.0); }
   }
 }
 
@@ -203,7 +211,7 @@ fn combine(
   }
 }
 
-// The same functions of four elements; normal_cdf, gelu_grad and tanh_stable explain their steps.
+// The same functions of four elements; those of one element explain their steps.
 
 fn normal_cdf4(v: vec4f) -> vec4f {
   let z = abs(v) * 0.70710678;
@@ -233,13 +241,19 @@ fn softplus4(v: vec4f) -> vec4f {
   return max(v, vec4f()) + log(1.0 + exp(-abs(v)));
 }
 
+fn log1p4(v: vec4f) -> vec4f {
+  let u = max(v, vec4f());
+  return select(log(1.0 + u), u * (1.0 - u * (0.5 - u * 0.33333333)), u < vec4f(0.01));
+}
+
 fn f4(v: vec4f) -> vec4f {
   switch params.kind {
     case GELU: { return v * normal_cdf4(v); }
     case RELU: { return max(v, vec4f()); }
     case TANH: { return tanh_stable4(v); }
     case SIGMOID: { return sigmoid_stable4(v); }
-    default: { return softplus4(v); }
+    case SOFTPLUS: { return softplus4(v); }
+    default: { return log1p4(v); }
   }
 }
 
@@ -249,7 +263,8 @@ fn derivative4(s: vec4f) -> vec4f {
     case RELU: { return select(vec4f(), vec4f(1.0), s > vec4f()); }
     case TANH: { return 1.0 - s * s; }
     case SIGMOID: { return s * (1.0 - s); }
-    default: { return sigmoid_stable4(s); }
+    case SOFTPLUS: { return sigmoid_stable4(s); }
+    default: { return select(vec4f(), 1.0 / (1.0 + s), s >= vec4f()); }
   }
 }
 

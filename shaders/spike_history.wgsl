@@ -10,8 +10,8 @@
 //   features        out[b, q, r, v] = sum of kernel[r, lag(t, k)] over spikes k with id_k = v
 //   features_grad   partials[b, q, r, l] = sum of dout[b, q, r, id_k] over spikes k with lag l
 //
-// with t = start + q. The gradient of kernel[r, l] is the sum of partials over b and q. Where
-// atEnd is 1, the only query is the end of the window, at step endStep, which sees all of it.
+// with t = start + q. The gradient of kernel[r, l] is the sum of partials over b and q. With a
+// single column, V = 1, the spikes of all neurons are added up in it.
 //
 // Shapes   ids [B, T], pastIds [B, P] u32, of which those below `neurons` are spikes; times [B, T],
 //          pastTimes [B, P]; mask [B, T], pastMask [B, P] u32, zero where a spike is hidden (or
@@ -35,8 +35,6 @@ struct Params {
   neurons: u32,
   pastSteps: u32,
   hasMask: u32,
-  atEnd: u32,
-  endStep: u32,
 }
 
 @group(0) @binding(0) var<storage, read> ids: array<u32>;
@@ -67,45 +65,38 @@ fn row_of(index: u32) -> Row {
   let query = index / params.R;
   row.b = query / params.Q;
   row.t = params.start + query % params.Q;
-  row.now = f32(params.pastSteps);
-  if (params.atEnd != 0u) {
-    row.t = params.T - 1u;
-    row.now += f32(params.endStep);
-  } else {
-    row.now += times[row.b * params.T + row.t];
-  }
+  row.now = f32(params.pastSteps) + times[row.b * params.T + row.t];
   return row;
 }
 
 // A spike before a query; `lag` is L where there is none.
 struct Spike {
-  id: u32,
+  column: u32,
   lag: u32,
 }
 
 // Token k of the past window followed by the current one.
 fn spike_at(row: Row, k: u32) -> Spike {
-  var spike: Spike;
+  var id: u32;
   var age: f32;
   var isVisible = true;
   if (k < params.P) {
     let i = row.b * params.P + k;
-    spike.id = pastIds[i];
+    id = pastIds[i];
     age = row.now - pastTimes[i];
     if (params.hasMask != 0u) {
       isVisible = pastMask[i] != 0u;
     }
   } else {
     let i = row.b * params.T + k - params.P;
-    spike.id = ids[i];
+    id = ids[i];
     age = row.now - f32(params.pastSteps) - times[i];
     if (params.hasMask != 0u) {
       isVisible = mask[i] != 0u;
     }
   }
-  let isSpike = isVisible && spike.id < params.neurons && age >= 0.0 && age < f32(params.L);
-  spike.lag = select(params.L, u32(age + 0.5), isSpike);
-  return spike;
+  let isSpike = isVisible && id < params.neurons && age >= 0.0 && age < f32(params.L);
+  return Spike(min(id, params.V - 1u), select(params.L, u32(age + 0.5), isSpike));
 }
 
 @compute @workgroup_size(WG)
@@ -126,7 +117,7 @@ fn features(
   for (var k = 0u; k < params.P + row.t + 1u; k++) {
     let spike = spike_at(row, k);
     if (spike.lag < params.L) {
-      out[start + spike.id] += kernel[row.r * params.L + spike.lag];
+      out[start + spike.column] += kernel[row.r * params.L + spike.lag];
     }
   }
 }
@@ -149,7 +140,7 @@ fn features_grad(
   for (var k = 0u; k < params.P + row.t + 1u; k++) {
     let spike = spike_at(row, k);
     if (spike.lag < params.L) {
-      partials[start + spike.lag] += dout[index * params.V + spike.id];
+      partials[start + spike.lag] += dout[index * params.V + spike.column];
     }
   }
 }

@@ -4,6 +4,7 @@ import type { Engine } from '../gpu/engine.js';
 import type { Recording } from '../recording/recording.js';
 import { framesIn, type VariableSetting } from '../recording/sampling.js';
 import { countScale, Scale } from '../recording/scales.js';
+import { tokenFrequencies } from '../recording/token-frequencies.js';
 import { Tokenizer } from '../recording/tokenizer.js';
 import type {
   Window,
@@ -16,6 +17,7 @@ import { type TokenLists, Tokens, tokenLists } from '../tensor/embedding.js';
 import { type Shape, Tensor } from '../tensor/tensor.js';
 import { ConfigError } from '../text/schema.js';
 import type { ModelConfig } from './config.js';
+import { readsFrequencies } from './drives.js';
 import type { ModelTargets } from './losses.js';
 import { type BehaviorInput, type ModelInputs, type ModelSizes, readsVideo } from './model.js';
 import type { Rules } from './rules.js';
@@ -72,11 +74,12 @@ function classifiedVariables(config: ModelConfig) {
 
 /** The sizes of a model for batches of this layout. */
 export function modelSizes({
-  tokenizer: { ids, times, classes },
+  tokenizer: { ids, times, classes, frequencies },
   frames,
 }: Pick<BatchLayout, 'tokenizer' | 'frames'>): ModelSizes {
   const counts = Object.entries(classes).map(([name, { values }]) => [name, values.length]);
-  return { ids: ids.size, times: times.size, classes: Object.fromEntries(counts), frames };
+  const sizes = { ids: ids.size, times: times.size, classes: Object.fromEntries(counts) };
+  return { ...sizes, frequencies, frames };
 }
 
 /** The vocabularies of a configuration for a recording. */
@@ -87,17 +90,35 @@ export function tokenizerFor(config: ModelConfig, recording: Recording): Tokeniz
 }
 
 /**
- * The tokenizer with a scale for every number that a configuration reads or predicts, and for the
- * spike counts that a readout reads, computed from training windows. Existing scales are kept.
- * Under the original's rules there are no scales.
+ * The tokenizer with what a model needs to know of training windows: a scale for every number that
+ * it reads or predicts and for the spike counts that a readout reads, and how often each token
+ * occurs where the model starts from that. What exists already is kept. Under the original's rules
+ * there are no scales.
  */
-export function withScales(
+export function withStatistics(
   tokenizer: Tokenizer,
   config: ModelConfig,
   windows: Windows,
   training: readonly WindowRef[],
 ): Tokenizer {
-  if (!config.rules.standardized) return tokenizer;
+  const scales = config.rules.standardized ? scalesOf(tokenizer, config, windows, training) : {};
+  return tokenizer.withStatistics({
+    scales,
+    ...(config.rules.standardized &&
+      windows.settings.countBins &&
+      !tokenizer.counts && { counts: countScale(countsOf(windows, training)) }),
+    ...(readsFrequencies(config) &&
+      !tokenizer.frequencies && { frequencies: [...tokenFrequencies(windows, training)] }),
+  });
+}
+
+/** The scales that the tokenizer lacks, by the name of the variable. */
+function scalesOf(
+  tokenizer: Tokenizer,
+  config: ModelConfig,
+  windows: Windows,
+  training: readonly WindowRef[],
+): Record<string, Scale> {
   const numeric = configuredVariables(config).filter(({ setting }) => !isClassified(setting));
   const unscaled = numeric.filter(({ name }) => !tokenizer.scales[name]);
   const samples = new Map(unscaled.map(({ name }) => [name, [] as number[]]));
@@ -109,18 +130,11 @@ export function withScales(
     }
   }
   const sampled = unscaled.filter(({ name }) => samples.get(name)!.length > 0);
-  const counts =
-    windows.settings.countBins && !tokenizer.counts
-      ? countScale(countsOf(windows, training))
-      : undefined;
-  return tokenizer.scaled(
-    Object.fromEntries(
-      sampled.map(({ name, setting }) => [
-        name,
-        Scale.of(samples.get(name)!, decodedPeriod(setting)),
-      ]),
-    ),
-    counts,
+  return Object.fromEntries(
+    sampled.map(({ name, setting }) => [
+      name,
+      Scale.of(samples.get(name)!, decodedPeriod(setting)),
+    ]),
   );
 }
 

@@ -124,9 +124,16 @@ function checkReadout({ readout }: ModelConfig): void {
 /** Checks the optional heads: that what they read is there, and that the original has none. */
 function checkDrives(config: ModelConfig): void {
   const { compat, rules, window, frame_encoder, modalities } = config;
-  const { neuron_queries, spike_history, stimulus_drive } = config;
-  const drives = Object.entries({ neuron_queries, spike_history, stimulus_drive });
-  const used = drives.find(([, setting]) => setting !== null)?.[0];
+  const { neuron_queries, spike_history, stimulus_drive, population_coupling, frequency_bias } =
+    config;
+  const drives = Object.entries({
+    neuron_queries,
+    spike_history,
+    stimulus_drive,
+    population_coupling,
+    frequency_bias,
+  });
+  const used = drives.find(([, setting]) => setting)?.[0];
   if (compat === 'original' && used) {
     throw new ConfigError(
       `${used} is not part of the original model: leave it out, or set compat: paper.`,
@@ -145,9 +152,10 @@ function checkDrives(config: ModelConfig): void {
     );
   }
   const clockRule = (['keeps_start', 'past_own_clock'] as const).find((rule) => !rules[rule]);
-  if (spike_history && clockRule) {
+  const timed = spike_history ? 'spike_history' : 'population_coupling';
+  if ((spike_history || population_coupling) && clockRule) {
     throw new ConfigError(
-      `spike_history measures how long ago spikes were, which rules.${clockRule}: false makes wrong: leave one of them out.`,
+      `${timed} measures how long ago spikes were, which rules.${clockRule}: false makes wrong: leave one of them out.`,
     );
   }
   if (stimulus_drive && (window.frame === null || !frame_encoder.features)) {

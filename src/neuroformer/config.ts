@@ -182,6 +182,22 @@ const FIELDS = {
     null,
   ),
 
+  /** Optional: how much each neuron follows the recent activity of the whole population. */
+  population_coupling: withDefault(
+    nullable(
+      shorthand(
+        'kernels',
+        object({
+          /** Number of time constants, up to the length of the windows. */
+          kernels: count(4, 1),
+        }),
+      ),
+    ),
+    null,
+  ),
+  /** Optional: the logits of tokens start at the log of their share in training windows. */
+  frequency_bias: flag(false),
+
   /** Dropout rates. */
   dropout: object({
     /** On the attention probabilities. */

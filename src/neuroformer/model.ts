@@ -40,6 +40,11 @@ export interface ModelSizes {
   readonly times: number;
   /** Classes of each classified variable, by name. */
   readonly classes?: Readonly<Record<string, number>>;
+  /**
+   * Share of each neuron token among the next tokens of training windows, [ids]; needed for
+   * `frequency_bias` and `population_coupling`.
+   */
+  readonly frequencies?: readonly number[] | undefined;
   /** The shape of a window's video, [frames, height, width]; needed for learned positions. */
   readonly frames?: Triple | undefined;
 }
@@ -240,7 +245,7 @@ export class Neuroformer {
     // files fit.
     new LayerNorm(trunk.scope('ln_f'), width);
     this.baseline = createBaseline(store, config);
-    this.drives = new Drives(store, config, sizes.ids);
+    this.drives = new Drives(store, config, sizes.ids, sizes.frequencies);
 
     // Small weights: predictions start near the mean, and all tokens are almost equally likely.
     const heads = parameters.withInitialWeights(GPT_WEIGHTS);

@@ -15,7 +15,7 @@ export const RULES = {
   /** @see Neuroformer.forward */
   mask_padding:
     'Padding is masked in every attention and every mean. The original attends to it everywhere.',
-  /** @see withScales */
+  /** @see withStatistics */
   standardized:
     'Numbers are read and predicted in standard deviations from their mean in training. The original uses them unscaled.',
   /** @see parseConfig */

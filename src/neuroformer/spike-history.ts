@@ -59,7 +59,7 @@ export class SpikeHistory {
     const lags = pastSteps + currentSteps;
     const isPairs = kind === 'pairs';
     this.kernels = scope.parameter('kernels', [isPairs ? kernels : 1, lags], {
-      init: isPairs ? exponentials(kernels, lags) : ONE_BY_SOFTPLUS,
+      init: isPairs ? (values) => values.set(exponentials(kernels, lags)) : ONE_BY_SOFTPLUS,
     });
     // The weights start at 0: before training, no neuron has an effect.
     if (isPairs)
@@ -92,15 +92,15 @@ export class SpikeHistory {
 
 /**
  * kappa_r(lag) = exp(-lag / tau_r), with tau from 1.5 steps to all of the lags, equally spaced in
- * log.
+ * log: [kernels, lags].
  */
-function exponentials(kernels: number, lags: number): Initializer {
-  return (values) => {
-    for (let r = 0; r < kernels; r++) {
-      const tau = 1.5 * (lags / 1.5) ** (r / Math.max(1, kernels - 1));
-      for (let lag = 0; lag < lags; lag++) values[r * lags + lag] = Math.exp(-lag / tau);
-    }
-  };
+export function exponentials(kernels: number, lags: number): Float32Array {
+  const values = new Float32Array(kernels * lags);
+  for (let r = 0; r < kernels; r++) {
+    const tau = 1.5 * (lags / 1.5) ** (r / Math.max(1, kernels - 1));
+    for (let lag = 0; lag < lags; lag++) values[r * lags + lag] = Math.exp(-lag / tau);
+  }
+  return values;
 }
 
 /** Values whose softplus is 1: a spike of any age counts as one. */

@@ -6,7 +6,8 @@
 import { FileError } from '../ports/errors.js';
 import { readText } from '../ports/run-store.js';
 import { withControls } from '../probe/stimulus.js';
-import { scoreTokens, tokenFrequencies } from '../probe/token-scores.js';
+import { scoreTokens } from '../probe/token-scores.js';
+import { tokenFrequencies } from '../recording/token-frequencies.js';
 import { COLORS, draw, type Figure } from '../report/draw.js';
 import type { Section } from '../report/html.js';
 import { describeSpread } from '../report/spread.js';

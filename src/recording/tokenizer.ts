@@ -34,6 +34,11 @@ export interface TokenizerJson {
   readonly scales?: Readonly<Record<string, ScaleJson>>;
   /** The scale of spike counts, for a model that reads them. */
   readonly counts?: CountScaleJson;
+  /**
+   * Share of each neuron token among the next tokens of training windows, for a model that starts
+   * from them: [ids]
+   */
+  readonly frequencies?: readonly number[];
 }
 
 /** A variable to be classified. */
@@ -112,17 +117,28 @@ export class Tokenizer {
     return this.#json.counts;
   }
 
+  /** Share of each neuron token, [ids]; undefined for a model that does not start from them. */
+  get frequencies(): readonly number[] | undefined {
+    return this.#json.frequencies;
+  }
+
   /**
-   * A tokenizer with the same vocabularies and these scales added. Scales that exist already are
-   * kept.
+   * A tokenizer with the same vocabularies and what is known of training windows added. What exists
+   * already is kept.
    */
-  scaled(scales: Readonly<Record<string, Scale>>, counts?: CountScaleJson): Tokenizer {
+  withStatistics({
+    scales,
+    ...statistics
+  }: {
+    readonly scales: Readonly<Record<string, Scale>>;
+    readonly counts?: CountScaleJson;
+    readonly frequencies?: readonly number[];
+  }): Tokenizer {
     const json = Object.entries(scales).map(([name, scale]) => [name, scale.toJSON()] as const);
-    const allCounts = this.#json.counts ?? counts;
     return new Tokenizer({
+      ...statistics,
       ...this.#json,
       scales: { ...Object.fromEntries(json), ...this.#json.scales },
-      ...(allCounts && { counts: allCounts }),
     });
   }
 

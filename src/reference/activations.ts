@@ -46,7 +46,7 @@ type Scalar = (x: number) => number;
 
 /** Each activation function and its derivative, by name. */
 export const ACTIVATIONS: Record<
-  'gelu' | 'relu' | 'tanh' | 'sigmoid' | 'softplus',
+  'gelu' | 'relu' | 'tanh' | 'sigmoid' | 'softplus' | 'log1p',
   readonly [Scalar, Scalar]
 > = {
   gelu: [gelu, geluGradient],
@@ -54,4 +54,5 @@ export const ACTIVATIONS: Record<
   tanh: [Math.tanh, (x) => 1 - Math.tanh(x) ** 2],
   sigmoid: [sigmoid, (x) => sigmoid(x) * sigmoid(-x)],
   softplus: [(x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))), sigmoid],
+  log1p: [(x) => Math.log1p(Math.max(x, 0)), (x) => (x >= 0 ? 1 / (1 + x) : 0)],
 };

@@ -36,7 +36,10 @@ function forEachSpike(
   }
 }
 
-/** out[b, t, r, v] = the sum of kernel[r, lag] over the spikes of neuron v; [B, T, R, columns]. */
+/**
+ * out[b, t, r, v] = the sum of kernel[r, lag] over the spikes of neuron v; [B, T, R, columns]. With
+ * one column, over those of all neurons.
+ */
 export function spikeHistory(tokens: Tokens, kernel: Ref, columns: number): Ref {
   const [R, L] = kernel.shape as [number, number];
   const [B, T] = [tokens.ids.length, tokens.ids[0]!.length];
@@ -44,7 +47,8 @@ export function spikeHistory(tokens: Tokens, kernel: Ref, columns: number): Ref 
   forEachSpike(tokens, (b, t, neuron, lag) => {
     if (lag < 0 || lag >= L) return;
     for (let r = 0; r < R; r++)
-      out.data[((b * T + t) * R + r) * columns + neuron]! += kernel.data[r * L + lag]!;
+      out.data[((b * T + t) * R + r) * columns + Math.min(neuron, columns - 1)]! +=
+        kernel.data[r * L + lag]!;
   });
   return out;
 }
@@ -57,7 +61,8 @@ export function spikeHistoryBackward(tokens: Tokens, kernel: Ref, dout: Ref): Re
   forEachSpike(tokens, (b, t, neuron, lag) => {
     if (lag < 0 || lag >= L) return;
     for (let r = 0; r < R; r++)
-      dkernel.data[r * L + lag]! += dout.data[((b * T + t) * R + r) * columns + neuron]!;
+      dkernel.data[r * L + lag]! +=
+        dout.data[((b * T + t) * R + r) * columns + Math.min(neuron, columns - 1)]!;
   });
   return dkernel;
 }

@@ -17,8 +17,9 @@ import {
   scoreWindows,
 } from '../probe/generated.js';
 import type { GeneratedResults } from '../probe/results.js';
-import { scoreTokens, tokenFrequencies } from '../probe/token-scores.js';
+import { scoreTokens } from '../probe/token-scores.js';
 import type { Part } from '../recording/splits.js';
+import { tokenFrequencies } from '../recording/token-frequencies.js';
 import type { WindowRef } from '../recording/windows.js';
 import { withEngine } from '../train/engine-source.js';
 import { describeAnyPart, loadModel, type OpenedRun, windowsInPart } from '../train/open-run.js';

@@ -7,8 +7,11 @@ import { type Dropout, dropoutParams } from './random.js';
 import { markLoss, newOutput, pushNode } from './tape.js';
 import { elementCount, expectShape, expectType, type Tensor } from './tensor.js';
 
-/** An activation function; 'gelu' is the exact form with erf, PyTorch's default. */
-export type Activation = 'gelu' | 'relu' | 'tanh' | 'sigmoid' | 'softplus';
+/**
+ * An activation function; 'gelu' is the exact form with erf, PyTorch's default, and 'log1p' takes
+ * numbers below 0 for 0.
+ */
+export type Activation = 'gelu' | 'relu' | 'tanh' | 'sigmoid' | 'softplus' | 'log1p';
 
 const ACTIVATION_CODES: Readonly<Record<Activation, number>> = {
   gelu: 0,
@@ -16,6 +19,7 @@ const ACTIVATION_CODES: Readonly<Record<Activation, number>> = {
   tanh: 2,
   sigmoid: 3,
   softplus: 4,
+  log1p: 5,
 };
 
 /** The activation function of every element of x. */

@@ -41,23 +41,21 @@ export interface PositionRange {
 export interface SpikeHistoryOptions {
   /** Number of neurons: tokens below it are spikes. */
   readonly neurons: number;
-  /** Columns of the result, at least as many as neurons. Those without a neuron are 0. */
+  /**
+   * Columns of the result: at least as many as neurons, of which those without a neuron are 0; or
+   * 1, which adds up the spikes of all neurons.
+   */
   readonly columns: number;
   /** Length of the past window, in steps of the time tokens. */
   readonly pastSteps: number;
   /** The positions to compute it for. Default: all of the current window. */
   readonly positions?: PositionRange;
-  /**
-   * Computes it once instead, for the end of the current window, which is at this step: all spikes
-   * count, with lags from 1.
-   */
-  readonly endStep?: number;
 }
 
 /**
  * out[b, t, r, v] = the sum of kernel[r, lag] over the spikes of neuron v in the past window and at
  * positions up to t of the current one, where the lag is measured in steps from the time of
- * position t. With `endStep` there is one such row, for the end of the window.
+ * position t. With one column it is the sum over the spikes of all neurons.
  *
  * @param kernel [R, L]: R functions of the lag, in steps from 0. Spikes with a lag of L or more do
  *   not count.
@@ -75,10 +73,9 @@ export function spikeHistory(
   const { neurons, columns, pastSteps } = options;
   const { ids, times, pastIds, pastTimes, masks } = tokens;
   const { B, T, P, R, L } = checkShapes(op, tokens, kernel);
-  const atEnd = options.endStep !== undefined;
-  const { start, count } = options.positions ?? { start: 0, count: atEnd ? 1 : T };
-  if (columns < neurons)
-    throw new ShapeError(op, 'columns', `at least ${neurons}, one per neuron`, `${columns}`);
+  const { start, count } = options.positions ?? { start: 0, count: T };
+  if (columns !== 1 && columns < neurons)
+    throw new ShapeError(op, 'columns', `1, or ${neurons} or more`, `${columns}`);
   if (!(start >= 0 && count >= 1 && start + count <= T))
     throw new ShapeError(op, 'positions', `within 0 to ${T}`, `${start} to ${start + count}`);
   const out = newOutput(engine, [B, count, R, columns], [kernel]);
@@ -103,8 +100,6 @@ export function spikeHistory(
     neurons,
     pastSteps,
     hasMask: Number(masks !== undefined),
-    atEnd: Number(atEnd),
-    endStep: options.endStep ?? 0,
   };
   const rows = B * count * R;
   const groups = Math.ceil(rows / WORKGROUP_SIZE);

@@ -10,8 +10,8 @@ import { Tokenizer } from '../recording/tokenizer.js';
  * The vocabularies of a model that is fine-tuned from another.
  *
  * Neurons are those of the earlier model. Times follow the new configuration. Classes are kept if
- * they cover all classes of the new recording, and are otherwise the recording's. Scales are kept,
- * because the weights were trained with them.
+ * they cover all classes of the new recording, and are otherwise the recording's. Scales, those of
+ * spike counts as well, are kept, because the weights were trained with them.
  */
 export function finetunedTokenizer(
   before: Tokenizer,
@@ -34,10 +34,13 @@ export function finetunedTokenizer(
       recorded.values.every((value) => vocabulary?.find(value) !== undefined);
     return [name, previous && covered ? previous : recorded] as const;
   });
+  const { counts } = before;
+  const countsRead = (config.readout?.bins ?? 0) * before.ids.neurons;
   return new Tokenizer({
     ...fresh,
     neurons: before.ids.neurons,
     classes: Object.fromEntries(classes),
     scales: Object.fromEntries(scales),
+    ...(counts?.means.length === countsRead && { counts }),
   });
 }

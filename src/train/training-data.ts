@@ -1,6 +1,6 @@
 /** From a recording to training data: windows, split, vocabularies and the layout of batches. */
 
-import { BatchLayout, tokenizerFor, windowSettings, withScales } from '../neuroformer/batch.js';
+import { BatchLayout, tokenizerFor, windowSettings, withStatistics } from '../neuroformer/batch.js';
 import type { ModelConfig } from '../neuroformer/config.js';
 import {
   type ConfiguredVariable,
@@ -57,7 +57,7 @@ export function prepareTrainingData(
   const split = thinTraining(fullSplit, settings);
   // Scales come from the whole training part, so that they do not depend on the share that is
   // trained on.
-  const scaled = withScales(tokenizer, config, windows, fullSplit.train);
+  const scaled = withStatistics(tokenizer, config, windows, fullSplit.train);
   const layout = new BatchLayout(config, scaled, recording);
   checkDecoded(layout, settings, recording);
   return {

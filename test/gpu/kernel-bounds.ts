@@ -696,7 +696,7 @@ function squaredError(run: ReferenceRun): void {
 
 // Elementwise kernels.
 
-/** By activation kind: GELU, ReLU, tanh, sigmoid, softplus. */
+/** By activation kind: GELU, ReLU, tanh, sigmoid, softplus, log1p. */
 const ACTIVATIONS: readonly ((v: Bounded) => Bounded)[] = [
   (v) => multiply(v, normalCdf(v)),
   (v) => exact(Math.max(v.value, 0)),
@@ -706,7 +706,16 @@ const ACTIVATIONS: readonly ((v: Bounded) => Bounded)[] = [
     const excess = logarithm(add(exact(1), exponential(negate(absolute(v)))));
     return add(exact(Math.max(v.value, 0)), excess);
   },
+  log1p,
 ];
+
+/** log(1 + v), of numbers below 0 as of 0: a Taylor series where v is small. */
+function log1p(v: Bounded): Bounded {
+  if (v.value <= 0) return exact(0);
+  const [one, half, third] = [1, 0.5, 0.33333333].map(exact) as [Bounded, Bounded, Bounded];
+  if (v.value >= 0.01) return logarithm(add(one, v));
+  return multiply(v, subtract(one, multiply(v, subtract(half, multiply(v, third)))));
+}
 
 /** By activation kind: tanh and sigmoid of their output, the others of their input. */
 const DERIVATIVES: readonly ((s: Bounded) => Bounded)[] = [
@@ -715,6 +724,7 @@ const DERIVATIVES: readonly ((s: Bounded) => Bounded)[] = [
   (s) => subtract(exact(1), multiply(s, s)),
   (s) => multiply(s, subtract(exact(1), s)),
   sigmoid,
+  (s) => (s.value < 0 ? exact(0) : divide(exact(1), add(exact(1), s))),
 ];
 
 /** A kernel that adds a function of each element to `out`, or writes it there. */
@@ -966,12 +976,15 @@ function rowDotsWeightGradient(run: ReferenceRun): void {
   }
 }
 
-/** Calls `visit` with the row, neuron and lag of every spike that a row of features adds up. */
+/** Calls `visit` with the row, kernel, column and lag of every spike that a row of features adds up. */
 function visitSpikes(
   run: ReferenceRun,
-  visit: (row: number, r: number, id: number, lag: number) => void,
+  visit: (row: number, r: number, column: number, lag: number) => void,
 ): void {
-  const { B, T, P, Q, R, L, start, neurons, pastSteps, hasMask } = run.p as Record<string, number>;
+  const { B, T, P, Q, R, V, L, start, neurons, pastSteps, hasMask } = run.p as Record<
+    string,
+    number
+  >;
   const visitToken = (row: number, now: number, index: number, isPast: boolean) => {
     const [ids, times, mask] = isPast
       ? ['pastIds', 'pastTimes', 'pastMask']
@@ -979,13 +992,14 @@ function visitSpikes(
     const id = run.words(ids!)[index]!;
     const lag = Math.round(now - run.floats(times!)[index]!);
     const isVisible = hasMask === 0 || run.words(mask!)[index] !== 0;
-    if (isVisible && id < neurons! && lag >= 0 && lag < L!) visit(row, row % R!, id, lag);
+    if (isVisible && id < neurons! && lag >= 0 && lag < L!)
+      visit(row, row % R!, Math.min(id, V! - 1), lag);
   };
   for (let row = 0; row < B! * Q! * R!; row++) {
     const query = Math.floor(row / R!);
     const b = Math.floor(query / Q!);
-    const t = run.p.atEnd !== 0 ? T! - 1 : start! + (query % Q!);
-    const now = run.p.atEnd !== 0 ? run.p.endStep! : run.floats('times')[b * T! + t]!;
+    const t = start! + (query % Q!);
+    const now = run.floats('times')[b * T! + t]!;
     for (let k = 0; k < P!; k++) visitToken(row, now + pastSteps!, b * P! + k, true);
     for (let k = 0; k <= t; k++) visitToken(row, now, b * T! + k, false);
   }
@@ -997,28 +1011,28 @@ function spikeSums(
   length: 'V' | 'L',
   term: (
     run: ReferenceRun,
-    spike: { row: number; r: number; id: number; lag: number },
-  ) => { column: number; value: Bounded },
+    spike: { row: number; r: number; column: number; lag: number },
+  ) => { index: number; value: Bounded },
 ): (run: ReferenceRun) => void {
   return (run) => {
     const { B, Q, R } = run.p as Record<string, number>;
     const columns = run.p[length]!;
     const sums = range(B! * Q! * R! * columns).map(() => new Sum());
-    visitSpikes(run, (row, r, id, lag) => {
-      const { column, value } = term(run, { row, r, id, lag });
-      sums[row * columns + column]!.add(value);
+    visitSpikes(run, (row, r, column, lag) => {
+      const { index, value } = term(run, { row, r, column, lag });
+      sums[row * columns + index]!.add(value);
     });
     for (const [i, sum] of sums.entries()) run.put(buffer, i, sum.total());
   };
 }
 
-const spikeFeatures = spikeSums('out', 'V', (run, { r, id, lag }) => ({
-  column: id,
+const spikeFeatures = spikeSums('out', 'V', (run, { r, column, lag }) => ({
+  index: column,
   value: run.number('kernel', r * run.p.L! + lag),
 }));
-const spikeFeaturesGradient = spikeSums('partials', 'L', (run, { row, id, lag }) => ({
-  column: lag,
-  value: run.number('dout', row * run.p.V! + id),
+const spikeFeaturesGradient = spikeSums('partials', 'L', (run, { row, column, lag }) => ({
+  index: lag,
+  value: run.number('dout', row * run.p.V! + column),
 }));
 
 /** exp(z) of a mixture, within the range that the kernel clamps it to. */

@@ -428,10 +428,10 @@ const OPS: Readonly<Record<string, (k: Kit) => void>> = {
     };
     const start = k.host.integer(T);
     const positions = k.maybe(() => ({ start, count: k.size(T - start) }));
-    const options = { neurons, columns: neurons + k.host.integer(4), pastSteps };
+    const columns = k.chance(0.3) ? 1 : neurons + k.host.integer(4);
+    const options = { neurons, columns, pastSteps, ...(positions && { positions }) };
     const kernel = k.tensor(R, L);
-    const where = k.chance(0.3) ? { endStep: 9 } : { ...(positions && { positions }) };
-    k.train(() => spikeHistory(inputs, kernel, { ...options, ...where }));
+    k.train(() => spikeHistory(inputs, kernel, options));
   },
 
   mixWeights(k) {
@@ -538,7 +538,7 @@ const OPS: Readonly<Record<string, (k: Kit) => void>> = {
       n < EXTREMES.length ? EXTREMES[n]! : 3 * k.host.normal(),
     );
     const x = Tensor.from(k.engine, values, [length], { requiresGrad: true });
-    const kinds: readonly Activation[] = ['gelu', 'relu', 'tanh', 'sigmoid', 'softplus'];
+    const kinds: readonly Activation[] = ['gelu', 'relu', 'tanh', 'sigmoid', 'softplus', 'log1p'];
     k.train(() => activate(x, k.pick(kinds)));
   },
 

@@ -15,6 +15,7 @@ import { modelLosses } from '../../src/neuroformer/losses.js';
 import { type ModelOutputs, Neuroformer } from '../../src/neuroformer/model.js';
 import { ParameterStore } from '../../src/nn/parameters.js';
 import { createRecording, type Recording } from '../../src/recording/recording.js';
+import { tokenFrequencies } from '../../src/recording/token-frequencies.js';
 import type { Tokenizer } from '../../src/recording/tokenizer.js';
 import { type Window, Windows } from '../../src/recording/windows.js';
 import type { Tensor } from '../../src/tensor/tensor.js';
@@ -119,8 +120,11 @@ export class TinyNeuroformer {
     readonly recording = syntheticRecording(),
   ) {
     this.config = parseConfig(config).config;
-    this.tokenizer = tokenizerFor(this.config, recording);
-    this.windows = new Windows(recording, windowSettings(this.config, this.tokenizer));
+    const vocabularies = tokenizerFor(this.config, recording);
+    this.windows = new Windows(recording, windowSettings(this.config, vocabularies));
+    const refs = [1, 2, 3, 4].map((end) => ({ trialIndex: 0, end }));
+    const frequencies = [...tokenFrequencies(this.windows, refs)];
+    this.tokenizer = vocabularies.withStatistics({ scales: {}, frequencies });
     this.layout = new BatchLayout(this.config, this.tokenizer, recording);
     this.model = new Neuroformer(this.store, this.config, modelSizes(this.layout));
     this.store.allocate(engine, 1);

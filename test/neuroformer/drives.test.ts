@@ -2,12 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { Sampler } from '../../src/generate/sampler.js';
 import { HostRandom } from '../../src/math/random.js';
 import { parseConfig } from '../../src/neuroformer/config.js';
+import { Drives } from '../../src/neuroformer/drives.js';
 import { NeuronQueries } from '../../src/neuroformer/neuron-queries.js';
+import { PopulationCoupling } from '../../src/neuroformer/population-coupling.js';
 import { SpikeHistory } from '../../src/neuroformer/spike-history.js';
 import { PassContext } from '../../src/neuroformer/stack.js';
 import { TrainingStep } from '../../src/neuroformer/step.js';
 import { StimulusDrive } from '../../src/neuroformer/stimulus-drive.js';
 import { ParameterStore } from '../../src/nn/parameters.js';
+import { SPECIAL_TOKENS } from '../../src/recording/vocabularies.js';
 import { gelu } from '../../src/reference/activations.js';
 import { map, plus, type Ref, ref } from '../../src/reference/array.js';
 import { attention } from '../../src/reference/attention.js';
@@ -128,6 +131,30 @@ function historyCase(kind: 'pairs' | 'own', bounded: boolean): HeadCase {
   };
 }
 
+/** The effect of the population: two time constants, whose kernels are fixed. */
+const populationCoupling: HeadCase = {
+  name: 'population coupling',
+  declare(store) {
+    const settings = { ...HISTORY, spikesPerStep: 0.5 };
+    const head = new PopulationCoupling(store.scope('h'), settings);
+    return (logits) => head.call(logits, spikeTokens(logits));
+  },
+  input: [2, 4, 6],
+  forward(p, logits) {
+    const lags = 10;
+    const kernels = ref([2, lags]);
+    for (let lag = 0; lag < lags; lag++) {
+      kernels.data[lag] = Math.exp(-lag / 1.5);
+      kernels.data[lags + lag] = Math.exp(-lag / lags);
+    }
+    const { data } = spikeHistory(TOKENS, kernels, 1);
+    const centers = p('h.centers').data;
+    const levels = ref([2, 4, 2]);
+    for (const [n, count] of data.entries()) levels.data[n] = Math.log1p(count) + centers[n % 2]!;
+    return plus(logits, linear(levels, p('h.weight')));
+  },
+};
+
 const stimulusDrive: HeadCase = {
   name: 'stimulus drive',
   declare(store) {
@@ -146,6 +173,7 @@ const CASES = [
   historyCase('pairs', false),
   historyCase('pairs', true),
   historyCase('own', false),
+  populationCoupling,
   stimulusDrive,
 ];
 
@@ -216,6 +244,8 @@ const SWITCHES: readonly (readonly [string, object, object])[] = [
   ['spike_history: pairs', TINY, { spike_history: 'pairs' }],
   ['spike_history: pairs, bounded', TINY, { spike_history: { kind: 'pairs', bounded: true } }],
   ['spike_history: own', TINY, { spike_history: 'own' }],
+  ['population_coupling', TINY, { population_coupling: 3 }],
+  ['frequency_bias', TINY, { frequency_bias: true }],
   ['stimulus_drive', WITH_FEATURES, { stimulus_drive: 3 }],
 ];
 const ENDS = [1, 2.35, 3.6];
@@ -304,8 +334,43 @@ describe('a model with an optional head', () => {
     for (const [id, mass] of [1, 3, 2, 1, 1, 1].entries()) expect(masses[id]).toBeCloseTo(mass, 5);
   });
 
+  it('expects each token as often as it occurs before it is trained, if it is frequency_bias', async () => {
+    const tiny = new TinyNeuroformer(engine(), { ...TINY, frequency_bias: true });
+    const { frequencies } = tiny.layout.tokenizer;
+    const store = new ParameterStore();
+    const drives = new Drives(store, tiny.config, NEURONS + SPECIAL_TOKENS, frequencies);
+    store.allocate(engine(), 1);
+    const logits = Tensor.zeros(engine(), [1, 1, NEURONS + SPECIAL_TOKENS]);
+    const biases = await drives.apply(logits, undefined, spikeTokens(logits)).floats();
+    const spikes = tiny.layout.tokenizer.ids;
+    for (let token = 0; token < NEURONS; token++)
+      expect(biases[token]! - biases[spikes.EOS]!).toBeCloseTo(
+        Math.log(frequencies![token]! / frequencies![spikes.EOS]!),
+        5,
+      );
+    // What is never next is as unlikely as the rarest token.
+    expect(biases[spikes.PAD]).toBe(Math.min(...biases));
+    tiny.dispose();
+  });
+
+  it('begins at the mean activity, if it is population_coupling', async () => {
+    const store = new ParameterStore();
+    const settings = { ...HISTORY, kernels: 1, spikesPerStep: 2 };
+    new PopulationCoupling(store, settings);
+    store.allocate(engine(), 1);
+    const { data } = (await store.values()).get('centers')!;
+    // Two spikes in each of ten steps, which count exp(-lag / 1.5).
+    const count =
+      2 * Array.from({ length: 10 }, (_, lag) => Math.exp(-lag / 1.5)).reduce((p, q) => p + q);
+    expect(data[0]).toBeCloseTo(-Math.log(1 + count), 5);
+  });
+
   it('does not see a spike that the mask hides', async () => {
-    for (const heads of [{ spike_history: 'pairs' }, { spike_history: 'own' }]) {
+    for (const heads of [
+      { spike_history: 'pairs' },
+      { spike_history: 'own' },
+      { population_coupling: 2 },
+    ]) {
       const tiny = new TinyNeuroformer(engine(), { ...TINY, ...heads });
       const windows = tiny.at(...ENDS);
       const hideAll = { pastMask: tiny.layout.collate(windows).pastMask.map(() => 0) };
@@ -374,6 +439,14 @@ describe('a configuration of the optional heads', () => {
     [
       { spike_history: 'pairs', rules: { keeps_start: false } },
       'spike_history measures how long ago spikes were, which rules.keeps_start: false makes wrong: leave one of them out.',
+    ],
+    [
+      { compat: 'original', frequency_bias: true },
+      'frequency_bias is not part of the original model: leave it out, or set compat: paper.',
+    ],
+    [
+      { population_coupling: 2, rules: { past_own_clock: false } },
+      'population_coupling measures how long ago spikes were, which rules.past_own_clock: false makes wrong: leave one of them out.',
     ],
     [
       { stimulus_drive: 8 },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { laggedCounts } from '../../src/analyze/lagged.js';
 import { HostRandom } from '../../src/math/random.js';
-import { withScales } from '../../src/neuroformer/batch.js';
+import { withStatistics } from '../../src/neuroformer/batch.js';
 import { parseConfig } from '../../src/neuroformer/config.js';
 import { Readout } from '../../src/neuroformer/readout.js';
 import { PassContext } from '../../src/neuroformer/stack.js';
@@ -158,7 +158,7 @@ describe('a model with a readout', () => {
     const trial = { ...recording.trials[0]!, variables: { count: { values: count, dt: 0.05 } } };
     const tiny = new TinyNeuroformer(engine(), raw, { ...recording, trials: [trial] });
     const refs = bins.slice(4).map(({ trialIndex, end }) => ({ trialIndex, end }));
-    const scaled = withScales(tiny.tokenizer, tiny.config, tiny.windows, refs);
+    const scaled = withStatistics(tiny.tokenizer, tiny.config, tiny.windows, refs);
     expect(scaled.counts!.means.length).toBe(3 * NEURONS);
     const store = tiny.store;
     const step = new TrainingStep(engine(), store, tiny.model, tiny.layout, 58, {

@@ -4,7 +4,7 @@ import {
   type HostBatch,
   tokenizerFor,
   windowSettings,
-  withScales,
+  withStatistics,
 } from '../../src/neuroformer/batch.js';
 import { parseConfig } from '../../src/neuroformer/config.js';
 import { lossWeights } from '../../src/neuroformer/losses.js';
@@ -113,7 +113,7 @@ const CLAIMS: Record<RuleName, () => Promise<void> | void> = {
       const plain = tokenizerFor(config, recording);
       const windows = new Windows(recording, windowSettings(config, plain));
       const training = windows.windowsInTrial(0).slice(0, 40);
-      const tokenizer = withScales(plain, config, windows, training);
+      const tokenizer = withStatistics(plain, config, windows, training);
       const layout = new BatchLayout(config, tokenizer, recording);
       const { targets, behavior } = layout.collate(training.map((ref) => windows.at(ref)));
       const raw = training.map((ref) => windows.samplesAt(ref).turn!.values.at(-1)!);

@@ -201,7 +201,7 @@ function runAttention(kit: Kit): void {
 
 function runElementwiseOps(kit: Kit): void {
   const t = kit.tensor.bind(kit);
-  for (const kind of ['gelu', 'relu', 'tanh', 'sigmoid', 'softplus'] as const)
+  for (const kind of ['gelu', 'relu', 'tanh', 'sigmoid', 'softplus', 'log1p'] as const)
     for (const columns of [50, 52]) kit.train(() => activate(t(3, columns), kind));
   for (const columns of [50, 52]) kit.train(() => dropout(t(3, columns), kit.dropout));
   for (const length of [200, 201]) addInto(kit.engine, t(length), t(length));
@@ -222,7 +222,8 @@ function runNeuronHeads(kit: Kit): void {
       past: kit.words([5, 6], (n) => n % 4),
     },
   };
-  kit.train(() => spikeHistory(tokens, t(2, 9), { neurons: 7, columns: 9, pastSteps: 6 }));
+  for (const columns of [9, 1])
+    kit.train(() => spikeHistory(tokens, t(2, 9), { neurons: 7, columns, pastSteps: 6 }));
   appendTokens(tokens, 2, {
     ids: kit.words([5], (n) => n),
     times: kit.words([5], (n) => n),

@@ -43,7 +43,7 @@ const SHAPES: readonly (readonly number[])[] = [
   [2, 3, 5, 4],
 ];
 
-const KINDS = ['gelu', 'relu', 'tanh', 'sigmoid', 'softplus'] as const;
+const KINDS = ['gelu', 'relu', 'tanh', 'sigmoid', 'softplus', 'log1p'] as const;
 
 function activationCase(kind: Activation, shape: readonly number[]): OpCase<'x'> {
   const random = new HostRandom(7);

@@ -77,10 +77,9 @@ function upload(engine: Engine, tokens: reference.Tokens): SpikeTokens {
   };
 }
 
-function historyCase(sizes: Sizes): OpCase<'kernel'> {
+function historyCase(sizes: Sizes, columns = sizes.neurons + 3): OpCase<'kernel'> {
   const tokens = randomTokens(sizes);
   const { neurons, pastSteps } = tokens;
-  const columns = neurons + 3;
   return {
     name: 'spikeHistory',
     kind: 'product',
@@ -153,25 +152,23 @@ describe('spikeHistory', () => {
     expect([...(await history.floats())]).toEqual([1000, 0, 7, 100, 5 + 100, 10]);
   });
 
-  it('sees all spikes from the end of the window', async () => {
-    // Lags of 12, 4 and 1 steps from step 3 of the current window.
-    const tokens = upload(engine(), {
-      ids: [[2, 1]],
-      times: [[0, 2]],
-      pastIds: [[1, 0]],
-      pastTimes: [[1, 9]],
-      neurons: 2,
-      pastSteps: 10,
-    });
+  it('adds up the spikes of all neurons in a single column', async () => {
+    const sizes = CASES[1]!;
+    await checkOp(engine(), historyCase(sizes, 1));
+    const tokens = upload(engine(), randomTokens(sizes));
     const kernel = Tensor.from(
       engine(),
-      Array.from({ length: 13 }, (_, lag) => 10 ** lag),
-      [1, 13],
+      Array.from({ length: 18 }, (_, n) => n + 1),
+      [2, 9],
     );
-    const options = { neurons: 2, columns: 2, pastSteps: 10, endStep: 3 };
-    const history = spikeHistory(tokens, kernel, options);
-    expect(history.shape).toEqual([1, 1, 1, 2]);
-    expect([...(await history.floats())]).toEqual([1e4, 1e12 + 10].map(Math.fround));
+    const read = async (columns: number) => [
+      ...(await spikeHistory(tokens, kernel, { neurons: 4, columns, pastSteps: 10 }).floats()),
+    ];
+    const separate = await read(4);
+    const sums = Array.from({ length: separate.length / 4 }, (_, row) =>
+      separate.slice(4 * row, 4 * row + 4).reduce((sum, value) => sum + value, 0),
+    );
+    expect(await read(1)).toEqual(sums);
   });
 
   it('names the argument, the expected and the actual value in an error', () => {
@@ -189,7 +186,7 @@ describe('spikeHistory', () => {
       ],
       [
         () => spikeHistory(tokens, kernel, { ...options, columns: 3 }),
-        'spikeHistory: columns should be at least 4, one per neuron, but is 3.',
+        'spikeHistory: columns should be 1, or 4 or more, but is 3.',
       ],
       [
         () => spikeHistory(tokens, kernel, { ...options, positions: { start: 4, count: 2 } }),

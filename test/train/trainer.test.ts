@@ -239,7 +239,9 @@ describe('the vocabularies of a fine-tuned model', () => {
   });
 
   it('keep the scale of a variable only while its kind stays the same', () => {
-    const scaled = before.scaled({ turn: Scale.of([1, 2, 3]), speed: Scale.of([1, 2, 3]) });
+    const scaled = before.withStatistics({
+      scales: { turn: Scale.of([1, 2, 3]), speed: Scale.of([1, 2, 3]) },
+    });
     const circular = structuredClone(WITH_BEHAVIOR) as typeof WITH_BEHAVIOR & {
       modalities: object;
     };
