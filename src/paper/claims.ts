@@ -7,6 +7,15 @@ import { fields } from './claims/fields.js';
 import { labels } from './claims/labels.js';
 import { spikes } from './claims/spikes.js';
 import { trials } from './claims/trials.js';
+import { wiring } from './claims/wiring.js';
 
 /** All claims, in the order of the page. */
-export const CLAIMS: readonly Claim[] = [fields, components, spikes, trials, decoding, labels];
+export const CLAIMS: readonly Claim[] = [
+  wiring,
+  fields,
+  components,
+  spikes,
+  trials,
+  decoding,
+  labels,
+];

@@ -35,7 +35,7 @@ beforeAll(async () => {
   ];
   const { code, err } = await neuroformer('simulate', 'visual', DATA, ...size);
   expect(code, err).toBe(0);
-  await train(RUN, 'neuron_queries=frames');
+  await train(RUN, 'layers.state_history=1', 'layers.stimulus=1');
 });
 
 describe('explain stimulus', () => {
@@ -81,7 +81,7 @@ describe('explain stimulus', () => {
 
   it('says in one sentence that a model reads no film', async () => {
     const blind = inFolder('blind');
-    await train(blind, 'window.frame=null');
+    await train(blind, 'window.frame=null', 'neuron_queries=null');
     const { code, err } = await neuroformer('explain', 'stimulus', blind);
     expect([code, err]).toEqual([
       1,
