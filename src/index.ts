@@ -42,7 +42,7 @@ export {
   type Session,
   type Trial,
 } from './recording/recording.js';
-export { type HubNetwork, type HubSettings, simulateHub } from './simulate/hub.js';
+export { type DelayRange, type HubNetwork, type HubSettings, simulateHub } from './simulate/hub.js';
 export {
   simulateVisual,
   type VisualRecording,

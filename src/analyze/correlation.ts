@@ -98,20 +98,30 @@ export function pearsonCorrelations(counts: SparseCounts): Float64Array {
   return laggedCorrelations(counts, [0]);
 }
 
+/** The value that is further from 0; the first of two that are equally far. */
+export function furthestFromZero(a: number, b: number): number {
+  return Math.abs(b) > Math.abs(a) ? b : a;
+}
+
 /**
- * The largest correlation, over several lags, of a target with a source that precedes it:
+ * One of the correlations, over several lags, of a target with a source that precedes it:
  * [target x source], with 0 on the diagonal.
  *
  * Only bins with spikes are visited, so narrow bins are cheap. Means and spreads are those of the
  * whole recording.
  *
  * @param lags bins by which the source precedes the target
+ * @param choose which of two lags' correlations counts. Default: the larger one.
  */
-export function laggedCorrelations(counts: SparseCounts, lags: readonly number[]): Float64Array {
+export function laggedCorrelations(
+  counts: SparseCounts,
+  lags: readonly number[],
+  choose: (a: number, b: number) => number = Math.max,
+): Float64Array {
   const { neurons, bins, starts, ids, values } = counts;
   const stats = moments(counts);
-  const largest = new Float64Array(neurons * neurons).fill(Number.NEGATIVE_INFINITY);
-  for (const lag of lags) {
+  const chosen = new Float64Array(neurons * neurons);
+  for (const [n, lag] of lags.entries()) {
     const products = new Float64Array(neurons * neurons);
     for (let b = lag; b < bins; b++) {
       for (let to = starts[b]!; to < starts[b + 1]!; to++) {
@@ -124,11 +134,12 @@ export function laggedCorrelations(counts: SparseCounts, lags: readonly number[]
       const [target, source] = [stats[Math.floor(pair / neurons)]!, stats[pair % neurons]!];
       const spread = target.spread * source.spread;
       const covariance = products[pair]! / (bins - lag) - target.mean * source.mean;
-      largest[pair] = Math.max(largest[pair]!, spread > 0 ? covariance / spread : 0);
+      const r = spread > 0 ? covariance / spread : 0;
+      chosen[pair] = n === 0 ? r : choose(chosen[pair]!, r);
     }
   }
-  for (let n = 0; n < neurons; n++) largest[n * neurons + n] = 0;
-  return largest;
+  for (let n = 0; n < neurons; n++) chosen[n * neurons + n] = 0;
+  return chosen;
 }
 
 /**

@@ -32,6 +32,8 @@ export interface GlmSettings {
    * and 100 for the film; 300, 100, 30 and 10 for the coupling; 10 and 1 for own spikes.
    */
   readonly grids?: { readonly [group in keyof RidgeStrengths]?: readonly number[] };
+  /** How closely each fit is solved; see `RidgeOptions`. */
+  readonly tolerance?: number;
 }
 
 const LAGS: readonly LagGroup[] = [
@@ -70,7 +72,8 @@ export async function fitPoissonGlm(
     );
   const design = { neurons, bin, film: filmColumns(train, settings.film), lags: checkLags(lags) };
   const grids = { ...GRIDS, ...settings.grids };
-  const search = new StrengthSearch(train, validation, design, beforeEach);
+  const solved = { beforeEach, tolerance: settings.tolerance };
+  const search = new StrengthSearch(train, validation, design, solved);
   let best: Candidate = {
     strengths: { film: grids.film[0]!, coupling: grids.coupling[0]!, own: grids.own[0]! },
     weights: search.means.map(Math.log),
@@ -123,7 +126,10 @@ class StrengthSearch {
     train: readonly GlmTrial[],
     validation: readonly GlmTrial[],
     readonly design: DesignSettings,
-    readonly beforeEach: (strengths: RidgeStrengths) => void,
+    readonly solved: {
+      readonly beforeEach: (strengths: RidgeStrengths) => void;
+      readonly tolerance: number | undefined;
+    },
   ) {
     this.#train = train.map((trial) => designTrial(trial, design));
     this.#validation = validation.map((trial) => designTrial(trial, design));
@@ -155,7 +161,8 @@ class StrengthSearch {
       // Neighboring strengths have similar weights, so each solution is where the next one starts.
       weights = await fitRidgeGlm(this.#train, design, strengths, {
         start: weights,
-        beforeEach: () => this.beforeEach(strengths),
+        tolerance: this.solved.tolerance,
+        beforeEach: () => this.solved.beforeEach(strengths),
       });
       const bits = this.#validationBits(weights, design);
       this.tried.push({ strengths, bits });

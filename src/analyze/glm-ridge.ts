@@ -26,7 +26,7 @@ export interface RidgeOptions {
    * Ends where no derivative of the loss by a weight is larger than this share of all spikes.
    * Default 1e-5.
    */
-  readonly tolerance?: number;
+  readonly tolerance?: number | undefined;
   /** Called before each computation of the likelihood; an error that it throws ends the fit. */
   readonly beforeEach?: () => void;
 }

@@ -40,7 +40,7 @@ export function hubEvidence(network: HubNetwork): HubEvidence {
     pairs.map((pair) => map[pair]!),
     sameGroup,
   );
-  const { hubRecall, aurocWithin } = scoreEdges(map, network);
+  const { hubRecall, aurocWithin } = scoreEdges(map, network, true);
   const accepted = groupAuroc >= 0.8 && hubRecall <= 0.34 && aurocWithin <= 0.7;
   return {
     accepted,
@@ -49,6 +49,14 @@ export function hubEvidence(network: HubNetwork): HubEvidence {
 }
 
 /** A sentence on a network: its neurons, hubs, length, spikes and seed. */
-export function describeNetwork({ neurons, seconds, spikes, hubs, seed }: HubNetwork): string {
-  return `${neurons} neurons, hubs ${hubs.join(', ')}, ${seconds} s, ${formatCount(countSpikes(spikes))} spikes, seed ${seed}.`;
+export function describeNetwork(network: HubNetwork): string {
+  const { neurons, seconds, spikes, hubs, seed } = network;
+  const inhibiting = hubs.filter((hub) => isInhibiting(hub, network));
+  const signs = inhibiting.length > 0 ? ` (${inhibiting.join(', ')} inhibit)` : '';
+  return `${neurons} neurons, hubs ${hubs.join(', ')}${signs}, ${seconds} s, ${formatCount(countSpikes(spikes))} spikes, seed ${seed}.`;
+}
+
+/** Whether the strong connections of a neuron inhibit. */
+function isInhibiting(from: number, { neurons, weights, strong }: HubNetwork): boolean {
+  return weights.some((weight, pair) => pair % neurons === from && strong[pair] && weight < 0);
 }

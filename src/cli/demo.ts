@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import { diskStore } from '../node/disk-store.js';
 import { createEngine, openDataset } from '../node.js';
 import { expectEmpty } from '../ports/run-store.js';
-import { attentionVerdict, scoreTable } from '../report/report.js';
+import { attentionVerdict, scoreTable } from '../report/wiring.js';
 import { type DemoSettings, runDemo } from '../stages/demo.js';
 import { REPORT_PATH } from '../stages/report.js';
 import { formatDuration } from '../text/format.js';

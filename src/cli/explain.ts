@@ -5,9 +5,10 @@
 
 import { type Command, Option } from 'commander';
 import { createEngine } from '../node.js';
+import type { ConnectivitySettings } from '../probe/connectivity.js';
 import { type Part, SPLIT_PARTS } from '../recording/splits.js';
-import { attentionVerdict, scoreTable } from '../report/report.js';
 import { stimulusTable, stimulusVerdict } from '../report/stimulus.js';
+import { attentionVerdict, scoreTable } from '../report/wiring.js';
 import { explainConnectivity } from '../stages/explain-connectivity.js';
 import { explainStimulus } from '../stages/explain-stimulus.js';
 import { alignedTable } from '../text/table.js';
@@ -71,29 +72,29 @@ function addStimulus(explain: Command): void {
 export function addConnectivity(program: Command): void {
   program
     .command('connectivity')
-    .description('read directed connectivity from attention and by ablation, with controls')
+    .description(
+      'read directed connectivity from attention, coupling and by ablation, with controls',
+    )
     .argument('<run>', 'run folder')
     .option(...DATA_OPTION)
     .option('--windows <n>', 'number of windows to read attention from', parseCount, 4000)
     .option('--ablation-windows <n>', 'number of windows for ablation', parseCount, 4000)
     .option('--seed <n>', 'random seed of the windows and of the untrained control', parseWhole, 1)
+    .option('--glm', 'also fit a Poisson GLM to the spikes: minutes')
     .addHelpText('after', '\nExample:\n  neuroformer connectivity runs/hub --windows 8000')
-    .action(
-      (
-        folder: string,
-        options: { data?: string; windows: number; ablationWindows: number; seed: number },
-      ) =>
-        runCommand(async (watcher) => {
-          const run = await openRunFolder(folder, options.data);
-          const { maps } = await explainConnectivity(run, options, {
-            engine: createEngine,
-            watcher,
-          });
-          watcher.close();
-          const table = scoreTable(maps);
-          if (table)
-            print(`${alignedTable([table.head, ...table.rows])}\n${attentionVerdict(maps)}`);
-          print(`${maps.length} maps written to ${folder}/connectivity.npz and connectivity.json.`);
-        }),
+    .action((folder: string, options: { data?: string } & ConnectivitySettings) =>
+      runCommand(async (watcher) => {
+        const run = await openRunFolder(folder, options.data);
+        const { maps } = await explainConnectivity(run, options, {
+          engine: createEngine,
+          watcher,
+        });
+        watcher.close();
+        const table = scoreTable(maps);
+        if (table) print(`${alignedTable([table.head, ...table.rows])}\n${attentionVerdict(maps)}`);
+        print(
+          `${maps.length} maps written to ${folder}/connectivity.npz, connectivity.csv and connectivity.json.`,
+        );
+      }),
     );
 }

@@ -53,6 +53,14 @@ export const parseNeurons = listParser(
   (value) => Number.isInteger(value) && value >= 0,
 );
 
+/** Parses a range of delays in ms, such as '2-5'. @throws InvalidArgumentError */
+export function parseDelays(text: string): [shortest: number, longest: number] {
+  const [, shortest, longest] = /^\s*(\d+)\s*-\s*(\d+)\s*$/.exec(text) ?? [];
+  if (longest === undefined || Number(shortest) < 1 || Number(longest) < Number(shortest))
+    throw new InvalidArgumentError('It should be a range of whole milliseconds, such as 2-5.');
+  return [Number(shortest), Number(longest)];
+}
+
 const countList = listParser(
   'a list of whole numbers, 1 or more, such as 10,30',
   (value) => Number.isInteger(value) && value >= 1,

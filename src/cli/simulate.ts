@@ -21,7 +21,14 @@ import {
   writeDataset,
 } from '../stages/simulate.js';
 import { formatCount } from '../text/format.js';
-import { parseCount, parseNonNegative, parsePositive, parseWhole } from './options.js';
+import {
+  parseCount,
+  parseDelays,
+  parseNonNegative,
+  parsePositive,
+  parseShare,
+  parseWhole,
+} from './options.js';
 import { print, runCommand } from './terminal.js';
 
 /** Adds the command `simulate`. */
@@ -46,7 +53,19 @@ export function addSimulate(program: Command): void {
     .option('--groups <n>', 'number of groups', parseCount, 3)
     .option('--seconds <s>', 'length of the recording in seconds', parsePositive, 600)
     .option('--seed <n>', 'random seed of wiring and activity', parseWhole, 1)
+    .option('--inhibition <share>', 'share of the hubs that inhibit (default: 0)', parseShare)
+    .option('--strength <x>', 'factor on all weights (default: 1)', parsePositive)
+    .option('--delays <ms>', 'range of the delays (default: 2-5)', parseDelays)
+    .option(
+      '--density <share>',
+      'share of its group that a hub is connected to (default: 0.85)',
+      parseShare,
+    )
     .option('--force', 'write into a folder that is not empty')
+    .addHelpText(
+      'after',
+      '\nNetworks are drawn until Pearson correlation shows their groups but not their hubs. With any of --inhibition,\n--strength, --delays and --density the first one is taken.\n\nExample:\n  neuroformer simulate hub data/inhibition --neurons 60 --inhibition 0.5',
+    )
     .action((folder: string, options: HubSettings & { force?: boolean }) =>
       runCommand(async (watcher) => {
         const store = diskStore(folder);

@@ -46,9 +46,12 @@ export interface SpikeHistorySettings {
 export class SpikeHistory {
   /** kappa: [kernels, lags] */
   readonly kernels: Parameter;
+  /**
+   * W: [ids, kernels * ids], in which columns of tokens that are no neurons have no effect. `pairs`
+   * only.
+   */
+  readonly pairs: Linear | undefined;
   readonly #settings: SpikeHistorySettings;
-  /** W: [ids, kernels * ids], with columns of 0 for tokens that are no neurons. `pairs` only. */
-  readonly #pairs: Linear | undefined;
 
   constructor(scope: ParameterScope, settings: SpikeHistorySettings) {
     this.#settings = settings;
@@ -60,7 +63,7 @@ export class SpikeHistory {
     });
     // The weights start at 0: before training, no neuron has an effect.
     if (isPairs)
-      this.#pairs = new Linear(scope.scope('pairs'), kernels * ids, ids, {
+      this.pairs = new Linear(scope.scope('pairs'), kernels * ids, ids, {
         bias: false,
         init: zeros,
       });
@@ -82,8 +85,8 @@ export class SpikeHistory {
       return mixWeights(logits, weights.reshape([B, count, ids]));
     }
     const spikes = read(this.kernels.tensor).reshape([B, count, kernels * ids]);
-    if (!bounded) return this.#pairs!.call(spikes, { residual: logits });
-    return add(logits, activate(this.#pairs!.call(spikes), 'tanh'));
+    if (!bounded) return this.pairs!.call(spikes, { residual: logits });
+    return add(logits, activate(this.pairs!.call(spikes), 'tanh'));
   }
 }
 

@@ -10,9 +10,11 @@ import { latents } from './claims/latents.js';
 import { probes } from './claims/probes.js';
 import { spikes } from './claims/spikes.js';
 import { trials } from './claims/trials.js';
+import { wiring } from './claims/wiring.js';
 
 /** All claims, in the order of the page. */
 export const CLAIMS: readonly Claim[] = [
+  wiring,
   inputs,
   fields,
   latents,

@@ -5,13 +5,16 @@
 
 import {
   binTrials,
+  furthestFromZero,
   laggedCorrelations,
   partialCorrelations,
   pearsonCorrelations,
 } from '../analyze/correlation.js';
 import { type EdgeScores, scoreEdges } from '../analyze/edges.js';
+import { glmCoupling } from '../analyze/glm-coupling.js';
 import type { Engine } from '../gpu/engine.js';
 import type { BatchLayout } from '../neuroformer/batch.js';
+import type { ModelConfig } from '../neuroformer/config.js';
 import type { Neuroformer } from '../neuroformer/model.js';
 import { silentWatcher, type Watcher } from '../ports/watcher.js';
 import type { Recording } from '../recording/recording.js';
@@ -25,6 +28,7 @@ import {
   windowBatches,
 } from '../train/window-batches.js';
 import { ablationMap, attentionMaps, type MapInputs } from './attention-maps.js';
+import { couplingMap } from './coupling.js';
 import { untrainedModel } from './untrained.js';
 
 /** One map of all pairs of neurons. */
@@ -35,6 +39,8 @@ export interface ConnectivityMap {
   readonly title: string;
   /** What it is computed from: the model, a control of the model, or spike counts alone. */
   readonly kind: 'model' | 'control' | 'correlation';
+  /** Whether it is above 0 where a source excites, and below where it inhibits. */
+  readonly signed: boolean;
   /** [target x source] */
   readonly values: Float64Array;
   /** Agreement with the true connections; undefined if they are not known. */
@@ -52,13 +58,15 @@ export interface ConnectivitySettings {
   readonly ablationWindows?: number;
   /** Seed of the choice of windows, of the order of ties and of the untrained model. Default 1. */
   readonly seed?: number;
+  /** Whether to fit a Poisson GLM for comparison, which takes minutes. Default: false. */
+  readonly glm?: boolean;
 }
 
 /** Connectivity maps, and how many windows they are from. */
 export interface Connectivity {
   /** How many neurons there are. */
   readonly neurons: number;
-  /** How many windows the attention maps are from. */
+  /** How many windows the attention maps are from; 0 if the model does not attend to the past. */
   readonly windows: number;
   /** How many windows the ablation maps are from. */
   readonly ablationWindows: number;
@@ -76,22 +84,44 @@ export interface ConnectivityInputs {
   readonly refs: readonly WindowRef[];
 }
 
+/** What a map is read from, which not every model has. */
+type Reading = 'attention' | 'coupling' | 'ablation';
+
 /** A map and how it is computed. */
-interface MapRow extends Omit<UnscoredMap, 'values'> {
+interface MapRow extends Omit<UnscoredMap, 'values' | 'signed'> {
   /** What is being computed, in progress lines. */
   readonly stage: string;
-  /** Whether it hides spikes, which needs a model that does not attend to padding. */
-  readonly ablates?: boolean;
+  readonly reading: Reading;
   compute(): Promise<Float64Array>;
 }
 
 /** Windows per batch. */
 const BATCH = 200;
+/** Width of the GLM's bins, in seconds. */
+const GLM_BIN = 0.004;
+
+/** What can be read from a model. */
+export function connectivityReadings({
+  layers,
+  mlp_only,
+  gru_only,
+  gru2_only,
+  spike_history,
+  rules,
+}: ModelConfig): ReadonlySet<Reading> {
+  const attends = layers.state_history > 0 && !(mlp_only || gru_only || gru2_only);
+  return new Set<Reading>([
+    ...(attends ? (['attention'] as const) : []),
+    ...(spike_history?.kind === 'pairs' ? (['coupling'] as const) : []),
+    // Spikes are hidden by the mask of padding.
+    ...(rules.mask_padding ? (['ablation'] as const) : []),
+  ]);
+}
 
 /**
- * Maps of a model: attention and ablation, and as controls the same with simultaneous spikes in
- * another order and of an untrained model. There are no ablation maps for a model that attends to
- * padding.
+ * Maps of a model: attention, coupling and ablation, and as controls the same with simultaneous
+ * spikes in another order and of an untrained model. Maps that cannot be read from the model are
+ * left out.
  */
 export async function modelMaps(
   { engine, model, layout, windows, refs: allRefs }: ConnectivityInputs,
@@ -99,6 +129,7 @@ export async function modelMaps(
   watcher: Watcher = silentWatcher,
 ): Promise<Omit<Connectivity, 'maps'> & { readonly maps: readonly UnscoredMap[] }> {
   const { seed = 1 } = settings;
+  const { ids } = layout.tokenizer;
   const refs = drawWindows(allRefs, settings.windows ?? 4000, BATCH, seed);
   const ablationRefs = refs.slice(
     0,
@@ -128,12 +159,14 @@ export async function modelMaps(
     return trained;
   };
 
+  const readings = connectivityReadings(layout.config);
   const rows: readonly MapRow[] = [
     {
       name: 'attention',
       title: 'Attention',
       kind: 'model',
       stage: 'attention',
+      reading: 'attention',
       compute: async () => (await attendTrained()).attention,
     },
     {
@@ -141,14 +174,23 @@ export async function modelMaps(
       title: 'Attention minus uniform',
       kind: 'model',
       stage: 'attention',
+      reading: 'attention',
       compute: async () => (await attendTrained()).learned,
+    },
+    {
+      name: 'coupling',
+      title: 'Coupling',
+      kind: 'model',
+      stage: 'coupling',
+      reading: 'coupling',
+      compute: () => couplingMap(model, ids),
     },
     {
       name: 'ablation',
       title: 'Ablation',
       kind: 'model',
       stage: 'ablation',
-      ablates: true,
+      reading: 'ablation',
       compute: () => ablate(model),
     },
     {
@@ -156,6 +198,7 @@ export async function modelMaps(
       title: 'Uniform attention',
       kind: 'control',
       stage: 'controls',
+      reading: 'attention',
       compute: async () => (await attendTrained()).uniform,
     },
     {
@@ -163,6 +206,7 @@ export async function modelMaps(
       title: 'Attention, ties in another order',
       kind: 'control',
       stage: 'controls',
+      reading: 'attention',
       compute: async () => (await attend(model, seed + 1)).attention,
     },
     {
@@ -170,7 +214,7 @@ export async function modelMaps(
       title: 'Ablation, ties in another order',
       kind: 'control',
       stage: 'controls',
-      ablates: true,
+      reading: 'ablation',
       compute: () => ablate(model, seed + 1),
     },
     {
@@ -178,30 +222,53 @@ export async function modelMaps(
       title: 'Attention, untrained model',
       kind: 'control',
       stage: 'controls',
+      reading: 'attention',
       compute: async () => (await attend(untrained.model)).attention,
+    },
+    {
+      name: 'couplinguntrained',
+      title: 'Coupling, untrained model',
+      kind: 'control',
+      stage: 'controls',
+      reading: 'coupling',
+      compute: () => couplingMap(untrained.model, ids),
     },
     {
       name: 'ablationuntrained',
       title: 'Ablation, untrained model',
       kind: 'control',
       stage: 'controls',
-      ablates: true,
+      reading: 'ablation',
       compute: () => ablate(untrained.model),
     },
   ];
   const maps: UnscoredMap[] = [];
-  for (const { name, title, kind, stage, ablates, compute } of rows) {
-    if (ablates && !layout.config.rules.mask_padding) continue;
+  for (const { name, title, kind, stage, reading, compute } of rows) {
+    if (!readings.has(reading)) continue;
     activity = `connectivity, ${stage}`;
     watcher.progress({ activity });
-    maps.push({ name, title, kind, values: await compute() });
+    // Attention tells how much a source matters, not whether it excites.
+    maps.push({ name, title, kind, signed: reading !== 'attention', values: await compute() });
   }
   return {
-    neurons: layout.tokenizer.ids.neurons,
-    windows: refs.length,
-    ablationWindows: ablationRefs.length,
+    neurons: ids.neurons,
+    windows: readings.has('attention') ? refs.length : 0,
+    ablationWindows: readings.has('ablation') ? ablationRefs.length : 0,
     maps,
   };
+}
+
+/** Spike times of each neuron and the duration, in seconds, by trial. */
+function timedTrials({ trials }: Recording) {
+  return trials.map(({ spikes, duration }) => ({ times: spikeTimes(spikes), duration }));
+}
+
+/**
+ * The bins of a recording of counts in seconds, than which nothing can be resolved more finely.
+ * Event times have no bins, hence 0.
+ */
+function countStep({ trials }: Recording): number {
+  return Math.max(...trials.map(({ spikes }) => ('counts' in spikes ? spikes.dt : 0)));
 }
 
 /**
@@ -209,16 +276,12 @@ export async function modelMaps(
  * counts.
  */
 export function correlationMaps(recording: Recording): UnscoredMap[] {
-  const trials = recording.trials.map(({ spikes, duration }) => ({
-    times: spikeTimes(spikes),
-    duration,
-  }));
+  const trials = timedTrials(recording);
   const coarse = binTrials(trials, 0.05);
-  // Counts cannot be resolved more finely than their own bins. Event times have no bins, hence 0.
-  const countStep = Math.max(
-    ...recording.trials.map(({ spikes }) => ('counts' in spikes ? spikes.dt : 0)),
-  );
-  const lags = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+  const finest = countStep(recording);
+  const lags = (last: number) => Array.from({ length: last }, (_, n) => n + 1);
+  const lagged = (last: number, choose?: (a: number, b: number) => number) =>
+    laggedCorrelations(binTrials(trials, 0.001), lags(last), choose);
   const rows: readonly {
     name: string;
     title: string;
@@ -248,12 +311,44 @@ export function correlationMaps(recording: Recording): UnscoredMap[] {
       name: 'lagged',
       title: 'Lagged, largest of 1 to 10 ms',
       maxStep: 0.001,
-      compute: () => laggedCorrelations(binTrials(trials, 0.001), lags),
+      compute: () => lagged(10),
+    },
+    {
+      name: 'lagged10',
+      title: 'Lagged, extreme of 1 to 10 ms',
+      maxStep: 0.001,
+      compute: () => lagged(10, furthestFromZero),
+    },
+    {
+      name: 'lagged40',
+      title: 'Lagged, extreme of 1 to 40 ms',
+      maxStep: 0.001,
+      compute: () => lagged(40, furthestFromZero),
     },
   ];
   return rows
-    .filter(({ maxStep }) => countStep <= maxStep)
-    .map(({ name, title, compute }) => ({ name, title, kind: 'correlation', values: compute() }));
+    .filter(({ maxStep }) => finest <= maxStep)
+    .map(({ name, title, compute }) => ({
+      name,
+      title,
+      kind: 'correlation',
+      signed: true,
+      values: compute(),
+    }));
+}
+
+/** The coupling of a Poisson GLM of the spikes alone. @param beforeEach see `glmCoupling` */
+export async function glmMap(recording: Recording, beforeEach: () => void): Promise<UnscoredMap> {
+  const bin = Math.max(GLM_BIN, countStep(recording));
+  const trials = timedTrials(recording).map((trial) => binTrials([trial], bin));
+  const values = await glmCoupling(trials, bin, beforeEach);
+  return {
+    name: 'glm',
+    title: 'Coupling of a Poisson GLM',
+    kind: 'correlation',
+    signed: true,
+    values,
+  };
 }
 
 /** The maps with their agreement with the true connections, if those are known. */
@@ -261,5 +356,8 @@ export function scoreMaps(
   maps: readonly UnscoredMap[],
   wiring: Wiring | undefined,
 ): ConnectivityMap[] {
-  return maps.map((map) => ({ ...map, scores: wiring && scoreEdges(map.values, wiring) }));
+  return maps.map((map) => ({
+    ...map,
+    scores: wiring && scoreEdges(map.values, wiring, map.signed),
+  }));
 }

@@ -6,7 +6,6 @@
 import { firingRates, type SpikeSegment, spikeTriggeredRate } from '../analyze/spike-trains.js';
 import type { DrawSettings } from '../generate/sampler.js';
 import { correlation } from '../math/statistics.js';
-import type { Connectivity, ConnectivityMap } from '../probe/connectivity.js';
 import { type OneWindowAheadScores, recordedSegments } from '../probe/generated.js';
 import type { RateResults } from '../probe/rates.js';
 import type {
@@ -18,7 +17,7 @@ import type {
   ProbeResults,
   StimulusResults,
 } from '../probe/results.js';
-import { formatCount } from '../text/format.js';
+import { formatCount, formatScore } from '../text/format.js';
 import { describePart, type OpenedRun } from '../train/open-run.js';
 import type { MetricLine } from '../train/run-records.js';
 import { decodedSection } from './decoded.js';
@@ -27,7 +26,6 @@ import {
   describeCorrelation,
   intervalFigure,
   lossFigure,
-  mapFigures,
   psthFigure,
   rasterFigure,
   rateFigure,
@@ -39,6 +37,7 @@ import { latentsSection } from './latents.js';
 import { probesSection } from './probes.js';
 import { ratesSection } from './rates.js';
 import { stimulusSection } from './stimulus.js';
+import { wiringSection } from './wiring.js';
 
 /** What a report is made of. Results that are undefined have no section. */
 export interface ReportInputs {
@@ -87,7 +86,7 @@ export async function renderReport(inputs: ReportInputs): Promise<Report> {
     ...(inputs.generated ? [await generatedSection(run, inputs.generated)] : []),
     ...(inputs.rates ? [await ratesSection(inputs.rates)] : []),
     ...(inputs.clamped ? [await clampedSection(run, inputs.clamped)] : []),
-    ...(inputs.connectivity ? [await wiringSection(run, inputs.connectivity)] : []),
+    ...(inputs.connectivity ? [await wiringSection(inputs.connectivity, run.dataset.truth)] : []),
     ...(inputs.stimulus ? [await stimulusSection(inputs.stimulus, run.dataset.truth)] : []),
   ];
   const lead = `${run.dataset.recording.name}; ${run.facts.started.slice(0, 16).replace('T', ' ')}.`;
@@ -223,22 +222,22 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
   const rows: string[][] = [
     [
       'firing rates, r with the whole recording',
-      formatNumber(scores.rateCorrelation),
-      formatNumber(scores.rateCorrelationRecorded),
+      formatScore(scores.rateCorrelation),
+      formatScore(scores.rateCorrelationRecorded),
     ],
-    ['firing rates, r with the same segments', formatNumber(scores.rateCorrelationSame), ''],
+    ['firing rates, r with the same segments', formatScore(scores.rateCorrelationSame), ''],
     [
       'mean rate (Hz)',
-      formatNumber(scores.meanRate.generated),
-      formatNumber(scores.meanRate.recorded),
+      formatScore(scores.meanRate.generated),
+      formatScore(scores.meanRate.recorded),
     ],
     [
       'median interspike interval (s)',
-      formatNumber(scores.medianInterval.generated),
-      formatNumber(scores.medianInterval.recorded),
+      formatScore(scores.medianInterval.generated),
+      formatScore(scores.medianInterval.recorded),
     ],
-    ...(isAligned ? [['rates over time, r', formatNumber(scores.psthCorrelation), '']] : []),
-    ['rates around the spikes of one neuron, r', formatNumber(triggered.r), ''],
+    ...(isAligned ? [['rates over time, r', formatScore(scores.psthCorrelation), '']] : []),
+    ['rates around the spikes of one neuron, r', formatScore(triggered.r), ''],
   ];
   const aheadTables: Table[] = [];
   if (windows && tokens) {
@@ -249,15 +248,15 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
       rows: [
         [
           'overlap of the sets of active neurons (F1)',
-          formatNumber(windows.setF1),
-          formatNumber(windows.shuffledSetF1),
+          formatScore(windows.setF1),
+          formatScore(windows.shuffledSetF1),
         ],
         [
           'next neuron correct (share of spikes)',
-          formatNumber(tokens.accuracy),
-          formatNumber(tokens.unigramAccuracy),
+          formatScore(tokens.accuracy),
+          formatScore(tokens.unigramAccuracy),
         ],
-        ['bits per token', formatNumber(tokens.bits), formatNumber(tokens.unigramBits)],
+        ['bits per token', formatScore(tokens.bits), formatScore(tokens.unigramBits)],
       ],
     });
   }
@@ -301,12 +300,12 @@ function oneWindowAheadTable(ahead: OneWindowAheadScores): Table {
     caption: `Correlation over neurons with the recorded rates of the same windows, which do not overlap. Training part: ${describeDraws('train')}. Test part: ${describeDraws('test')}. Baseline: the recorded rates of the training part.`,
     head: ['', 'model', 'baseline'],
     rows: [
-      ['training part, r', formatNumber(train), ''],
-      ['test part, r', formatNumber(test), formatNumber(recorded)],
+      ['training part, r', formatScore(train), ''],
+      ['test part, r', formatScore(test), formatScore(recorded)],
       [
         'mean rate in the test part (Hz), generated and recorded',
-        formatNumber(meanRate.generated),
-        formatNumber(meanRate.recorded),
+        formatScore(meanRate.generated),
+        formatScore(meanRate.recorded),
       ],
     ],
   };
@@ -338,96 +337,4 @@ async function clampedSection(run: OpenedRun, clamped: GeneratedResults): Promis
       name: `clamped-${figure.name}`,
     })),
   };
-}
-
-/** A number with three decimals; empty if it is not finite. */
-function formatNumber(value: number): string {
-  return Number.isFinite(value) ? value.toFixed(3) : '';
-}
-
-const METHOD_KINDS = {
-  model: 'model',
-  control: 'control',
-  correlation: 'spikes only',
-} as const;
-
-async function wiringSection(run: OpenedRun, connectivity: Connectivity): Promise<Section> {
-  const { maps, neurons } = connectivity;
-  const { wiring } = run.dataset.truth ?? {};
-  const shown = ['attention', 'learnt', 'ablation', 'pearson50', 'lagged'];
-  const shownMaps = maps.filter(({ name }) => shown.includes(name));
-  const figures: Figure[] = await mapFigures(
-    [
-      ...(wiring ? [{ name: 'weights', title: 'True weights', values: wiring.weights }] : []),
-      ...shownMaps.map(({ name, title, values }) => ({ name, title, values })),
-    ],
-    neurons,
-  );
-  const table = scoreTable(maps);
-  return {
-    title: 'Connectivity',
-    text: [
-      `Attention was read from ${formatCount(connectivity.windows)} windows, ablation from ${formatCount(connectivity.ablationWindows)}. Both show what the model depends on, not what causes what. Spikes of one time bin have no order, so the maps were read again with ties in another order.`,
-      ...(table
-        ? [attentionVerdict(maps)]
-        : ['The true wiring is unknown, so the maps have no scores.']),
-    ],
-    tables: table ? [table] : [],
-    figures,
-  };
-}
-
-/** The scores of every connectivity map against the true wiring; undefined if that is unknown. */
-export function scoreTable(maps: readonly ConnectivityMap[]): Table | undefined {
-  const scored = maps.flatMap((map) => (map.scores ? [{ ...map, scores: map.scores }] : []));
-  if (scored.length === 0) return undefined;
-  return {
-    title: 'Maps against the true wiring',
-    caption:
-      'AUROC: probability that a strong edge ranks above another pair, over all pairs and over pairs within groups. Direction: share of strong one-way edges whose direction the map gets right. Hubs: share of hubs among equally many sources with the largest column sums. r2 and Spearman: correlation with the weights of all pairs.',
-    head: ['map', '', 'AUROC', 'within groups', 'direction', 'hubs', 'r2', 'Spearman'],
-    rows: scored.map(({ title, kind, scores }) => [
-      title,
-      METHOD_KINDS[kind],
-      formatNumber(scores.auroc),
-      formatNumber(scores.aurocWithin),
-      formatNumber(scores.direction),
-      formatNumber(scores.hubRecall),
-      formatNumber(scores.r2),
-      formatNumber(scores.spearman),
-    ]),
-  };
-}
-
-/**
- * Whether attention beats Pearson correlation, in a sentence either way; empty if maps have no
- * scores.
- */
-export function attentionVerdict(maps: readonly ConnectivityMap[]): string {
-  const scores = (name: string) => maps.find((map) => map.name === name)?.scores;
-  const attention = scores('attention');
-  const pearsons = [scores('pearson10'), scores('pearson50')].flatMap((s) => (s ? [s] : []));
-  const lagged = scores('lagged');
-  if (!attention || pearsons.length === 0) return '';
-  if (![attention.auroc, attention.direction].every(Number.isFinite))
-    return 'The true wiring has no strong one-way edges to score the maps by.';
-  const auroc = Math.max(...pearsons.map((s) => s.auroc));
-  const direction = Math.max(...pearsons.map((s) => s.direction));
-  const beats = attention.auroc > auroc && attention.direction > direction;
-  const numbers = `AUROC of strong edges ${attention.auroc.toFixed(3)} against ${auroc.toFixed(3)}, direction ${attention.direction.toFixed(3)} against ${direction.toFixed(3)}`;
-  const verdict = beats ? 'beats' : 'does not beat';
-  const laggedNote =
-    lagged && Number.isFinite(lagged.auroc)
-      ? ` A lagged correlation that is given the range of delays ${compareAuroc(lagged.auroc, attention.auroc)} (AUROC ${lagged.auroc.toFixed(3)}).`
-      : '';
-  return `Attention ${verdict} Pearson correlation on both: ${numbers}.${laggedNote}`;
-}
-
-/** Difference of two AUROCs that says nothing. */
-const AUROC_TOLERANCE = 0.005;
-
-/** How well a map does beside attention, by their AUROCs. */
-function compareAuroc(other: number, attention: number): string {
-  if (other > attention + AUROC_TOLERANCE) return 'does better';
-  return other < attention - AUROC_TOLERANCE ? 'does worse' : 'does as well';
 }

@@ -14,6 +14,8 @@
  *
  * with k ~ Poisson(lambda_i max(0, 1 + g_i x_G)) and an Ornstein-Uhlenbeck process x_G of unit
  * variance per group. V and W are in units of the threshold, times in seconds.
+ *
+ * Hubs excite, and their connections are strong, fast and dense, unless the settings say otherwise.
  */
 
 import { HostRandom } from '../math/random.js';
@@ -30,7 +32,18 @@ export interface HubSettings {
   readonly seconds?: number;
   /** Seed of the connections and of the activity. Default 1. */
   readonly seed?: number;
+  /** Share of the hubs whose connections inhibit. Default 0. */
+  readonly inhibition?: number;
+  /** Factor on all weights. Default 1. */
+  readonly strength?: number;
+  /** Shortest and longest delay of connections, whole ms. Default 2 to 5. */
+  readonly delays?: DelayRange;
+  /** Share of its group that a hub is connected to. Default 0.85. */
+  readonly density?: number;
 }
+
+/** The shortest and the longest delay of connections, in whole ms. */
+export type DelayRange = readonly [shortest: number, longest: number];
 
 /** Time constant of the membrane, ms. */
 const TAU = 20;
@@ -38,8 +51,8 @@ const TAU = 20;
 const REFRACTORY = 3;
 /** Time constant of the common input, ms. */
 const COMMON_TAU = 50;
-/** Delays of connections, ms; each is drawn from these. */
-const DELAYS = [2, 3, 4, 5] as const;
+/** Range that the delay of each connection is drawn from. */
+const DELAYS: DelayRange = [2, 5];
 /** Jump of the potential per event of a neuron's private input. */
 const DRIVE = 0.05;
 /** Events per millisecond: of hubs, and of other neurons before their spread. */
@@ -51,7 +64,7 @@ const GAIN = 0.4;
 const HUB_GAIN = 0.1;
 /** Share of all ordered pairs that have a background connection. */
 const BACKGROUND_SHARE = 0.1;
-/** Share of its group that a hub drives. */
+/** Share of its group that a hub is connected to. */
 const HUB_SHARE = 0.85;
 
 /**
@@ -96,7 +109,10 @@ export interface HubNetwork extends Wiring {
   readonly seed: number;
   /** Spike times of each neuron, in seconds, ascending. */
   readonly spikes: readonly Float64Array[];
-  /** 1 for each connection from a hub with at least half the largest weight, else 0. */
+  /**
+   * 1 for each connection from a hub, of either sign, with at least half the largest weight, else
+   * 0.
+   */
   readonly strong: Uint8Array;
 }
 
@@ -105,14 +121,40 @@ export interface HubNetwork extends Wiring {
  *
  * @param progress called every 10 simulated seconds with the seconds so far, the seconds in all,
  *   and the unit
- * @throws RecordingError where the groups differ in size or are too small for their hubs, or the
- *   length is not above 0
+ * @throws RecordingError where the groups differ in size or are too small for their hubs, the
+ *   length is not above 0, or a setting of the wiring is out of its range
  */
 export function simulateHub(
   settings: HubSettings = {},
   progress: (done: number, total: number, unit: string) => void = () => {},
 ): HubNetwork {
-  const { neurons = 300, groups = 3, seconds = 600, seed = 1 } = settings;
+  const complete = { ...DEFAULTS, ...settings };
+  checkSettings(complete);
+  const { neurons, groups, seconds, seed } = complete;
+  const random = new HostRandom(seed);
+  const connections = connect(complete, random);
+  const spikes = simulateSpikes(connections, complete, random, (done) =>
+    progress(done, seconds, 's'),
+  );
+  return { neurons, groups, seconds, seed, spikes, ...connections };
+}
+
+type CompleteSettings = Required<HubSettings>;
+
+const DEFAULTS: CompleteSettings = {
+  neurons: 300,
+  groups: 3,
+  seconds: 600,
+  seed: 1,
+  inhibition: 0,
+  strength: 1,
+  delays: DELAYS,
+  density: HUB_SHARE,
+};
+
+/** @throws RecordingError */
+function checkSettings(settings: CompleteSettings): void {
+  const { neurons, groups, seconds, inhibition, strength, delays, density } = settings;
   if (!Number.isInteger(groups) || groups < 1 || neurons % groups !== 0 || neurons / groups < 6) {
     throw new RecordingError(
       `A hub network needs groups of equal size with at least 6 neurons each; ${neurons} neurons cannot form ${groups} such groups.`,
@@ -122,18 +164,30 @@ export function simulateHub(
     throw new RecordingError(
       `The length of a simulation should be above 0 seconds, but is ${seconds}.`,
     );
-  const random = new HostRandom(seed);
-  const connections = connect(neurons, groups, random);
-  const spikes = simulateSpikes(connections, { neurons, groups, seconds }, random, (done) =>
-    progress(done, seconds, 's'),
-  );
-  return { neurons, groups, seconds, seed, spikes, ...connections };
+  if (!(inhibition >= 0 && inhibition <= 1))
+    throw new RecordingError(
+      `The share of hubs that inhibit should be from 0 to 1, but is ${inhibition}.`,
+    );
+  if (!(density > 0 && density <= 1))
+    throw new RecordingError(
+      `The share of its group that a hub is connected to should be above 0 and at most 1, but is ${density}.`,
+    );
+  if (!(strength > 0 && strength < Infinity))
+    throw new RecordingError(`The factor on weights should be above 0, but is ${strength}.`);
+  const [shortest, longest] = delays;
+  if (!delays.every(Number.isInteger) || shortest < 1 || longest < shortest)
+    throw new RecordingError(
+      `Delays should be whole numbers of ms, 1 or more and the longest last, but are ${shortest} to ${longest}.`,
+    );
 }
 
 type Connections = Pick<HubNetwork, 'weights' | 'hubs' | 'strong'>;
 
 /** Draws the background connections, then those of the hubs, which replace them. */
-function connect(neurons: number, groups: number, random: HostRandom): Connections {
+function connect(
+  { neurons, groups, inhibition, strength, density }: CompleteSettings,
+  random: HostRandom,
+): Connections {
   const size = neurons / groups;
   const { hubs: hubsPerGroup, weight: maxWeight, reach, background } = groupConstants(size);
   const weights = new Float64Array(neurons * neurons);
@@ -142,19 +196,21 @@ function connect(neurons: number, groups: number, random: HostRandom): Connectio
   for (let to = 0; to < neurons; to++)
     for (let from = 0; from < neurons; from++)
       if (to !== from && random.uniform() < BACKGROUND_SHARE)
-        weights[to * neurons + from] = low + (high - low) * random.uniform();
+        weights[to * neurons + from] = strength * (low + (high - low) * random.uniform());
   const hubs: number[] = [];
   for (let group = 0; group < groups; group++) {
     const firstHub = group * size + Math.floor(size / 2) - Math.floor(hubsPerGroup / 2);
     for (let n = 0; n < hubsPerGroup; n++) hubs.push(firstHub + n);
   }
-  for (const hub of hubs) {
+  for (const [n, hub] of hubs.entries()) {
+    // Inhibiting hubs are spread evenly over all, and thus over the groups.
+    const inhibits = Math.round((n + 1) * inhibition) > Math.round(n * inhibition);
     const groupStart = neuronGroup(hub, neurons, groups) * size;
     for (let to = groupStart; to < groupStart + size; to++) {
-      if (to === hub || random.uniform() >= HUB_SHARE) continue;
+      if (to === hub || random.uniform() >= density) continue;
       const falloff = Math.exp(-((to - hub) ** 2) / (2 * reach ** 2));
       const weight = maxWeight * (0.6 + 0.4 * random.uniform()) * falloff;
-      weights[to * neurons + hub] = weight;
+      weights[to * neurons + hub] = (inhibits ? -strength : strength) * weight;
       strong[to * neurons + hub] = Number(weight >= maxWeight / 2);
     }
   }
@@ -162,12 +218,16 @@ function connect(neurons: number, groups: number, random: HostRandom): Connectio
 }
 
 /** The outgoing connections of each neuron, with a random delay each. */
-function outgoingConnections(weights: Float64Array, neurons: number, random: HostRandom) {
+function outgoingConnections(
+  weights: Float64Array,
+  { neurons, delays: [shortest, longest] }: CompleteSettings,
+  random: HostRandom,
+) {
   return Array.from({ length: neurons }, (_, from) => {
     const targets: { to: number; weight: number; delay: number }[] = [];
     for (let to = 0; to < neurons; to++) {
       const weight = weights[to * neurons + from]!;
-      const delay = DELAYS[random.integer(DELAYS.length)]!;
+      const delay = shortest + random.integer(longest - shortest + 1);
       if (weight !== 0) targets.push({ to, weight, delay });
     }
     return targets;
@@ -177,11 +237,12 @@ function outgoingConnections(weights: Float64Array, neurons: number, random: Hos
 /** @param progress called with the seconds so far */
 function simulateSpikes(
   { weights, hubs }: Connections,
-  { neurons, groups, seconds }: Required<Omit<HubSettings, 'seed'>>,
+  settings: CompleteSettings,
   random: HostRandom,
   progress: (seconds: number) => void,
 ): Float64Array[] {
-  const targets = outgoingConnections(weights, neurons, random);
+  const { neurons, groups, seconds, delays } = settings;
+  const targets = outgoingConnections(weights, settings, random);
   const isHub = (n: number) => hubs.includes(n);
   const perNeuron = (value: (neuron: number) => number) =>
     Float64Array.from({ length: neurons }, (_, n) => value(n));
@@ -192,7 +253,7 @@ function simulateSpikes(
   const group = perNeuron((n) => neuronGroup(n, neurons, groups));
   // Input that is still on its way: a ring of one slot per millisecond, as long as the longest
   // delay.
-  const slots = Math.max(...DELAYS) + 1;
+  const slots = delays[1] + 1;
   const delayedInput = Array.from({ length: slots }, () => new Float64Array(neurons));
   const potential = new Float64Array(neurons);
   const refractoryLeft = new Int32Array(neurons);

@@ -1,12 +1,14 @@
 /**
- * The explain stage of connectivity: directed connectivity from a model's attention and by
- * ablation, with controls.
+ * The explain stage of connectivity: directed connectivity from a model's attention, its coupling
+ * and by ablation, with controls.
  */
 
 import type { ModelConfig } from '../neuroformer/config.js';
 import {
   type ConnectivitySettings,
+  connectivityReadings,
   correlationMaps,
+  glmMap,
   modelMaps,
   scoreMaps,
 } from '../probe/connectivity.js';
@@ -21,8 +23,8 @@ import { writeConnectivity } from './result-files.js';
  * Reads connectivity maps, each [target x source], from a run's model, and writes them into the
  * run's store.
  *
- * @throws UsageError where the model does not attend to the past; StoppedError where the watcher
- *   stops it; FileError where the store cannot be written.
+ * @throws UsageError where the model neither attends to the past nor has coupling; StoppedError
+ *   where the watcher stops it; FileError where the store cannot be written.
  */
 export async function explainConnectivity(
   run: OpenedRun,
@@ -31,7 +33,7 @@ export async function explainConnectivity(
 ): Promise<ConnectivityResults> {
   const { engine: source, watcher } = stageContext(options);
   const { windows, layout, split, dataset, records } = run;
-  checkAttention(run.config);
+  checkReadable(run.config);
   const startTime = performance.now();
   const { maps: ofModel, ...counts } = await stoppable(watcher, (stopping) =>
     withEngine(source, async (engine) => {
@@ -42,24 +44,29 @@ export async function explainConnectivity(
     }),
   );
   watcher.progress({ activity: 'connectivity, correlations' });
-  const maps = scoreMaps(
-    [...ofModel, ...correlationMaps(windows.recording)],
-    dataset.truth?.wiring,
-  );
+  const ofSpikes = correlationMaps(windows.recording);
+  if (settings.glm)
+    ofSpikes.push(
+      await stoppable(watcher, (stopping) =>
+        glmMap(windows.recording, () => stopping.progress({ activity: 'connectivity, GLM' })),
+      ),
+    );
+  const maps = scoreMaps([...ofModel, ...ofSpikes], dataset.truth?.wiring);
   const seconds = (performance.now() - startTime) / 1000;
   const results = { ...counts, maps, seconds, ...(dataset.names && { names: dataset.names }) };
   await writeConnectivity(records.store, results);
   return results;
 }
 
-/** @throws UsageError where a model has no attention to the past to read. */
-function checkAttention({ layers, mlp_only, gru_only, gru2_only }: ModelConfig): void {
-  if (mlp_only || gru_only || gru2_only)
+/** @throws UsageError where a model has neither attention to the past nor coupling. */
+function checkReadable(config: ModelConfig): void {
+  const readings = connectivityReadings(config);
+  if (readings.has('attention') || readings.has('coupling')) return;
+  if (config.mlp_only || config.gru_only || config.gru2_only)
     throw new UsageError(
       'This model is a baseline, which has no attention to read: train a Neuroformer.',
     );
-  if (layers.state_history === 0)
-    throw new UsageError(
-      'This model does not attend to the past (layers.state_history is 0): train one with at least 1.',
-    );
+  throw new UsageError(
+    'This model neither attends to the past (layers.state_history is 0) nor has spike_history: pairs: train one with either.',
+  );
 }

@@ -189,8 +189,12 @@ export function readGenerated(
   });
 }
 
+/** Base name of the files of `connectivity`. */
+const CONNECTIVITY_FILES = 'connectivity';
+
 /**
- * Writes connectivity maps, each [target x source], as .npz and .json.
+ * Writes connectivity maps, each [target x source], as .npz, a .csv row of scores for each, and the
+ * rest as .json.
  *
  * @throws FileError where the store fails.
  */
@@ -201,10 +205,28 @@ export async function writeConnectivity(
   const shape = [facts.neurons, facts.neurons];
   const arrays = maps.map(({ name, values }) => [name, { data: values, shape }] as const);
   const described = maps.map(({ values: _, ...map }) => map);
-  await writeArraysAndFacts(store, 'connectivity', encodeNpz(Object.fromEntries(arrays)), {
+  await writeArraysAndFacts(store, CONNECTIVITY_FILES, encodeNpz(Object.fromEntries(arrays)), {
     ...facts,
     maps: described,
   });
+  const rows = maps.map(({ name, kind, scores }) => ({
+    name,
+    kind,
+    ...(scores && {
+      auroc: scores.auroc,
+      auroc_within: scores.aurocWithin,
+      auroc_magnitude: scores.aurocMagnitude,
+      auroc_excitatory: scores.aurocExcitatory,
+      auroc_inhibitory: scores.aurocInhibitory,
+      sign_accuracy: scores.signAccuracy,
+      direction: scores.direction,
+      direction_magnitude: scores.directionMagnitude,
+      hub_recall: scores.hubRecall,
+      r2: scores.r2,
+      spearman: scores.spearman,
+    }),
+  }));
+  await store.write(`${CONNECTIVITY_FILES}.csv`, toCsv(rows));
 }
 
 /**
@@ -217,7 +239,7 @@ export function readConnectivity(
   store: RunStore,
   neurons: number,
 ): Promise<ConnectivityResults | undefined> {
-  return readArraysAndFacts(store, 'connectivity', 'connectivity', (facts, get) => {
+  return readArraysAndFacts(store, CONNECTIVITY_FILES, 'connectivity', (facts, get) => {
     const results = facts as ConnectivityResults;
     const maps = results.maps.map((map) => {
       const values = get(map.name);

@@ -23,7 +23,7 @@ export function simulationProgress(
 
 /**
  * Simulates networks with one seed after the other until Pearson correlation shows the groups but
- * not the hubs.
+ * not the hubs. A network with wiring of its own is not selected: it is the first one.
  *
  * Every attempt is noted. After the last attempt its network is returned even if it was not
  * accepted.
@@ -31,6 +31,7 @@ export function simulationProgress(
  * @throws RecordingError where the settings are invalid.
  */
 export function simulateUntilAccepted(settings: HubSettings, watcher: Watcher): HubNetwork {
+  if (hasOwnWiring(settings)) return simulateHub(settings, simulationProgress(watcher));
   const { seed = 1 } = settings;
   for (let attempt = 0; ; attempt++) {
     const seeded = { ...settings, seed: seed + SEED_STEP * attempt };
@@ -42,6 +43,10 @@ export function simulateUntilAccepted(settings: HubSettings, watcher: Watcher): 
     }
     watcher.note(`${sentence} Trying seed ${seed + SEED_STEP * (attempt + 1)}.`);
   }
+}
+
+function hasOwnWiring({ inhibition, strength, delays, density }: HubSettings): boolean {
+  return [inhibition, strength, delays, density].some((setting) => setting !== undefined);
 }
 
 /** Sentences on a simulated visual recording: its size, how predictable it is, and what it is. */

@@ -31,3 +31,8 @@ export function formatDuration(seconds: number): string {
   const minutes = Math.round(seconds / 60);
   return minutes < 90 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
 }
+
+/** A score with three decimals; empty if it is not finite. */
+export function formatScore(value: number): string {
+  return Number.isFinite(value) ? value.toFixed(3) : '';
+}

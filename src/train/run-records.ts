@@ -62,15 +62,25 @@ export function bestWeightsPath(objective = 'loss'): string {
 }
 
 /** Files and folders that a run, and the commands run on it, write into its store. */
-const RUN_FILES =
-  /^(run\.json|metrics\.jsonl|(last|best(-.+)?)\.safetensors|(generated|clamped|connectivity)\.(npz|nwb|json)|stimulus\.(npz|csv|json)|decoded(-(train|validation|all))?\.(csv|nwb|json)|labels\.(json|csv)|rates\.(json|csv)|(latents|probes)(\.(npz|csv|json))?|report\.html|baselines|ensemble|labels)$/;
+const RUN_FILES = [
+  /^run\.json$/,
+  /^metrics\.jsonl$/,
+  /^(last|best(-.+)?)\.safetensors$/,
+  /^(generated|clamped)\.(npz|nwb|json)$/,
+  /^(connectivity|stimulus)\.(npz|csv|json)$/,
+  /^decoded(-(train|validation|all))?\.(csv|nwb|json)$/,
+  /^(labels|rates)\.(csv|json)$/,
+  /^(latents|probes)(\.(npz|csv|json))?$/,
+  /^report\.html$/,
+  /^(baselines|ensemble|labels)$/,
+] as const;
 
 /** Folder of the figures of a run's report. */
 export const FIGURES_FOLDER = 'figures';
 
 /** Names of the figures that a report may have. */
 const REPORT_FIGURES =
-  /^(losses|(clamped-)?(raster|rates|intervals|around|psth)|(decoded|scatter|confusion|labels|latents)-[\w-]+|stimulus-(maps|scores)|rate-scores|probes|weights|attention|learnt|ablation|pearson50|lagged)$/;
+  /^(losses|(clamped-)?(raster|rates|intervals|around|psth)|(decoded|scatter|confusion|labels|latents)-[\w-]+|stimulus-(maps|scores)|rate-scores|probes|weights|coupling|attention|learnt|ablation|pearson50|lagged|lagged40|glm)$/;
 
 /** Whether a report may have a figure of this name. Only such figures are ever removed. */
 export function isReportFigure(name: string): boolean {
@@ -104,7 +114,7 @@ export class RunRecords {
    */
   async clear(): Promise<void> {
     for (const name of await this.store.list())
-      if (RUN_FILES.test(name)) await this.store.remove(name);
+      if (RUN_FILES.some((pattern) => pattern.test(name))) await this.store.remove(name);
     await this.removeFigures();
   }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  furthestFromZero,
   invertMatrix,
   laggedCorrelations,
   partialCorrelations,
@@ -59,6 +60,20 @@ describe('correlations of spike counts', () => {
     expect(Math.abs(map[2 * 3 + 0]!)).toBeLessThan(0.1);
   });
 
+  it('take with several lags the largest, or the one that is furthest from 0', () => {
+    // Neuron 1 never fires one bin after neuron 0, and a little more often than usual after two.
+    const bins = Array.from({ length: 20 }, (_, bin) => bin);
+    const counts = spikeCounts(
+      [bins.filter((bin) => bin % 4 === 0), bins.filter((bin) => bin % 4 !== 1 && bin !== 6)],
+      20,
+    );
+    const at = (lags: number[], choose?: typeof furthestFromZero) =>
+      laggedCorrelations(counts, lags, choose)[1 * 2 + 0]!;
+    expect([at([1]) < -0.3, at([2]) > 0, at([2]) < 0.3]).toEqual([true, true, true]);
+    expect(at([1, 2])).toBe(at([2]));
+    expect(at([1, 2], furthestFromZero)).toBe(at([1]));
+  });
+
   it('count several spikes of a neuron in a bin', () => {
     const { values, ids } = spikeCounts([[1, 1, 4], [1]], 5);
     expect([...values]).toEqual([2, 1, 1]);
@@ -103,15 +118,20 @@ describe('scores of a map of connections', () => {
   };
 
   it('are perfect for the true weights, and at chance for a blank map', () => {
-    expect(scoreEdges(wiring.weights, wiring)).toEqual({
+    expect(scoreEdges(wiring.weights, wiring, true)).toEqual({
       auroc: 1,
       aurocWithin: 1,
       direction: 1,
       hubRecall: 1,
       r2: expect.closeTo(1, 12),
       spearman: expect.closeTo(1, 12),
+      aurocMagnitude: 1,
+      aurocExcitatory: 1,
+      aurocInhibitory: Number.NaN,
+      directionMagnitude: 1,
+      signAccuracy: 1,
     });
-    const blank = scoreEdges(new Float64Array(16), wiring);
+    const blank = scoreEdges(new Float64Array(16), wiring, true);
     expect([blank.auroc, blank.direction]).toEqual([0.5, 0.5]);
   });
 
@@ -119,8 +139,48 @@ describe('scores of a map of connections', () => {
     const transposed = wiring.weights.map(
       (_, pair) => wiring.weights[(pair % 4) * 4 + Math.floor(pair / 4)]!,
     );
-    const scores = scoreEdges(transposed, wiring);
+    const scores = scoreEdges(transposed, wiring, true);
     expect([scores.direction, scores.hubRecall]).toEqual([0, 0]);
+  });
+
+  // Neuron 0 excites neuron 2, neuron 1 inhibits it, and a weak connection is not to be found.
+  const signs = {
+    neurons: 3,
+    weights: Float64Array.of(0, 0, 0, 0.1, 0, 0, 1, -1, 0),
+    strong: Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 1, 0),
+    hubs: [0, 1],
+    groups: 1,
+  };
+
+  it('compare connections of either sign by magnitude, and with pairs that are not connected', () => {
+    const scores = scoreEdges(Float64Array.of(0, 0.1, 0.3, 9, 0, 0.2, 0.4, -0.5, 0), signs, true);
+    // Of the unconnected pairs, 0.3 is the largest; the weak connection of 9 does not count.
+    expect(scores).toMatchObject({
+      aurocMagnitude: 1,
+      aurocExcitatory: 1,
+      aurocInhibitory: 1,
+      directionMagnitude: 1,
+      signAccuracy: 1,
+    });
+    expect(scores.auroc).toBeLessThan(0.5);
+  });
+
+  it('tell apart a map with the signs reversed, and one without signs', () => {
+    const reversed = scoreEdges(
+      signs.weights.map((weight) => -weight),
+      signs,
+      true,
+    );
+    expect(reversed).toMatchObject({
+      aurocMagnitude: 1,
+      aurocExcitatory: 0,
+      aurocInhibitory: 0,
+      signAccuracy: 0,
+    });
+    const unsigned = scoreEdges(signs.weights.map(Math.abs), signs, false);
+    expect(unsigned).toMatchObject({ aurocMagnitude: 1, aurocExcitatory: 1, aurocInhibitory: 0 });
+    expect('signAccuracy' in unsigned).toBe(false);
+    expect(scoreEdges(new Float64Array(9), signs, true).signAccuracy).toBe(0.5);
   });
 });
 

@@ -246,7 +246,54 @@ describe('the command line, from training to the report', () => {
     expect(readdirSync(inFolder('ungenerated'))).toEqual(before);
   });
 
-  it('reads connectivity only from a model that attends to the past', async () => {
+  it('reads coupling, and no attention, from a model that has only spike_history: pairs', async () => {
+    const only = [
+      ['--set', 'layers.state_history=0'],
+      ['--set', 'spike_history=pairs'],
+      ['--set', 'training.steps=40'],
+    ].flat();
+    const trained = await neuroformer(...trainArgs('coupled'), ...only);
+    expect(trained.code, trained.err).toBe(0);
+    const { code, out, err } = await neuroformer('connectivity', inFolder('coupled'), '--glm');
+    expect(code, err).toBe(0);
+    expect(out).toMatch(/^Coupling (beats|does not beat) Pearson correlation on both: /m);
+    const { maps, windows } = JSON.parse(
+      readFileSync(inFolder('coupled', 'connectivity.json'), 'utf8'),
+    );
+    const names = maps.map(({ name }: { name: string }) => name);
+    expect(names).toEqual([
+      'coupling',
+      'ablation',
+      'ablationtieshuffle',
+      'couplinguntrained',
+      'ablationuntrained',
+      'pearson10',
+      'pearson50',
+      'partial50',
+      'lagged',
+      'lagged10',
+      'lagged40',
+      'glm',
+    ]);
+    expect(windows).toBe(0);
+    const arrays = parseNpz(readFileSync(inFolder('coupled', 'connectivity.npz')));
+    const values = (name: string) => new Set(arrays.get(name)!.data as Float64Array);
+    expect(values('coupling').size).toBeGreaterThan(300);
+    expect(values('couplinguntrained')).toEqual(new Set([0]));
+    const [head, first] = readFileSync(inFolder('coupled', 'connectivity.csv'), 'utf8').split('\n');
+    expect(head).toContain('auroc_magnitude,auroc_excitatory,auroc_inhibitory,sign_accuracy');
+    expect(first).toMatch(/^coupling,model,0\.\d+,/);
+    const reported = await neuroformer('report', inFolder('coupled'));
+    expect(reported.code, reported.err).toBe(0);
+    const page = readFileSync(inFolder('coupled', 'report.html'), 'utf8');
+    expect(page).toContain('coupling from the weights of the spike history.');
+    expect(page).not.toContain('attention from');
+    for (const figure of ['coupling', 'lagged40', 'glm'])
+      expect(existsSync(inFolder('coupled', 'figures', `${figure}.svg`))).toBe(true);
+    expectKnownFigures(readdirSync(inFolder('coupled', 'figures')));
+  });
+
+  it('reads connectivity only from a model that attends to the past, or has coupling', async () => {
     const models = [
       ['forgetful', 'layers.state_history=0'],
       ['baseline', 'gru_only=true'],
@@ -258,7 +305,7 @@ describe('the command line, from training to the report', () => {
     }
     const refusal = async (name: string) => (await neuroformer('connectivity', inFolder(name))).err;
     expect(await refusal('forgetful')).toBe(
-      'This model does not attend to the past (layers.state_history is 0): train one with at least 1.\n',
+      'This model neither attends to the past (layers.state_history is 0) nor has spike_history: pairs: train one with either.\n',
     );
     expect(await refusal('baseline')).toBe(
       'This model is a baseline, which has no attention to read: train a Neuroformer.\n',

@@ -39,7 +39,7 @@ beforeAll(async () => {
   ];
   const { code, err } = await neuroformer('simulate', 'visual', DATA, ...size);
   expect(code, err).toBe(0);
-  await train(RUN, 'neuron_queries=frames');
+  await train(RUN, 'layers.state_history=1', 'layers.stimulus=1');
 });
 
 describe('explain stimulus', () => {

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { parseNpz } from '../../src/formats/npz.js';
 import { neuroformer } from '../helpers/cli.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'neuroformer-'));
@@ -11,6 +12,36 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const DATA = inFolder('visual');
 const CONFIG = ['--config', join(DATA, 'config.yaml')];
 const SHORT = ['--set', 'training.steps=2', '--set', 'training.batch=4', '--set', 'n_embd=8'];
+
+describe('simulate hub', () => {
+  it('writes a network with the wiring that was asked for, and its signed truth', async () => {
+    const data = inFolder('hub');
+    const size = ['--neurons', '18', '--seconds', '5'];
+    const wiring = ['--inhibition', '0.5', '--strength', '0.5', '--density', '1'];
+    const { code, out, err } = await neuroformer(
+      ...['simulate', 'hub', data, ...size, ...wiring, '--delays', '6-14'],
+    );
+    expect(code, err).toBe(0);
+    expect(out).toMatch(/^18 neurons, hubs 2, 3, 8, 9, 14, 15 \(2, 8, 14 inhibit\), 5 s, /);
+    const truth = parseNpz(readFileSync(join(data, 'truth.npz')));
+    const [weights, strong] = [truth.get('weights')!.data, truth.get('strong')!.data];
+    const ofHub = (hub: number) =>
+      Array.from(weights as Float64Array).filter((_, p) => p % 18 === hub && strong[p]);
+    expect(ofHub(2).map(Math.sign)).toEqual([-1, -1, -1, -1, -1]);
+    expect(ofHub(3).map(Math.sign)).toEqual([1, 1, 1, 1, 1]);
+    expect(Math.max(...ofHub(3))).toBeLessThanOrEqual(0.09);
+  });
+
+  it.each<[string[], string]>([
+    [['--delays', '5'], 'It should be a range of whole milliseconds, such as 2-5.'],
+    [['--delays', '5-2'], 'It should be a range of whole milliseconds, such as 2-5.'],
+    [['--inhibition', '1.5'], 'It should be a number above 0 and at most 1.'],
+  ])('refuses %o', async (options, message) => {
+    const { code, err } = await neuroformer('simulate', 'hub', inFolder('none'), ...options);
+    expect(code).not.toBe(0);
+    expect(err).toContain(message);
+  });
+});
 
 describe('simulate inputs', () => {
   it('writes driven neurons with a configuration that trains', async () => {

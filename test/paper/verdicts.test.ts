@@ -7,6 +7,7 @@ import { judgeLatents } from '../../src/paper/claims/latents.js';
 import { judgeProbes } from '../../src/paper/claims/probes.js';
 import { judgeSpikes } from '../../src/paper/claims/spikes.js';
 import { judgeTrials } from '../../src/paper/claims/trials.js';
+import { judgeWiring } from '../../src/paper/claims/wiring.js';
 
 /** A table of rows with a list of scores for each column. */
 function table(rows: Readonly<Record<string, readonly (readonly number[])[]>>): MeasuredTable {
@@ -225,5 +226,41 @@ describe('the verdict on inputs', () => {
     const firing = 'trunk gradient x attention, when the neuron fires';
     expect(verdict({ [firing]: maps(0.7, 0, [0.6]) })).toBe('does not hold');
     expect(verdict({ 'attention of neuron queries': maps(0.7, 0.6) })).toBe('does not hold');
+  });
+});
+
+describe('the verdict on wiring', () => {
+  /** Scores in the columns AUROC, excitation, inhibition, sign and direction. */
+  const edges = (auroc: number[], sign: number[] = []) => [auroc, auroc, [], sign, auroc];
+  const network = (attention: number[], untrained: number[], coupling = 0.9) =>
+    table({
+      attention: edges(attention),
+      'attention, untrained model': edges(untrained),
+      coupling: edges([coupling], [1]),
+      'lagged, extreme of 1 to 10 ms': edges([0.8]),
+      'lagged, extreme of 1 to 40 ms': edges([0.85]),
+    });
+  const judge = (...networks: MeasuredTable[]) => judgeWiring(networks);
+  const found = network([0.99, 0.97], [0.6, 0.6]);
+
+  it('needs attention to find hubs in every seed, and other wiring as well', () => {
+    expect(judge(found, found).verdict).toBe('holds');
+    expect(judge(found, found, network([0.6], [0.6])).verdict).toBe('partly');
+    expect(judge(network([0.99, 0.9], [0.6, 0.6]), found).verdict).toBe('does not hold');
+  });
+
+  it('does not count what an untrained model finds as well', () => {
+    expect(judge(network([0.99, 0.99], [0.6, 0.98]), found).verdict).toBe('does not hold');
+  });
+
+  it('says how coupling compares with lagged correlation', () => {
+    const { remarks } = judge(found, network([0.6], [0.61]), network([0.99], [0.6], 0.84));
+    expect(remarks[0]).toBe(
+      'Attention does not find the connections in 1 of 2 networks of other wiring: made up (AUROC 0.600, untrained 0.610; of connections that excite 0.600).',
+    );
+    expect(remarks[1]).toBe(
+      'Made up: coupling has AUROC 0.900 and sign 1.000, no worse than lagged correlation (0.850).',
+    );
+    expect(remarks[2]).toContain('not as good as lagged correlation (0.850)');
   });
 });

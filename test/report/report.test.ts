@@ -3,24 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { draw } from '../../src/report/draw.js';
 import { lossFigure, mapFigures, rasterFigure } from '../../src/report/figures.js';
 import { renderPage } from '../../src/report/html.js';
-import { attentionVerdict, scoreTable } from '../../src/report/report.js';
 import { toCsv } from '../../src/text/table.js';
-
-const scores = (auroc: number, direction: number) => ({
-  auroc,
-  aurocWithin: auroc,
-  direction,
-  hubRecall: 1,
-  r2: 0.4,
-  spearman: 0.3,
-});
-const map = (name: string, auroc: number, direction: number) => ({
-  name,
-  title: name,
-  kind: 'model' as const,
-  values: new Float64Array(4),
-  scores: scores(auroc, direction),
-});
 
 describe('a figure', () => {
   it('is an SVG with its numbers as CSV', async () => {
@@ -102,52 +85,5 @@ describe('a page', () => {
       expect(html).toContain(`url(#${name}-c)`);
     }
     expect(html).toContain('style="width: 300px"');
-  });
-
-  it('says that attention beats Pearson correlation, and also that it does not', () => {
-    const better = attentionVerdict([
-      map('attention', 0.99, 1),
-      map('pearson10', 0.9, 0.5),
-      map('pearson50', 0.8, 0.5),
-    ]);
-    expect(better).toBe(
-      'Attention beats Pearson correlation on both: AUROC of strong edges 0.990 against 0.900, direction 1.000 against 0.500.',
-    );
-    const worse = attentionVerdict([map('attention', 0.89, 1), map('pearson10', 0.9, 0.5)]);
-    expect(worse).toMatch(/^Attention does not beat Pearson correlation on both: /);
-  });
-
-  it.each([
-    [0.747, 1, 'does better (AUROC 1.000)'],
-    [0.99, 0.994, 'does as well (AUROC 0.994)'],
-    [0.99, 0.986, 'does as well (AUROC 0.986)'],
-    [0.99, 0.9, 'does worse (AUROC 0.900)'],
-  ])('says how a lagged correlation compares: %d, lagged %d', (attention, lagged, verdict) => {
-    const sentence = attentionVerdict([
-      map('attention', attention, 1),
-      map('pearson10', 0.7, 0.5),
-      map('lagged', lagged, 1),
-    ]);
-    expect(sentence).toMatch(/^Attention beats Pearson correlation on both: /);
-    expect(sentence).toContain(
-      ` A lagged correlation that is given the range of delays ${verdict}.`,
-    );
-  });
-
-  it('leaves cells of missing scores empty, and gives no verdict on them', () => {
-    // Through JSON, as results come from files.
-    const unscored = JSON.parse(JSON.stringify(map('attention', Number.NaN, Number.NaN)));
-    expect(scoreTable([unscored])!.rows[0]!.slice(2, 5)).toEqual(['', '', '']);
-    expect(attentionVerdict([unscored, map('pearson10', 0.9, 0.5)])).toBe(
-      'The true wiring has no strong one-way edges to score the maps by.',
-    );
-  });
-
-  it('has a table of scores only where there are scores', () => {
-    const table = scoreTable([map('attention', 0.9876, 1)]);
-    expect(table!.rows).toEqual([
-      ['attention', 'model', '0.988', '0.988', '1.000', '1.000', '0.400', '0.300'],
-    ]);
-    expect(scoreTable([{ ...map('a', 1, 1), scores: undefined }])).toBeUndefined();
   });
 });

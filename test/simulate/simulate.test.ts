@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { hubEvidence } from '../../src/analyze/hub-check.js';
 import { type Progress, silentWatcher, type Watcher } from '../../src/ports/watcher.js';
-import { simulateHub } from '../../src/simulate/hub.js';
+import { type HubSettings, simulateHub } from '../../src/simulate/hub.js';
 import { INPUT_STEP, simulateInputs } from '../../src/simulate/inputs.js';
 import { neuronGroup } from '../../src/simulate/truth.js';
-import { simulationProgress } from '../../src/stages/simulate.js';
+import { simulateUntilAccepted, simulationProgress } from '../../src/stages/simulate.js';
 
 describe('a hub network', () => {
   const network = simulateHub({ neurons: 36, seconds: 120, seed: 1 });
@@ -78,7 +78,53 @@ describe('a hub network', () => {
       expect(Math.abs(hub - (50 + 100 * Math.floor(n / 10)))).toBeLessThanOrEqual(5);
   });
 
+  const wired = (settings: object) =>
+    simulateHub({ neurons: 36, seconds: 1, seed: 1, ...settings });
+  const strongWeights = ({ weights, strong }: typeof network) =>
+    weights.filter((_, pair) => strong[pair]);
+
+  it('is unchanged by settings of its wiring that equal the defaults', () => {
+    const defaults = { inhibition: 0, strength: 1, delays: [2, 5], density: 0.85 };
+    expect(wired(defaults)).toEqual(wired({}));
+  });
+
+  it('has as many inhibiting hubs as asked, evenly over the groups, with strong connections of either sign', () => {
+    const mixed = wired({ inhibition: 0.5 });
+    const signs = mixed.hubs.map((hub) => {
+      const ofHub = mixed.weights.filter((_, p) => p % 36 === hub && mixed.strong[p]);
+      return new Set(ofHub.map(Math.sign));
+    });
+    expect(signs.map((set) => [...set])).toEqual([[-1], [1], [-1], [1], [-1], [1]]);
+    const before = strongWeights(wired({}));
+    expect(strongWeights(mixed).map(Math.abs)).toEqual(before);
+    expect(strongWeights(wired({ inhibition: 1 }))).toEqual(before.map((weight) => -weight));
+  });
+
+  it('has weights by a factor, and hubs that are connected to a share of their group', () => {
+    const { weights } = wired({});
+    expect(wired({ strength: 0.5 }).weights).toEqual(weights.map((weight) => weight / 2));
+    expect(wired({ strength: 0.5 }).strong).toEqual(wired({}).strong);
+    const count = (density: number) => strongWeights(wired({ density })).length;
+    expect([count(0.2) < 0.4 * 66, count(1)]).toEqual([true, 66]);
+  });
+
+  it('transmits spikes after the delays that were asked for', () => {
+    const slow = simulateHub({ neurons: 36, seconds: 120, seed: 1, delays: [12, 14] });
+    const [hub, target] = [17, 16];
+    const followers = (from: number, to: number) =>
+      slow.spikes[hub]!.filter((time) =>
+        slow.spikes[target]!.some((t) => t > time + from && t < time + to),
+      ).length;
+    expect(slow.strong[target * 36 + hub]).toBe(1);
+    expect(followers(0.0115, 0.0165)).toBeGreaterThan(2 * followers(0.0015, 0.0065));
+  });
+
   it.each([
+    [{ inhibition: 2 }, 'The share of hubs that inhibit should be from 0 to 1, but is 2.'],
+    [{ strength: 0 }, 'The factor on weights should be above 0, but is 0.'],
+    [{ delays: [5, 2] }, 'Delays should be whole numbers of ms, 1 or more and the longest last'],
+    [{ delays: [0, 2] }, 'but are 0 to 2.'],
+    [{ density: 0 }, 'should be above 0 and at most 1, but is 0.'],
     [
       { neurons: 10 },
       'A hub network needs groups of equal size with at least 6 neurons each; 10 neurons cannot form 3 such groups.',
@@ -86,7 +132,19 @@ describe('a hub network', () => {
     [{ neurons: 9, groups: 3 }, '9 neurons cannot form 3 such groups.'],
     [{ seconds: 0 }, 'The length of a simulation should be above 0 seconds, but is 0.'],
   ])('%o is rejected, with the reason', (settings, message) => {
-    expect(() => simulateHub(settings)).toThrow(message);
+    expect(() => simulateHub(settings as HubSettings)).toThrow(message);
+  });
+});
+
+describe('a network for a demonstration', () => {
+  it('is selected only where its wiring is the default', () => {
+    const notes: string[] = [];
+    const watcher = { ...silentWatcher, note: (sentence: string) => notes.push(sentence) };
+    const settings = { neurons: 18, seconds: 5, seed: 3 };
+    const { seed } = simulateUntilAccepted({ ...settings, inhibition: 0.5 }, watcher);
+    expect([seed, notes]).toEqual([3, []]);
+    simulateUntilAccepted(settings, watcher);
+    expect(notes[0]).toMatch(/the network is (accepted|rejected)/);
   });
 });
 
