@@ -31,6 +31,10 @@ describe('the verdict on receptive fields', () => {
           [0, 0],
           [0, 0],
         ],
+        'occlusion, the same model': [
+          [0.7, 0.7],
+          [0, 0],
+        ],
         'attention of neuron queries': [queries, untrained],
         'average of the squared film': [[0.9, 0.9], []],
       }),

@@ -51,6 +51,7 @@ async function measure(context: PaperContext): Promise<Findings> {
 }
 
 const TRUNK = ['trunk attention', 'trunk gradient x attention'];
+const OCCLUSION = 'occlusion, the same model';
 const QUERIES = 'attention of neuron queries';
 const SQUARE = 'average of the squared film';
 
@@ -81,7 +82,7 @@ function fieldTable(attention: MapsBySeed, heads: MapsBySeed): MeasuredTable {
     rows: [
       row(TRUNK[0]!, attention, 'trunk'),
       row(TRUNK[1]!, attention, 'trunkgradient'),
-      row('occlusion, the same model', attention, 'occlusion'),
+      row(OCCLUSION, attention, 'occlusion'),
       row(QUERIES, heads, 'queries'),
       row('occlusion, the model with queries', heads, 'occlusion'),
       row('input gradients, the model with queries', heads, 'gradient'),
@@ -107,6 +108,7 @@ export function judgeFields(table: MeasuredTable): Omit<Findings, 'tables' | 'fi
       byAttention
         ? 'The attention of the trunk follows the fields.'
         : 'The attention of the trunk does not follow the fields: a query does not know which neuron comes next, so what it gathers has to serve all neurons at once.',
+      `Occlusion of the same model: ${r(OCCLUSION)}.${!byAttention && follows(OCCLUSION) ? ' So it has learned where neurons look, and its attention does not show it.' : ''}`,
       byQueries
         ? 'With a query for every neuron, which the paper does not have, attention follows the fields. Occlusion and input gradients of the same model follow them better, and work for every architecture.'
         : 'Not even a query for every neuron follows them in every seed.',
