@@ -32,6 +32,7 @@ export type {
   LatentScores,
   ProbeResults,
   ProbeRow,
+  RungScores,
   StimulusResults,
 } from './probe/results.js';
 export { type DataDictionary, fromDataDictionary } from './recording/data-dictionary.js';

@@ -244,12 +244,8 @@ export interface ProbeResults {
   readonly rows: readonly ProbeRow[];
 }
 
-/** One model of a ladder of components: a rung, trained with one seed. */
-export interface LadderRun {
-  /** The name of its rung. */
-  readonly name: string;
-  /** Seed of its training. */
-  readonly seed: number;
+/** The scores of one model of a ladder of components. */
+export interface RungScores {
   /** Updates of its training. */
   readonly updates: number;
   /** Floating-point operations of one update. */
@@ -262,6 +258,14 @@ export interface LadderRun {
   readonly setF1: number;
   /** The same for windows drawn at another moment. */
   readonly shuffledSetF1: number;
+}
+
+/** One model of a ladder of components: a rung, trained with one seed. */
+export interface LadderRun extends RungScores {
+  /** The name of its rung. */
+  readonly name: string;
+  /** Seed of its training. */
+  readonly seed: number;
 }
 
 /** One rung of a ladder. */

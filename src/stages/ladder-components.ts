@@ -13,7 +13,7 @@ import type { RunStore } from '../ports/run-store.js';
 import { timedProgress, type Watcher } from '../ports/watcher.js';
 import { scoreWindows } from '../probe/generated.js';
 import { expectedAhead, recordedCounts, recordedMeans } from '../probe/model-rates.js';
-import type { LadderResults, LadderRun } from '../probe/results.js';
+import type { LadderResults, LadderRun, RungScores } from '../probe/results.js';
 import { scoreTokens } from '../probe/token-scores.js';
 import { tokenFrequencies } from '../recording/token-frequencies.js';
 import type { WindowRef } from '../recording/windows.js';
@@ -26,7 +26,7 @@ import { totalUpdates } from '../train/trainer.js';
 import { prepareTrainingData } from '../train/training-data.js';
 import { spreadWindows, windowBatches } from '../train/window-batches.js';
 import { type StageOptions, stageContext, stoppable } from './context.js';
-import { writeLadder } from './result-files.js';
+import { readRungScores, writeLadder, writeRungScores } from './result-files.js';
 import { trainOnce } from './train-once.js';
 
 /** What to climb. */
@@ -87,7 +87,8 @@ export async function ladderComponents(
 }
 
 /**
- * Trains a rung with a seed, in a folder of the store, where it is not trained yet; and scores it.
+ * Trains a rung with a seed, in a folder of the store, and scores it; where that was done already,
+ * reads its scores.
  *
  * @throws StoppedError where the watcher stops it; the same call goes on.
  */
@@ -106,8 +107,13 @@ export async function trainRung(
   await trainOnce(request, updates, context, () =>
     context.watcher.note(`Training ${title.replace(/^\+/, 'with')}, seed ${seed}.`),
   );
+  const known = await readRungScores(rungStore);
+  // A model that has gone on training since it was scored is scored again.
+  if (known?.updates === updates) return { name, seed, ...known };
   const run = await openRun(rungStore, dataset);
-  return { name, seed, updates, ...(await scoreRung(run, seed, context)) };
+  const scores = { updates, ...(await scoreRung(run, seed, context)) };
+  await writeRungScores(rungStore, scores);
+  return { name, seed, ...scores };
 }
 
 /** The scores of a trained rung on its test windows. */
@@ -115,7 +121,7 @@ async function scoreRung(
   run: OpenedRun,
   seed: number,
   { engine: source, watcher }: Required<StageOptions>,
-): Promise<Omit<LadderRun, 'name' | 'seed' | 'updates'>> {
+): Promise<Omit<RungScores, 'updates'>> {
   const size = Math.min(BATCH, run.split.test.length);
   const refs = spreadWindows(run.split.test, MAX_WINDOWS, size);
   return await stoppable(watcher, (stopping) =>

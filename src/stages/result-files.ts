@@ -20,6 +20,7 @@ import type {
   LatentMethod,
   LatentResults,
   ProbeResults,
+  RungScores,
   StimulusResults,
 } from '../probe/results.js';
 import type { StimulusMap } from '../probe/stimulus.js';
@@ -571,6 +572,32 @@ export function readLatentFiles(store: RunStore): Promise<LatentResults | undefi
       })),
     };
   });
+}
+
+const RUNG_FILE = 'rung.json';
+
+/** Writes the scores of one model of a ladder. @throws FileError where they cannot be written. */
+export async function writeRungScores(store: RunStore, scores: RungScores): Promise<void> {
+  await store.write(RUNG_FILE, `${JSON.stringify(scores, null, 2)}\n`);
+}
+
+/**
+ * Reads the scores of one model of a ladder; undefined where it has none yet.
+ *
+ * @throws FileError where the file is damaged.
+ */
+export async function readRungScores(store: RunStore): Promise<RungScores | undefined> {
+  const text = await readText(store, RUNG_FILE);
+  if (text === undefined) return undefined;
+  try {
+    const scores = parseFacts(text) as RungScores;
+    if (scores.nats === undefined) throw new Error('no scores');
+    return scores;
+  } catch {
+    throw new FileError(
+      `${store.name}/${RUNG_FILE} is damaged: remove it, and go on; the model is kept.`,
+    );
+  }
 }
 
 const RATES_FILE = 'rates.json';

@@ -70,6 +70,7 @@ const RUN_FILES = [
   /^(connectivity|stimulus)\.(npz|csv|json)$/,
   /^decoded(-(train|validation|all))?\.(csv|nwb|json)$/,
   /^(labels|rates)\.(csv|json)$/,
+  /^rung\.json$/,
   /^(latents|probes)(\.(npz|csv|json))?$/,
   /^report\.html$/,
   /^(baselines|ensemble|labels)$/,

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { parseConfig } from '../../src/neuroformer/config.js';
 import { createEngine } from '../../src/node.js';
 import { memoryStore, readText } from '../../src/ports/run-store.js';
-import { silentWatcher } from '../../src/ports/watcher.js';
+import { type Progress, silentWatcher } from '../../src/ports/watcher.js';
 import { StoppedError } from '../../src/stages/errors.js';
 import { ladderComponents } from '../../src/stages/ladder-components.js';
 import { parseTrainSettings } from '../../src/train/settings.js';
@@ -51,14 +51,18 @@ it('trains every rung with every seed on one split, and scores them on its test 
   expect(page).toContain('<svg');
 });
 
-it('goes on where it was stopped, without training a model again', async () => {
+it('goes on where it was stopped, without training or scoring a model again', async () => {
   const store = memoryStore();
   const request = { dataset, store, config, settings, seeds: [1] };
   const trained: string[] = [];
+  let scored = 0;
   const watcher = (stopAt: number) => ({
     ...silentWatcher,
     note: (sentence: string) => {
       if (sentence.startsWith('Training ')) trained.push(sentence);
+    },
+    progress({ activity, done }: Progress) {
+      if (activity === 'expected counts' && done !== undefined) scored += 1;
     },
     shouldStop: () => trained.length >= stopAt,
   });
@@ -70,6 +74,22 @@ it('goes on where it was stopped, without training a model again', async () => {
     watcher: watcher(Number.POSITIVE_INFINITY),
   });
   expect(runs).toHaveLength(3);
+  const all = scored;
+  expect(all).toBeGreaterThan(0);
+  const again = await ladderComponents(request, {
+    engine: createEngine,
+    watcher: watcher(Number.POSITIVE_INFINITY),
+  });
+  expect(again.runs).toEqual(runs);
+  expect(scored).toBe(all);
+  const longer = { ...request, settings: { ...settings, steps: 4 } };
+  const more = await ladderComponents(longer, {
+    engine: createEngine,
+    watcher: watcher(Number.POSITIVE_INFINITY),
+  });
+  expect(more.runs.map(({ updates }) => updates)).toEqual([4, 4, 4]);
+  expect(scored).toBe(2 * all);
+  expect(trained.splice(4)).toHaveLength(3);
   expect(trained).toEqual([
     'Training state alone, seed 1.',
     'Training with past, seed 1.',
