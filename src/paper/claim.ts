@@ -80,6 +80,20 @@ export interface Findings {
   readonly figures: readonly Figure[];
 }
 
+/** What a table says: findings without the table and its figures. */
+export type Judgment = Omit<Findings, 'tables' | 'figures'>;
+
+/** An amount of training: ten times as much where a complete run is asked for. */
+export function trainingAmount({ full }: Pick<PaperContext, 'full'>, amount: number): number {
+  return full ? 10 * amount : amount;
+}
+
+/** A figure that shows one seed, which its caption names. @param what more to name. */
+export function ofSeed(figure: Figure, seed: number, what?: string): Figure {
+  const shown = what === undefined ? `Seed ${seed}.` : `Seed ${seed}, ${what}.`;
+  return { ...figure, caption: `${shown} ${figure.caption}` };
+}
+
 /** The scores per seed of a row's column. */
 export function scoresOf({ rows }: MeasuredTable, title: string, column = 0): readonly number[] {
   const row = rows.find((candidate) => candidate.title === title);

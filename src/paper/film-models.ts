@@ -1,7 +1,7 @@
 /** The models of the simulated film that several demonstrations share. */
 
 import type { OpenedRun } from '../train/open-run.js';
-import type { PaperContext } from './claim.js';
+import { type PaperContext, trainingAmount } from './claim.js';
 import { type SimulatedData, trainedModel, visualData } from './models.js';
 
 /** Which model of the film: the paper's, or one with the optional heads of its config.yaml. */
@@ -17,8 +17,8 @@ export const FILM_MODEL_TITLES: Readonly<Record<FilmModelKind, string>> = {
 const TFLOP = 1;
 
 /** The work of training in a demonstration. */
-export function filmTflop({ full }: Pick<PaperContext, 'full'>): number {
-  return full ? 10 * TFLOP : TFLOP;
+export function filmTflop(context: Pick<PaperContext, 'full'>): number {
+  return trainingAmount(context, TFLOP);
 }
 
 /** The configuration of a kind, from the one beside the data, which has the heads. */

@@ -2,15 +2,12 @@
 
 import type { Dataset } from '../dataset/dataset.js';
 import { hubDataset } from '../dataset/simulated.js';
-import { parseConfig } from '../neuroformer/config.js';
-import { readText } from '../ports/run-store.js';
 import { type HubSettings, simulateHub } from '../simulate/hub.js';
 import { HUB_MODEL, HUB_TRAINING } from '../stages/demo.js';
-import { simulationProgress, writeDataset } from '../stages/simulate.js';
-import { trainOnce } from '../stages/train-once.js';
-import { type OpenedRun, openRun } from '../train/open-run.js';
-import { parseTrainSettings } from '../train/settings.js';
-import type { PaperContext } from './claim.js';
+import { simulationProgress } from '../stages/simulate.js';
+import type { OpenedRun } from '../train/open-run.js';
+import { type PaperContext, trainingAmount } from './claim.js';
+import { datasetOnce, trainedForUpdates } from './models.js';
 
 /** A kind of network. None is selected by what its correlations show. */
 export interface HubNetworkKind {
@@ -56,20 +53,18 @@ const MODELS = {
 };
 
 /** The dataset of a network, simulated once and kept in the store. */
-async function hubData(
-  { store, openDataset, watcher }: PaperContext,
+function hubData(
+  context: PaperContext,
   { name, title, wiring }: HubNetworkKind,
   seed: number,
 ): Promise<Dataset> {
-  const path = `data/${name}-seed${seed}`;
-  const folder = store.within(path);
-  // The description is written last, so it is there only if everything is.
-  if ((await readText(folder, 'dataset.yaml')) === undefined) {
+  const { watcher } = context;
+  const simulate = () => {
     watcher.note(`Simulating ${NEURONS} neurons: ${title}, seed ${seed}.`);
-    const network = simulateHub({ neurons: NEURONS, seed, ...wiring }, simulationProgress(watcher));
-    await writeDataset(folder, hubDataset(network));
-  }
-  return openDataset(path);
+    const settings = { neurons: NEURONS, seed, ...wiring };
+    return hubDataset(simulateHub(settings, simulationProgress(watcher)));
+  };
+  return datasetOnce(context, `data/${name}-seed${seed}`, simulate, 'dataset.yaml');
 }
 
 /** A model of a network, trained once and kept in the store. */
@@ -79,18 +74,12 @@ export async function hubRun(
   kind: HubModelKind,
   seeds: { readonly network: number; readonly model: number },
 ): Promise<OpenedRun> {
-  const dataset = await hubData(context, network, seeds.network);
   const { model, training, updates } = MODELS[kind];
-  const path = `models/${network.name}-${kind}-data${seeds.network}-seed${seeds.model}`;
-  const steps = context.full ? 10 * updates : updates;
-  const store = context.store.within(path);
-  const { config } = parseConfig(model);
-  const settings = parseTrainSettings({ ...training, steps, seed: seeds.model });
-  await trainOnce(
-    { dataset, store, config, settings, quiet: true, force: true },
-    steps,
-    context,
-    () => context.watcher.note(`Training ${path}: ${steps} updates.`),
-  );
-  return openRun(store, dataset, 'last');
+  return trainedForUpdates(context, {
+    path: `models/${network.name}-${kind}-data${seeds.network}-seed${seeds.model}`,
+    dataset: await hubData(context, network, seeds.network),
+    model,
+    training: { ...training, seed: seeds.model },
+    updates: trainingAmount(context, updates),
+  });
 }

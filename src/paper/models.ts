@@ -32,17 +32,31 @@ export interface SimulatedData {
  * @param configuration which of its configurations to read. Default: config.yaml.
  */
 export async function simulatedOnce(
-  { store, openDataset }: PaperContext,
+  context: PaperContext,
   path: string,
   simulate: () => DatasetFiles,
   configuration = 'config.yaml',
 ): Promise<SimulatedData> {
-  const folder = store.within(path);
-  // This configuration is written last, so it is there only if everything is.
-  if (!(await folder.list()).includes('config.yaml')) await writeDataset(folder, simulate());
-  const config = (await readText(folder, configuration))!;
+  const dataset = await datasetOnce(context, path, simulate, 'config.yaml');
+  const config = (await readText(context.store.within(path), configuration))!;
   const { training, ...model } = parse(config) as { training: Record<string, unknown> };
-  return { dataset: await openDataset(path), model, training };
+  return { dataset, model, training };
+}
+
+/**
+ * Opens a dataset in a folder of the store, after simulating it where it is not there yet.
+ *
+ * @param last the file that is written last, which is there only if all are.
+ */
+export async function datasetOnce(
+  { store, openDataset }: PaperContext,
+  path: string,
+  simulate: () => DatasetFiles,
+  last: string,
+): Promise<Dataset> {
+  const folder = store.within(path);
+  if (!(await folder.list()).includes(last)) await writeDataset(folder, simulate());
+  return openDataset(path);
 }
 
 /**
@@ -86,14 +100,30 @@ export async function trainedModel(
   const { config } = parseConfig(model);
   const settings = parseTrainSettings(training);
   const { layout } = prepareTrainingData(dataset.recording, config, settings);
+  const update = await withEngine(context.engine, (engine) =>
+    estimateTraining(engine, layout, settings.batch),
+  );
+  const updates = Math.max(1, Math.round(flops / update.flops));
+  return trainedForUpdates(context, { path, dataset, model, training, updates });
+}
+
+/** The same for a number of updates. */
+export async function trainedForUpdates(
+  context: PaperContext,
+  {
+    path,
+    dataset,
+    model,
+    training,
+    updates,
+  }: Omit<ModelRequest, 'flops'> & { readonly updates: number },
+): Promise<OpenedRun> {
+  const { config } = parseConfig(model);
+  const settings = parseTrainSettings({ ...training, steps: updates });
   const store = context.store.within(path);
-  await withEngine(context.engine, async (engine) => {
-    const update = (await estimateTraining(engine, layout, settings.batch)).flops;
-    const steps = Math.max(1, Math.round(flops / update));
-    const request = { dataset, store, config, settings: { ...settings, steps } };
-    await trainOnce({ ...request, quiet: true, force: true }, steps, { ...context, engine }, () =>
-      context.watcher.note(`Training ${path}: ${steps} updates.`),
-    );
-  });
+  const request = { dataset, store, config, settings, quiet: true, force: true };
+  await trainOnce(request, updates, context, () =>
+    context.watcher.note(`Training ${path}: ${updates} updates.`),
+  );
   return openRun(store, dataset, 'last');
 }

@@ -9,10 +9,12 @@ import { parseTrainSettings } from '../../train/settings.js';
 import {
   type Claim,
   type Findings,
+  type Judgment,
   type MeasuredRow,
   type MeasuredTable,
   type PaperContext,
   scoresOf,
+  trainingAmount,
 } from '../claim.js';
 import { FILM_MODEL_TITLES, type FilmModelKind, filmModel } from '../film-models.js';
 import { visualData } from '../models.js';
@@ -91,7 +93,7 @@ async function ladder(
   for (const seed of context.seeds) {
     const { dataset, training, ...data } = await visualData(context, seed);
     const { config } = parseConfig(completeModel(filmModel(data, kind)));
-    const steps = context.full ? 10 * UPDATES : UPDATES;
+    const steps = trainingAmount(context, UPDATES);
     const settings = parseTrainSettings({ ...training, steps });
     const store = context.store.within(`models/components-${kind}-data${seed}`);
     for (const rung of componentRungs(config))
@@ -106,7 +108,7 @@ async function ladder(
 }
 
 /** What the table of `components` says. */
-export function judgeComponents(table: MeasuredTable): Omit<Findings, 'tables' | 'figures'> {
+export function judgeComponents(table: MeasuredTable): Judgment {
   const nats = (rung: string, kind: FilmModelKind) => scoresOf(table, rowTitle(rung, kind));
   const state = nats('state', 'heads');
   /** By how much a rung is better than another in each seed, in nats. */

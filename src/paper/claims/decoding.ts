@@ -8,10 +8,12 @@ import { readDecoded } from '../../stages/result-files.js';
 import {
   type Claim,
   type Findings,
+  type Judgment,
   type MeasuredTable,
   type PaperContext,
   type RowKind,
   scoresOf,
+  trainingAmount,
 } from '../claim.js';
 import { trainedModel, visualData } from '../models.js';
 
@@ -66,7 +68,7 @@ async function decodeSeed(context: PaperContext, seed: number): Promise<readonly
     dataset,
     model,
     training: { ...training, seed, validate_every: 0 },
-    flops: context.full ? 10 * FLOPS : FLOPS,
+    flops: trainingAmount(context, FLOPS),
   });
   const stored = await readDecoded(run.records.store);
   const settings = { baselines: true, histories: [BINS] };
@@ -80,7 +82,7 @@ function rowKind(name: string): RowKind {
 }
 
 /** What the table says. */
-export function judgeDecoding(table: MeasuredTable): Omit<Findings, 'tables' | 'figures'> {
+export function judgeDecoding(table: MeasuredTable): Judgment {
   const baselines = table.rows.filter(({ kind }) => kind === 'baseline').map(({ title }) => title);
   const linear = baselines.filter((title) => /^(ridge|lasso|GLM)/.test(title));
   /** The row with the highest mean r of a variable. */

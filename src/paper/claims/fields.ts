@@ -8,8 +8,10 @@ import { explainStimulus } from '../../stages/explain-stimulus.js';
 import {
   type Claim,
   type Findings,
+  type Judgment,
   type MeasuredRow,
   type MeasuredTable,
+  ofSeed,
   type PaperContext,
   scoresOf,
 } from '../claim.js';
@@ -40,9 +42,9 @@ async function measure(context: PaperContext): Promise<Findings> {
       const results = await explainStimulus(run, {}, context);
       bySeed.push(withControls(results.maps));
       if (bySeed.length > 1) continue;
-      const { name, caption, ...figure } = await mapsFigure(results, run.dataset.truth?.fields);
-      const model = `Seed ${seed}, model with ${FILM_MODEL_TITLES[kind]}.`;
-      figures.push({ ...figure, name: `${name}-${kind}`, caption: `${model} ${caption}` });
+      const figure = await mapsFigure(results, run.dataset.truth?.fields);
+      const shown = ofSeed(figure, seed, `model with ${FILM_MODEL_TITLES[kind]}`);
+      figures.push({ ...shown, name: `${figure.name}-${kind}` });
     }
     return bySeed;
   };
@@ -93,7 +95,7 @@ function fieldTable(attention: MapsBySeed, heads: MapsBySeed): MeasuredTable {
 }
 
 /** What the table of `fields` says. */
-export function judgeFields(table: MeasuredTable): Omit<Findings, 'tables' | 'figures'> {
+export function judgeFields(table: MeasuredTable): Judgment {
   const follows = (title: string) =>
     scoresOf(table, title).every((r) => r >= FOLLOWS) &&
     scoresOf(table, title, 1).every((r) => r <= UNTRAINED);

@@ -10,10 +10,12 @@ import { simulationProgress } from '../../stages/simulate.js';
 import {
   type Claim,
   type Findings,
+  type Judgment,
   type MeasuredRow,
   type MeasuredTable,
   type PaperContext,
   scoresOf,
+  trainingAmount,
 } from '../claim.js';
 import { type SimulatedData, simulatedOnce, trainedModel } from '../models.js';
 
@@ -90,7 +92,7 @@ async function readMaps(
     dataset,
     model: request.model,
     training: { ...request.training, validate_every: 0, seed },
-    flops: (context.full ? 10 : 1) * FLOPS[kind],
+    flops: trainingAmount(context, FLOPS[kind]),
   });
   // Reading the maps takes as long as training, so it is not repeated either.
   const kept = await readStimulus(run.records.store);
@@ -127,7 +129,7 @@ function inputsTable(
 }
 
 /** What the table of `inputs` says. */
-export function judgeInputs(table: MeasuredTable): Omit<Findings, 'tables' | 'figures'> {
+export function judgeInputs(table: MeasuredTable): Judgment {
   const titles = (kind: AttentionKind) =>
     READINGS.filter(
       ([name, of]) => of === kind && name !== 'occlusion' && name !== 'correlation',

@@ -4,7 +4,6 @@ import { mean } from '../../math/statistics.js';
 import { parseConfig } from '../../neuroformer/config.js';
 import { spikesOnly } from '../../neuroformer/rungs.js';
 import { LABEL_DECODERS, type LabelResults, type LabelRun } from '../../probe/results.js';
-import type { Figure } from '../../report/draw.js';
 import { labelsSection } from '../../report/labels.js';
 import { describeSpread } from '../../report/spread.js';
 import { compareLabels } from '../../stages/labels.js';
@@ -12,11 +11,14 @@ import { readLabels } from '../../stages/result-files.js';
 import {
   type Claim,
   type Findings,
+  type Judgment,
   type MeasuredRow,
   type MeasuredTable,
+  ofSeed,
   type PaperContext,
   type RowKind,
   scoresOf,
+  trainingAmount,
 } from '../claim.js';
 import { trainedModel, visualData } from '../models.js';
 
@@ -72,11 +74,7 @@ async function measure(context: PaperContext): Promise<Findings> {
     }),
   );
   const { figures = [] } = await labelsSection(bySeed[0]!);
-  const shown = figures
-    .slice(0, 1)
-    .map(
-      (figure): Figure => ({ ...figure, caption: `Seed ${context.seeds[0]}. ${figure.caption}` }),
-    );
+  const shown = figures.slice(0, 1).map((figure) => ofSeed(figure, context.seeds[0]!));
   return { ...judgeLabels(tables), tables, figures: shown };
 }
 
@@ -90,7 +88,7 @@ async function labelsOfSeed(context: PaperContext, seed: number): Promise<LabelR
     dataset,
     model: config,
     training: { ...training, seed, rate: RATE, validate_every: 0 },
-    flops: context.full ? 10 * FLOPS : FLOPS,
+    flops: trainingAmount(context, FLOPS),
   });
   const stored = await readLabels(run.records.store);
   if (stored && stored.runs.length === DRAWS * SHARES.length * DECODERS.length) return stored;
@@ -117,10 +115,7 @@ function meanScore(
 }
 
 /** What the tables say: the claim is about the first of them, speed. */
-export function judgeLabels([table, ...gaze]: readonly MeasuredTable[]): Omit<
-  Findings,
-  'tables' | 'figures'
-> {
+export function judgeLabels([table, ...gaze]: readonly MeasuredTable[]): Judgment {
   const r = (from: LabelRun['from'], column: number) =>
     scoresOf(table!, LABEL_DECODERS[from], column);
   const [few, more] = [0, 1];

@@ -2,16 +2,18 @@
 
 import { mean } from '../../math/statistics.js';
 import type { LatentResults } from '../../probe/results.js';
-import type { Figure } from '../../report/draw.js';
 import { latentsSection } from '../../report/latents.js';
 import { describeSpread } from '../../report/spread.js';
 import { readLatents } from '../../stages/latents.js';
 import {
   type Claim,
   type Findings,
+  type Judgment,
   type MeasuredTable,
+  ofSeed,
   type PaperContext,
   scoresOf,
+  trainingAmount,
 } from '../claim.js';
 import { trainedModel, visualData } from '../models.js';
 import { SPIKE_MODEL } from '../spike-model.js';
@@ -58,22 +60,18 @@ async function measure(context: PaperContext): Promise<Findings> {
       dataset,
       model: MODEL,
       training: { ...training, batch: 64, every: 0.05, rate: 0.01, validate_every: 0, seed },
-      flops: context.full ? 10 * FLOPS : FLOPS,
+      flops: trainingAmount(context, FLOPS),
     });
     bySeed.push(await readLatents(run, context));
   }
   const table = latentsTable(bySeed);
   const { figures = [] } = await latentsSection(bySeed[0]!);
-  return { ...judgeLatents(table), tables: [table], figures: figures.map(ofFirstSeed(context)) };
-}
-
-function ofFirstSeed({ seeds }: PaperContext) {
-  return (figure: Figure) => ({
-    ...figure,
+  const shown = figures.map((figure) => ({
+    ...ofSeed(figure, context.seeds[0]!),
     // The claim's name is put before the names of its figures.
     name: figure.name.replace(`${latents.name}-`, ''),
-    caption: `Seed ${seeds[0]}. ${figure.caption}`,
-  });
+  }));
+  return { ...judgeLatents(table), tables: [table], figures: shown };
 }
 
 function latentsTable(bySeed: readonly LatentResults[]): MeasuredTable {
@@ -105,7 +103,7 @@ function latentsTable(bySeed: readonly LatentResults[]): MeasuredTable {
  * What the table of `latents` says of speed, by the better readout of each kind of latents in every
  * seed.
  */
-export function judgeLatents(table: MeasuredTable): Omit<Findings, 'tables' | 'figures'> {
+export function judgeLatents(table: MeasuredTable): Judgment {
   const column = table.columns.findIndex(({ title }) => title === `${ALIGNED}, ridge`);
   const best = (title: string) => {
     const [ridge, neighbors] = [scoresOf(table, title, column), scoresOf(table, title, column + 1)];

@@ -8,10 +8,13 @@ import { ladderProbes } from '../../stages/ladder-probes.js';
 import {
   type Claim,
   type Findings,
+  type Judgment,
   type MeasuredRow,
   type MeasuredTable,
+  ofSeed,
   type PaperContext,
   scoresOf,
+  trainingAmount,
 } from '../claim.js';
 import { trainedModel, visualData } from '../models.js';
 import { SPIKE_MODEL } from '../spike-model.js';
@@ -73,7 +76,7 @@ async function probeModels(context: PaperContext, kind: ProbedKind): Promise<Pro
       dataset,
       model: kind === 'film' ? { ...MODEL, ...withFilm } : MODEL,
       training: { ...training, rate: 0.01, validate_every: 0, seed },
-      flops: context.full ? 10 * FLOPS : FLOPS,
+      flops: trainingAmount(context, FLOPS),
     });
     bySeed.push(await ladderProbes(run, {}, context));
   }
@@ -87,8 +90,7 @@ async function kindFigure(
 ): Promise<Figure> {
   const { figures = [] } = await probesSection(results!);
   const [figure] = figures as [Figure];
-  const model = `Seed ${seeds[0]}, model ${KIND_TITLES[kind]}.`;
-  return { ...figure, name: kind, caption: `${model} ${figure.caption}` };
+  return { ...ofSeed(figure, seeds[0]!, `model ${KIND_TITLES[kind]}`), name: kind };
 }
 
 /** The title of the row of a stage. */
@@ -135,7 +137,7 @@ function probesTable(byKind: Readonly<Record<ProbedKind, readonly ProbeResults[]
 }
 
 /** What the table of `probes` says of speed. */
-export function judgeProbes(table: MeasuredTable): Omit<Findings, 'tables' | 'figures'> {
+export function judgeProbes(table: MeasuredTable): Judgment {
   const column = table.columns.findIndex(({ title }) => title === VARIABLE);
   const trained = (title: string) => scoresOf(table, title, column);
   const untrained = (title: string) => scoresOf(table, title, column + 1);

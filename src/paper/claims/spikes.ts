@@ -5,6 +5,7 @@ import { describeSpread } from '../../report/spread.js';
 import {
   type Claim,
   type Findings,
+  type Judgment,
   type MeasuredTable,
   type PaperContext,
   scoresOf,
@@ -30,7 +31,7 @@ async function measure(context: PaperContext): Promise<Findings> {
 }
 
 /** What the table of `spikes` says. */
-export function judgeSpikes(table: MeasuredTable): Omit<Findings, 'tables' | 'figures'> {
+export function judgeSpikes(table: MeasuredTable): Judgment {
   const bits = (title: string) => scoresOf(table, title);
   const coupled = [GLM.filmCoupled, GLM.squaresCoupled];
   const best = coupled.reduce((p, q) => (mean(bits(q)) > mean(bits(p)) ? q : p));

@@ -6,6 +6,7 @@ import { formatPercent } from '../../text/format.js';
 import {
   type Claim,
   type Findings,
+  type Judgment,
   type MeasuredTable,
   type PaperContext,
   scoresOf,
@@ -39,7 +40,7 @@ async function measure(context: PaperContext): Promise<Findings> {
 const [R, RATE] = [2, 3];
 
 /** What the table of `trials` says. */
-export function judgeTrials(table: MeasuredTable): Omit<Findings, 'tables' | 'figures'> {
+export function judgeTrials(table: MeasuredTable): Judgment {
   const r = (title: string) => scoresOf(table, title, R);
   const recorded = scoresOf(table, RECORDED, RATE);
   const rateErrors = (kind: FilmModelKind) =>

@@ -13,6 +13,7 @@ import type { OpenedRun } from '../../train/open-run.js';
 import {
   type Claim,
   type Findings,
+  type Judgment,
   type MeasuredRow,
   type MeasuredTable,
   type PaperContext,
@@ -206,9 +207,7 @@ function isFound(table: MeasuredTable): boolean {
 }
 
 /** What the tables of `wiring` say: first that of hubs, then those of other wiring. */
-export function judgeWiring(
-  tables: readonly MeasuredTable[],
-): Omit<Findings, 'tables' | 'figures'> {
+export function judgeWiring(tables: readonly MeasuredTable[]): Judgment {
   const [hubs, ...others] = tables as [MeasuredTable, ...MeasuredTable[]];
   const failing = others.filter((table) => !isFound(table));
   return {
