@@ -8,7 +8,7 @@ import { readText } from '../ports/run-store.js';
 import { withControls } from '../probe/stimulus.js';
 import { scoreTokens } from '../probe/token-scores.js';
 import { tokenFrequencies } from '../recording/token-frequencies.js';
-import { COLORS, draw, type Figure } from '../report/draw.js';
+import { COLORS, draw, type Figure, seedsPanel } from '../report/draw.js';
 import type { Section } from '../report/html.js';
 import { describeSpread } from '../report/spread.js';
 import { explainStimulus } from '../stages/explain-stimulus.js';
@@ -197,26 +197,9 @@ function curveFigure(points: readonly CurvePoint[]): Promise<Figure> {
     rows,
     {
       columns: 2,
-      concat: SCORES.slice(0, 4).map(([field, title]) => {
-        const y = (options: object) => ({
-          field,
-          type: 'quantitative',
-          title,
-          scale: { zero: false },
-          ...options,
-        });
-        return {
-          width: 300,
-          height: 200,
-          layer: [
-            {
-              mark: { type: 'line', strokeWidth: 1.6 },
-              encoding: { x, y: y({ aggregate: 'mean' }), color },
-            },
-            { mark: { type: 'point', filled: true, size: 36 }, encoding: { x, y: y({}), color } },
-          ],
-        };
-      }),
+      concat: SCORES.slice(0, 4).map(([field, title]) =>
+        seedsPanel({ field, title, x, color }, { width: 300, height: 200 }),
+      ),
     },
   );
 }

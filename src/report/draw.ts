@@ -39,6 +39,34 @@ const CONFIG = {
 } as const;
 
 /**
+ * A panel of a score with one point per seed, and lines that connect the means.
+ *
+ * @param panel its x is the encoding of the horizontal axis,
+ *   its color that of colors, or a single color
+ */
+export function seedsPanel(
+  panel: { field: string; title: string; x: object; color: object | string },
+  size: { readonly width: number; readonly height: number },
+): object {
+  const { field, title, x, color } = panel;
+  const [mark, encoding] = typeof color === 'string' ? [{ color }, {}] : [{}, { color }];
+  const y = { field, type: 'quantitative', title, scale: { zero: false } };
+  return {
+    ...size,
+    layer: [
+      {
+        mark: { type: 'line', strokeWidth: 1.6, ...mark },
+        encoding: { x, y: { ...y, aggregate: 'mean' }, ...encoding },
+      },
+      {
+        mark: { type: 'point', filled: true, size: 36, ...mark },
+        encoding: { x, y, ...encoding },
+      },
+    ],
+  };
+}
+
+/**
  * Draws rows of numbers; the rows become the figure's CSV.
  *
  * @param spec a Vega-Lite specification without its data and its style.

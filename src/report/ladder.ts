@@ -2,7 +2,7 @@
 
 import { formatFlops } from '../neuroformer/estimate.js';
 import type { LadderResults, LadderRun } from '../probe/results.js';
-import { COLORS, draw, type Figure } from './draw.js';
+import { COLORS, draw, type Figure, seedsPanel } from './draw.js';
 import type { Section } from './html.js';
 import { describeSpread } from './spread.js';
 
@@ -68,29 +68,9 @@ function ladderFigure({ rungs, runs }: LadderResults): Promise<Figure> {
     },
     rows,
     {
-      hconcat: SCORES.map(([title, field]) => {
-        const y = (options: object) => ({
-          field,
-          type: 'quantitative',
-          title,
-          scale: { zero: false },
-          ...options,
-        });
-        return {
-          width: 200,
-          height: 200,
-          layer: [
-            {
-              mark: { type: 'line', strokeWidth: 1.6, color: COLORS.generated },
-              encoding: { x, y: y({ aggregate: 'mean' }) },
-            },
-            {
-              mark: { type: 'point', filled: true, size: 36, color: COLORS.generated },
-              encoding: { x, y: y({}) },
-            },
-          ],
-        };
-      }),
+      hconcat: SCORES.map(([title, field]) =>
+        seedsPanel({ field, title, x, color: COLORS.generated }, { width: 200, height: 200 }),
+      ),
     },
   );
 }
