@@ -2,13 +2,20 @@
 //
 //   append   ids[b, position] = newIds[b], times[b, position] = newTimes[b]
 //   expect   expected[b, v] += softmax(z[b])[v], unless one of ids[b, 0 .. position] ended window b
+//   expect_endless
+//            expected[b, v] += reach[b, position] softmax(z[b])[v]
+//            reach[b, position + 1] = reach[b, position] (1 - sum of softmax(z[b])[v], v >= ends)
 //
 // What `expect` sums over the positions of a window, averaged over draws, is the expected number of
-// spikes of v: the same mean as that of counting the drawn spikes, with less noise.
+// spikes of v: the same mean as that of counting the drawn spikes, with less noise. For
+// `expect_endless` no token that ends a window is drawn; each position is weighted by the
+// probability that the window reaches it. The mean is the same again, without the noise of where
+// windows end.
 //
-// Shapes   ids [B, T] u32; times [B, T]; newIds, newTimes [B] u32; logits z, expected [B, V].
-// Grid     append: one invocation per b. expect: LANES invocations per row, WG / LANES rows per
-//          workgroup.
+// Shapes   ids [B, T] u32; times, reach [B, T]; newIds, newTimes [B] u32; logits z,
+//          expected [B, V].
+// Grid     append: one invocation per b. expect, expect_endless: LANES invocations per row,
+//          WG / LANES rows per workgroup.
 // Memory   workgroup: WG vec2. With LANES = 1 no barrier remains.
 // Numerics f32, sums in a fixed order.
 
@@ -32,6 +39,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 @group(0) @binding(1) var<storage, read> ids: array<u32>;
 @group(0) @binding(2) var<storage, read_write> expected: array<f32>;
+@group(0) @binding(3) var<storage, read_write> reach: array<f32>;
 @group(1) @binding(0) var<uniform> params: Params;
 
 var<workgroup> scratch: array<vec2f, WG>;
@@ -87,6 +95,21 @@ fn is_open(b: u32) -> bool {
   return isOpen;
 }
 
+// (max, sum of exp(z - max)) of a row of logits. Past the last row there is nothing to add, but
+// every invocation has to reach the barriers.
+fn softmax_stats(local: u32, row: u32) -> vec2f {
+  let start = row * params.V;
+  let end = select(0u, params.V, row < params.B);
+  var laneMax = -3.0e38;
+  var sum = 0.0;
+  for (var v = local % LANES; v < end; v += LANES) {
+    let newMax = max(laneMax, logits[start + v]);
+    sum = sum * exp(laneMax - newMax) + exp(logits[start + v] - newMax);
+    laneMax = newMax;
+  }
+  return row_merge(local, vec2f(laneMax, sum));
+}
+
 @compute @workgroup_size(WG)
 fn expect(
   @builtin(workgroup_id) group: vec3u,
@@ -94,22 +117,39 @@ fn expect(
   @builtin(local_invocation_index) local: u32,
 ) {
   let row = (group.x + group.y * groups.x) * (WG / LANES) + local / LANES;
-  let lane = local % LANES;
-  let start = row * params.V;
-  // Past the last row there is nothing to add, but every invocation has to reach the barriers.
-  let end = select(0u, params.V, row < params.B);
-  var laneMax = -3.0e38;
-  var sum = 0.0;
-  for (var v = lane; v < end; v += LANES) {
-    let newMax = max(laneMax, logits[start + v]);
-    sum = sum * exp(laneMax - newMax) + exp(logits[start + v] - newMax);
-    laneMax = newMax;
-  }
-  let stats = row_merge(local, vec2f(laneMax, sum));
+  let stats = softmax_stats(local, row);
   if (row >= params.B || !is_open(row)) {
     return;
   }
-  for (var v = lane; v < params.V; v += LANES) {
+  let start = row * params.V;
+  for (var v = local % LANES; v < params.V; v += LANES) {
     expected[start + v] += exp(logits[start + v] - stats.x) / stats.y;
+  }
+}
+
+@compute @workgroup_size(WG)
+fn expect_endless(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let row = (group.x + group.y * groups.x) * (WG / LANES) + local / LANES;
+  let lane = local % LANES;
+  let stats = softmax_stats(local, row);
+  if (row >= params.B) {
+    return;
+  }
+  let start = row * params.V;
+  let here = row * params.T + params.position;
+  for (var v = lane; v < params.V; v += LANES) {
+    expected[start + v] += reach[here] * exp(logits[start + v] - stats.x) / stats.y;
+  }
+  // The other lanes read reach[here] and never this word.
+  if (lane == 0u && params.position + 1u < params.T) {
+    var ended = 0.0;
+    for (var v = params.ends; v < params.V; v++) {
+      ended += exp(logits[start + v] - stats.x);
+    }
+    reach[here + 1u] = reach[here] * max(0.0, 1.0 - ended / stats.y);
   }
 }

@@ -6,7 +6,7 @@ import { Batch, type BatchLayout, type HostBatch, modelSizes } from '../neurofor
 import { CachedDecoder, type NextLogits } from '../neuroformer/decoding.js';
 import type { Neuroformer } from '../neuroformer/model.js';
 import type { Window } from '../recording/windows.js';
-import { addExpected, type DrawnWindows } from '../tensor/drawn-tokens.js';
+import { addExpected, addExpectedEndless, type DrawnWindows } from '../tensor/drawn-tokens.js';
 import { addPositions, tokenLists } from '../tensor/embedding.js';
 import { RandomState } from '../tensor/random.js';
 import { type SampleOptions, sample } from '../tensor/sample.js';
@@ -38,6 +38,13 @@ export interface SamplerSettings {
   /** Neurons that are never drawn. `generateTrials` also removes them from the past. */
   readonly silent?: readonly number[];
   /**
+   * For expected counts alone: no token that ends a window is drawn, and the probabilities of each
+   * position are weighted by that of the window reaching it. One draw then says as much as several
+   * that end, whose expected counts vary with where they do. The tokens drawn are no window.
+   * Default: false.
+   */
+  readonly endless?: boolean;
+  /**
    * Keeps the keys and values of all tokens, so that each step computes one token instead of the
    * whole window. Default: true, unless the model is a baseline, which has no keys and values.
    */
@@ -55,7 +62,7 @@ export interface GeneratedWindow {
   /**
    * The expected count of each neuron's spikes along this draw: the probabilities of the neuron at
    * all positions of the window, added up. Its mean over draws is the model's rate, with less noise
-   * than counts of drawn spikes. [neurons]
+   * than counts of drawn spikes, and least where the sampler is `endless`. [neurons]
    */
   readonly expected: Float32Array;
 }
@@ -70,6 +77,8 @@ interface DrawnTokens {
 const CHUNK_POSITIONS = 8;
 /** Added to the logits of tokens that must not be drawn. It is below any logit, and finite. */
 const FORBIDDEN_LOGIT = -1e30;
+/** Endless draws stop where no window reaches further with more than this probability. */
+const UNREACHED = 1e-4;
 
 /**
  * Draws the current windows of a batch, given their pasts and everything else that the model reads.
@@ -87,6 +96,7 @@ export class Sampler {
    * [1, times].
    */
   readonly #restrictions: { ids: Tensor; times: Tensor } | undefined;
+  readonly #endless: Endless | undefined;
   readonly #cached: CachedDrawing | undefined;
   /** The expected counts of the tokens of each row of a batch, [rows, ids]. */
   readonly #expected: Tensor;
@@ -110,12 +120,14 @@ export class Sampler {
     this.#expected = Tensor.zeros(engine, [size, layout.tokenizer.ids.size]).keep();
     this.#ordered = settings.ordered ?? layout.config.compat !== 'original';
     if (this.#ordered || settings.silent?.length) this.#restrictions = this.#restrictTokens();
+    if (settings.endless) this.#endless = this.#prepareEndless();
     if (settings.cached ?? !model.baseline)
       this.#cached = new CachedDrawing(
         engine,
         model,
         layout,
         this.#batch,
+        this.#endless?.reach,
         (logits, n, lastTimes, windows) => this.#sample(logits, n, lastTimes, windows),
       );
   }
@@ -158,6 +170,8 @@ export class Sampler {
     this.#expected.dispose();
     this.#restrictions?.ids.dispose();
     this.#restrictions?.times.dispose();
+    this.#endless?.ends.dispose();
+    this.#endless?.reach.dispose();
   }
 
   /** Same as `dispose`, for `using`. */
@@ -195,6 +209,8 @@ export class Sampler {
         ids[row * T + n + 1] = nextIds[row]!;
         times[row * T + n + 1] = nextTimes[row]!;
       }
+      const reach = await this.#endless?.reach.floats();
+      if (reach && isUnreached(reach, T, n + 1)) return;
     }
   }
 
@@ -215,11 +231,11 @@ export class Sampler {
     const restrict = (logits: Tensor, restriction: Tensor | undefined) =>
       restriction ? addPositions(logits, restriction) : logits;
     const allowedIds = restrict(idLogits, this.#restrictions?.ids);
-    const ids = sample(allowedIds, { ...id, random, site: 2 * n });
-    addExpected(allowedIds.reshape(this.#expected.shape), this.#expected, windows, {
-      position: n,
-      end: this.#layout.tokenizer.ids.EOS,
-    });
+    const ids = sample(restrict(allowedIds, this.#endless?.ends), { ...id, random, site: 2 * n });
+    const rows = allowedIds.reshape(this.#expected.shape);
+    const place = { position: n, end: this.#layout.tokenizer.ids.EOS };
+    if (this.#endless) addExpectedEndless(rows, this.#expected, this.#endless.reach, place);
+    else addExpected(rows, this.#expected, windows, place);
     const times = sample(restrict(timeLogits, this.#restrictions?.times), {
       ...time,
       ...(this.#ordered && { lowest: lastTimes }),
@@ -234,19 +250,46 @@ export class Sampler {
     const { ids: neurons, times: steps } = tokenizer;
     const silent = new Set(this.#settings.silent);
     const stepsInWindow = Math.round(config.window.curr / steps.dt);
-    const table = (size: number, isAllowed: (token: number) => boolean) =>
-      Tensor.from(
-        this.#engine,
-        Float32Array.from({ length: size }, (_, token) => (isAllowed(token) ? 0 : FORBIDDEN_LOGIT)),
-        [1, size],
-      ).keep();
     const isAllowedId = (token: number) =>
       !silent.has(token) && (!this.#ordered || token === neurons.EOS || neurons.isNeuron(token));
     return {
-      ids: table(neurons.size, isAllowedId),
-      times: table(steps.size, (token) => !this.#ordered || token < stepsInWindow),
+      ids: this.#table(neurons.size, isAllowedId),
+      times: this.#table(steps.size, (token) => !this.#ordered || token < stepsInWindow),
     };
   }
+
+  #prepareEndless(): Endless {
+    const { tokenizer, config } = this.#layout;
+    const { size, EOS } = tokenizer.ids;
+    const shape = [this.#batch.size, config.block_size.id];
+    const ones = new Float32Array(shape[0]! * shape[1]!).fill(1);
+    return {
+      ends: this.#table(size, (token) => token < EOS),
+      reach: Tensor.from(this.#engine, ones, shape).keep(),
+    };
+  }
+
+  /** What is added to logits so that only some tokens can be drawn: [1, size]. */
+  #table(size: number, isAllowed: (token: number) => boolean): Tensor {
+    const values = Float32Array.from({ length: size }, (_, token) =>
+      isAllowed(token) ? 0 : FORBIDDEN_LOGIT,
+    );
+    return Tensor.from(this.#engine, values, [1, size]).keep();
+  }
+}
+
+/** What a sampler keeps where no draw ends a window. */
+interface Endless {
+  /** Added to the logits: 0, and FORBIDDEN_LOGIT for tokens that end a window. [1, ids] */
+  readonly ends: Tensor;
+  /** The probability that a window reaches each position: [rows, T], 1 at the first. */
+  readonly reach: Tensor;
+}
+
+/** Whether hardly any window goes on to a position. @param reach [rows, T] */
+function isUnreached(reach: Float32Array, T: number, position: number): boolean {
+  for (let i = position; i < reach.length; i += T) if (reach[i]! > UNREACHED) return false;
+  return true;
 }
 
 /** The windows of a batch while they are drawn. */
@@ -293,19 +336,23 @@ class GrowingWindows {
 class CachedDrawing {
   readonly #layout: BatchLayout;
   readonly #batch: Batch;
+  readonly #reach: Tensor | undefined;
   readonly #decoding: CachedDecoder;
   readonly #begin: Step<ReturnType<CachedDecoder['begin']>>;
   readonly #chunks: Step<DrawnTokens[]>[] = [];
 
+  /** @param reach of windows that no draw ends, [rows, T] */
   constructor(
     engine: Engine,
     model: Neuroformer,
     layout: BatchLayout,
     batch: Batch,
+    reach: Tensor | undefined,
     draw: (logits: NextLogits, n: number, lastTimes: Tensor, windows: DrawnWindows) => DrawnTokens,
   ) {
     this.#layout = layout;
     this.#batch = batch;
+    this.#reach = reach;
     const decoding = new CachedDecoder(engine, model, modelSizes(layout), batch.size);
     this.#decoding = decoding;
     this.#begin = engine.record(() => decoding.begin(batch.inputs));
@@ -332,14 +379,19 @@ class CachedDrawing {
     this.#decoding.ids.write(new Uint32Array(size).fill(this.#layout.tokenizer.ids.SOS));
     this.#decoding.times.write(new Uint32Array(size));
     this.#begin.run();
+    let position = 0;
     for (const chunk of this.#chunks) {
       const tensors = chunk.value.flatMap(({ ids, times }) => [ids, times]);
+      if (this.#reach) tensors.push(this.#reach);
       const buffers = await chunk.runAndFetch(tensors).read();
       for (let n = 0; n < chunk.value.length; n++) {
         const [ids, times] = [buffers[2 * n]!, buffers[2 * n + 1]!];
         growing.add(new Uint32Array(ids), new Uint32Array(times));
       }
       if (growing.allEnded) return;
+      position += chunk.value.length;
+      const T = this.#layout.config.block_size.id;
+      if (this.#reach && isUnreached(new Float32Array(buffers.at(-1)!), T, position)) return;
     }
   }
 

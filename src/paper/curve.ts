@@ -7,7 +7,6 @@ import { FileError } from '../ports/errors.js';
 import { readText } from '../ports/run-store.js';
 import { withControls } from '../probe/stimulus.js';
 import { scoreTokens } from '../probe/token-scores.js';
-import { tokenFrequencies } from '../recording/token-frequencies.js';
 import { COLORS, draw, type Figure, seedsPanel } from '../report/draw.js';
 import type { Section } from '../report/html.js';
 import { describeSpread } from '../report/spread.js';
@@ -16,7 +15,7 @@ import { scoreRates } from '../stages/rates.js';
 import { toCsv } from '../text/table.js';
 import { withEngine } from '../train/engine-source.js';
 import { loadModel, type OpenedRun } from '../train/open-run.js';
-import { spreadWindows, windowBatches } from '../train/window-batches.js';
+import { spreadWindows } from '../train/window-batches.js';
 import type { PaperContext } from './claim.js';
 import { FILM_MODEL_TITLES, type FilmModelKind, filmRun } from './film-models.js';
 
@@ -104,14 +103,12 @@ async function scorePoint(context: PaperContext, run: OpenedRun, kind: FilmModel
 
 /** Nats a token of the test part. */
 function testNats(context: PaperContext, run: OpenedRun): Promise<number> {
-  const { windows, layout, split } = run;
+  const { test } = run.split;
   return withEngine(context.engine, async (engine) => {
     using loaded = await loadModel(engine, run);
-    const size = Math.min(BATCH, split.test.length);
-    const refs = spreadWindows(split.test, MAX_WINDOWS, size);
-    const batches = windowBatches(windows, layout, refs, size);
-    const frequencies = tokenFrequencies(windows, split.train);
-    const { bits } = await scoreTokens(engine, loaded.model, layout, size, batches, frequencies);
+    const size = Math.min(BATCH, test.length);
+    const refs = spreadWindows(test, MAX_WINDOWS, size);
+    const { bits } = await scoreTokens(engine, loaded.model, run, refs, size, context.watcher);
     return bits * Math.LN2;
   });
 }

@@ -14,7 +14,7 @@ import type { Recording } from '../recording/recording.js';
 import { countSpikes, spikeTimes } from '../recording/spikes.js';
 import type { Window, WindowRef, Windows } from '../recording/windows.js';
 import { pickEvenly } from '../train/window-batches.js';
-import { recordedTotals } from './model-rates.js';
+import { expectedAhead, recordedTotals } from './model-rates.js';
 
 /** One statistic of generated spikes and of recorded ones. */
 export interface GeneratedAndRecorded {
@@ -109,8 +109,6 @@ export function scoreGenerated(
 export interface OneWindowAheadRates {
   /** How many windows were generated. */
   readonly windows: number;
-  /** How often each window was drawn. More draws reduce sampling noise. */
-  readonly draws: number;
   /** Generated rates, in Hz: [neurons]. */
   readonly generated: Float64Array;
   /** Recorded rates in the same windows, in Hz: [neurons]. */
@@ -123,20 +121,12 @@ export interface OneWindowAheadRates {
 const MAX_RATE_WINDOWS = 10_000;
 
 /**
- * Mean number of spikes per neuron to draw, so that sampling noise barely lowers the correlation of
- * rates.
- */
-const TARGET_DRAWN_SPIKES = 300;
-/** The maximum number of draws per window to reach that. */
-const MAX_DRAWS = 100;
-
-/**
- * Draws windows that do not overlap, each from its recorded past. Of many windows it takes some
- * that are spread evenly. Each window is drawn several times, until the rates reflect the model
- * rather than sampling noise.
+ * Expected rates in windows that do not overlap, each given its recorded past. Of many windows it
+ * takes some that are spread evenly.
  *
+ * @param sampler that is `endless`
  * @param size windows drawn at once
- * @param progress called after each batch with the draws so far and in all
+ * @param progress called after each batch with the windows so far and in all
  */
 export async function oneWindowAheadRates(
   sampler: Sampler,
@@ -149,28 +139,15 @@ export async function oneWindowAheadRates(
   const all = nonOverlapping(refs, current);
   const selected = pickEvenly(all, Math.min(all.length, MAX_RATE_WINDOWS));
   const generated = new Float64Array(ids.neurons);
-  const recorded = recordedTotals(windows, selected, ids.neurons);
-  const draws = Math.min(MAX_DRAWS, Math.ceil(TARGET_DRAWN_SPIKES / Math.max(1, mean(recorded))));
-  const total = selected.length * draws;
-  for (let start = 0; start < total; start += size) {
-    // The last batch is padded beyond `total`; those draws are not counted.
-    const indices = Array.from({ length: size }, (_, n) => start + n);
-    const batch = indices.map((index) => windows.at(selected[index % selected.length]!));
-    const drawn = await sampler.generate(batch);
-    for (const [n, index] of indices.entries()) {
-      if (index >= total) break;
-      for (const id of drawn[n]!.ids) if (ids.isNeuron(id)) generated[id]! += 1 / draws;
-    }
-    progress(Math.min(total, start + size), total);
-  }
+  const expected = await expectedAhead(sampler, windows, selected, size, 1, progress);
+  for (const [n, count] of expected.entries()) generated[n % ids.neurons]! += count;
   const seconds = selected.length * current;
   const hertz = (counts: Float64Array) => counts.map((count) => count / seconds);
   const share = selected.length / all.length;
   return {
     windows: selected.length,
-    draws,
     generated: hertz(generated),
-    recorded: hertz(recorded),
+    recorded: hertz(recordedTotals(windows, selected, ids.neurons)),
     recordedAll: hertz(recordedTotals(windows, all, ids.neurons).map((count) => count * share)),
   };
 }
@@ -189,8 +166,6 @@ export interface CountPerPart {
 export interface OneWindowAheadScores {
   /** How many windows of each part were generated. */
   readonly windows: CountPerPart;
-  /** How often each window was drawn. */
-  readonly draws: CountPerPart;
   /** Correlation of generated with recorded rates in the same windows of the training part. */
   readonly train: number;
   /** Correlation of generated with recorded rates in the same windows of the test part. */
@@ -211,7 +186,6 @@ export function scoreOneWindowAhead(
 ): OneWindowAheadScores {
   return {
     windows: { train: train.windows, test: test.windows },
-    draws: { train: train.draws, test: test.draws },
     train: correlation(train.generated, train.recorded),
     test: correlation(test.generated, test.recorded),
     recorded: correlation(train.recordedAll, test.recorded),

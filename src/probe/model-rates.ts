@@ -80,6 +80,7 @@ export function recordedMeans(windows: Windows, refs: readonly WindowRef[]): Flo
 /**
  * Expected counts of windows given the recorded past of each: [windows, neurons].
  *
+ * @param sampler that is `endless`: others need several times as many draws for as little noise
  * @param size windows that the sampler draws at once
  * @param draws of each window, over which expected counts are averaged
  * @param progress called after each batch with the draws so far and in all

@@ -5,9 +5,13 @@
 
 import type { Engine } from '../gpu/engine.js';
 import { logSumExp } from '../math/statistics.js';
-import type { BatchLayout, HostBatch } from '../neuroformer/batch.js';
 import { RecordedForward } from '../neuroformer/forward-pass.js';
 import type { Neuroformer } from '../neuroformer/model.js';
+import { silentWatcher, type Watcher } from '../ports/watcher.js';
+import { tokenFrequencies } from '../recording/token-frequencies.js';
+import type { WindowRef } from '../recording/windows.js';
+import type { TrainingData } from '../train/training-data.js';
+import { watchedBatches, windowBatches } from '../train/window-batches.js';
 
 /** Predictions of the next neuron, and of a unigram model for comparison. */
 export interface TokenScores {
@@ -26,20 +30,28 @@ export interface TokenScores {
 }
 
 /**
- * Scores every next token of the batches, except padding.
+ * Scores every next token of windows, except padding.
  *
+ * @param refs the windows, as many as fill their batches
  * @param size windows per batch
- * @param frequencies of tokens, from `tokenFrequencies`
  */
 export async function scoreTokens(
   engine: Engine,
   model: Neuroformer,
-  layout: BatchLayout,
+  { windows, layout, split }: Pick<TrainingData, 'windows' | 'layout' | 'split'>,
+  refs: readonly WindowRef[],
   size: number,
-  batches: Iterable<HostBatch>,
-  frequencies: Float64Array,
+  watcher: Watcher = silentWatcher,
 ): Promise<TokenScores> {
   const { ids } = layout.tokenizer;
+  const frequencies = tokenFrequencies(windows, split.train);
+  const batches = watchedBatches(
+    windowBatches(windows, layout, refs, size),
+    size,
+    refs.length,
+    watcher,
+    'scoring tokens',
+  );
   let busiest = 0;
   for (let n = 0; n < ids.neurons; n++) if (frequencies[n]! > frequencies[busiest]!) busiest = n;
   using pass = new RecordedForward(engine, layout, size, ({ inputs }) => ({

@@ -287,17 +287,12 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
   };
 }
 
-/**
- * Firing rates of windows that are each drawn from the recorded past, in the training and the test
- * part.
- */
+/** Firing rates of windows, each from its recorded past, in the training and the test part. */
 function oneWindowAheadTable(ahead: OneWindowAheadScores): Table {
-  const { windows, draws, train, test, recorded, meanRate } = ahead;
-  const describeDraws = (part: 'train' | 'test') =>
-    `${formatCount(windows[part])} windows, each drawn ${draws[part] === 1 ? 'once' : `${draws[part]} times`}`;
+  const { windows, train, test, recorded, meanRate } = ahead;
   return {
     title: 'Firing rates, one window ahead of the recorded past',
-    caption: `Correlation over neurons with the recorded rates of the same windows, which do not overlap. Training part: ${describeDraws('train')}. Test part: ${describeDraws('test')}. Baseline: the recorded rates of the training part.`,
+    caption: `Expected counts of ${formatCount(windows.train)} windows of the training part and ${formatCount(windows.test)} of the test part, which do not overlap: correlation over neurons with the recorded rates of the same windows. Baseline: the recorded rates of the training part.`,
     head: ['', 'model', 'baseline'],
     rows: [
       ['training part, r', formatScore(train), ''],

@@ -19,16 +19,10 @@ import {
 import type { GeneratedResults } from '../probe/results.js';
 import { scoreTokens } from '../probe/token-scores.js';
 import type { Part } from '../recording/splits.js';
-import { tokenFrequencies } from '../recording/token-frequencies.js';
 import type { WindowRef } from '../recording/windows.js';
 import { withEngine } from '../train/engine-source.js';
 import { describeAnyPart, loadModel, type OpenedRun, windowsInPart } from '../train/open-run.js';
-import {
-  pickEvenly,
-  spreadWindows,
-  watchedBatches,
-  windowBatches,
-} from '../train/window-batches.js';
+import { pickEvenly, spreadWindows } from '../train/window-batches.js';
 import { type StageOptions, stageContext, stoppable } from './context.js';
 import { UsageError } from './errors.js';
 import { writeGenerated, writeGeneratedNwb } from './result-files.js';
@@ -225,21 +219,15 @@ async function scoreOneWindowAheadOfPast(
   const size = Math.min(ONE_WINDOW_AHEAD_BATCH, split.test.length);
   const refs = spreadWindows(split.test, MAX_ONE_WINDOW_AHEAD, size);
   using sampler = new Sampler(engine, model, layout, size, { seed: seed + 1 });
+  const endless = { seed: seed + 1, endless: true };
+  using rateSampler = new Sampler(engine, model, layout, size, endless);
   const progress = timedProgress(watcher, 'one window ahead, which neurons fire', 'windows');
   const scored = await scoreWindows(sampler, windows, refs, size, progress);
   const rates = (part: 'train' | 'test') => {
-    const progress = timedProgress(watcher, `one window ahead, ${part} part`, 'draws');
-    return oneWindowAheadRates(sampler, windows, split[part], size, progress);
+    const progress = timedProgress(watcher, `one window ahead, ${part} part`, 'windows');
+    return oneWindowAheadRates(rateSampler, windows, split[part], size, progress);
   };
   const ahead = scoreOneWindowAhead(await rates('train'), await rates('test'));
-  const frequencies = tokenFrequencies(windows, split.train);
-  const batches = watchedBatches(
-    windowBatches(windows, layout, refs, size),
-    size,
-    refs.length,
-    watcher,
-    'scoring tokens',
-  );
-  const tokens = await scoreTokens(engine, model, layout, size, batches, frequencies);
+  const tokens = await scoreTokens(engine, model, run, refs, size, watcher);
   return { windows: scored, tokens, ahead };
 }

@@ -15,7 +15,6 @@ import { scoreWindows } from '../probe/generated.js';
 import { expectedAhead, recordedCounts, recordedMeans } from '../probe/model-rates.js';
 import type { LadderResults, LadderRun, RungScores } from '../probe/results.js';
 import { scoreTokens } from '../probe/token-scores.js';
-import { tokenFrequencies } from '../recording/token-frequencies.js';
 import type { WindowRef } from '../recording/windows.js';
 import { renderPage } from '../report/html.js';
 import { ladderSection } from '../report/ladder.js';
@@ -24,7 +23,7 @@ import { loadModel, type OpenedRun, openRun } from '../train/open-run.js';
 import { splitWithSeed, type TrainSettings } from '../train/settings.js';
 import { totalUpdates } from '../train/trainer.js';
 import { prepareTrainingData } from '../train/training-data.js';
-import { spreadWindows, windowBatches } from '../train/window-batches.js';
+import { spreadWindows } from '../train/window-batches.js';
 import { type StageOptions, stageContext, stoppable } from './context.js';
 import { readRungScores, writeLadder, writeRungScores } from './result-files.js';
 import { trainOnce } from './train-once.js';
@@ -130,16 +129,15 @@ async function scoreRung(
       const { model } = loaded;
       const { windows, layout, facts } = run;
       const { flops } = await estimateTraining(engine, layout, facts.training.batch);
-      const frequencies = tokenFrequencies(windows, run.split.train);
-      const batches = windowBatches(windows, layout, refs, size);
-      const tokens = await scoreTokens(engine, model, layout, size, batches, frequencies);
+      const tokens = await scoreTokens(engine, model, run, refs, size, stopping);
       using sampler = new Sampler(engine, model, layout, size, { seed });
+      using rateSampler = new Sampler(engine, model, layout, size, { seed, endless: true });
       const progress = timedProgress(stopping, 'one window ahead', 'windows');
       const { setF1, shuffledSetF1 } = await scoreWindows(sampler, windows, refs, size, progress);
       return {
         flops,
         nats: tokens.bits * Math.LN2,
-        bits: await rateBits(run, sampler, refs, size, stopping),
+        bits: await rateBits(run, rateSampler, refs, size, stopping),
         setF1,
         shuffledSetF1,
       };

@@ -160,7 +160,7 @@ async function drawAhead(
   watcher: Watcher,
 ): Promise<Float64Array[]> {
   const size = Math.min(BATCH, aligned.refs.length);
-  using sampler = new Sampler(engine, model, layout, size, { seed });
+  using sampler = new Sampler(engine, model, layout, size, { seed, endless: true });
   const progress = timedProgress(watcher, 'one window ahead', 'windows');
   const expected = await expectedAhead(sampler, windows, aligned.refs, size, draws, progress);
   return splitByTrial(expected, aligned);

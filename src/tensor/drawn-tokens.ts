@@ -71,10 +71,47 @@ export function addExpected(
   );
 }
 
+/**
+ * Adds the probabilities of the token after a position to those of the positions before it, for
+ * windows of which no draw ends: weighted by the probability that the window reaches the position,
+ * which the call also computes for the next one.
+ *
+ * @param logits [B, classes], of the token after the position, ends included
+ * @param expected [B, classes]: the expected number of tokens of each class so far
+ * @param reach [B, T]: the probability that no token up to a position ended the window
+ * @param end the first token that ends a window; all tokens from it on do
+ * @throws ShapeError where shapes disagree or the position is outside the windows.
+ */
+export function addExpectedEndless(
+  logits: Tensor,
+  expected: Tensor,
+  reach: Tensor,
+  { position, end }: { position: number; end: number },
+): void {
+  const op = 'addExpectedEndless';
+  const { engine } = logits;
+  const { B, T } = expectShape(op, 'reach', reach, ['B', 'T']) as { B: number; T: number };
+  checkPosition(op, position, T);
+  const { V } = expectShape(op, 'logits', logits, [B, 'V']) as { V: number };
+  expectShape(op, 'expected', expected, [B, V]);
+  const [groups, options] = rowGrid(engine, B);
+  engine.dispatch(
+    'drawn_tokens.expect_endless',
+    { logits, expected, reach },
+    { B, T, V, position, ends: end },
+    groups,
+    options,
+  );
+}
+
 function checkWindows(op: string, { ids, times }: DrawnWindows, position: number) {
   const { B, T } = expectShape(op, 'ids', ids, ['B', 'T'], {}, 'u32') as { B: number; T: number };
   expectShape(op, 'times', times, [B, T]);
+  checkPosition(op, position, T);
+  return { B, T };
+}
+
+function checkPosition(op: string, position: number, T: number): void {
   if (!Number.isInteger(position) || position < 0 || position >= T)
     throw new ShapeError(op, 'position', `within 0 to ${T - 1}`, `${position}`);
-  return { B, T };
 }

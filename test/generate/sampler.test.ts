@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type GeneratedWindow, Sampler, type SamplerSettings } from '../../src/generate/sampler.js';
 import { generateTrials, type TrialSettings } from '../../src/generate/trials.js';
+import { mean } from '../../src/math/statistics.js';
 import { useEngine } from '../helpers/engine.js';
 import {
   NEURONS,
@@ -47,6 +48,8 @@ describe('the cached sampler', () => {
     ['no positions and no times', { ...deep, pos_emb: false, temp_emb: false }, {}],
     ['the original', { ...deep, compat: 'original' }, {}],
     ['a block longer than a chunk', { ...deep, block_size: { id: 30, prev_id: 20 } }, {}],
+    ['no ends', deep, { endless: true }],
+    ['no ends, the original', { ...deep, compat: 'original' }, { endless: true }],
   ])('draws the same tokens as without a cache: %s', async (_, raw, settings) => {
     const tiny = new TinyNeuroformer(engine(), raw);
     const [cached, uncached] = [
@@ -114,6 +117,59 @@ describe('drawn windows', () => {
     };
     expect((await drawnIds([])).filter((id) => id < 4).length).toBeGreaterThan(1);
     expect((await drawnIds([0, 1, 2, 3])).filter((id) => id < 4)).toEqual([]);
+  });
+
+  it('have counts expected of them that do not depend on whether draws end', async () => {
+    const raw = { ...TINY, block_size: { id: 20, prev_id: 20 }, frequency_bias: true };
+    const tiny = new TinyNeuroformer(engine(), raw);
+    const draws = 300;
+    const [ending, endless] = [
+      await drawWindows(tiny, { seed: 3 }, draws),
+      await drawWindows(tiny, { seed: 3, endless: true }, draws),
+    ];
+    /** Mean and variance over draws of what is expected in each window. */
+    const statistics = (
+      windows: readonly GeneratedWindow[],
+      read: (expected: Float32Array) => number,
+    ) =>
+      ENDS.map((_, row) => {
+        const values = windows
+          .filter((_, n) => n % ENDS.length === row)
+          .map(({ expected }) => read(expected));
+        const center = mean(values);
+        return { center, variance: mean(values.map((value) => (value - center) ** 2)) };
+      });
+    const total = (expected: Float32Array) => expected.reduce((sum, count) => sum + count, 0);
+    const readings = [
+      { read: total, noise: 0.02 },
+      ...Array.from({ length: tiny.tokenizer.ids.neurons }, (_, neuron) => ({
+        read: (expected: Float32Array) => expected[neuron]!,
+        noise: 0.2,
+      })),
+    ];
+    for (const { read, noise } of readings) {
+      const ended = statistics(ending, read);
+      for (const [row, { center, variance }] of statistics(endless, read).entries()) {
+        const standardError = Math.sqrt((variance + ended[row]!.variance) / draws);
+        expect(Math.abs(center - ended[row]!.center), 'means').toBeLessThan(4 * standardError);
+        expect(variance / ended[row]!.variance, 'variances').toBeLessThan(noise);
+      }
+    }
+    tiny.dispose();
+  });
+
+  it('stop where no window would go on, unless they end', async () => {
+    const raw = { ...TINY, block_size: { id: 150, prev_id: 20 }, frequency_bias: true };
+    const tiny = new TinyNeuroformer(engine(), raw);
+    const { EOS } = tiny.tokenizer.ids;
+    const windows = await drawWindows(tiny, { endless: true });
+    for (const { ids, stoppedBy } of windows) {
+      expect(ids.every((id) => id < EOS)).toBe(true);
+      expect(stoppedBy).toBe('length');
+    }
+    // Whole chunks are drawn, but not all of the block.
+    expect(windows[0]!.ids.length).toBeLessThan(149);
+    tiny.dispose();
   });
 
   it('may be fewer than the size of the sampler, but not more', async () => {

@@ -1082,6 +1082,21 @@ function expectedCounts(run: ReferenceRun): void {
   }
 }
 
+function expectedEndless(run: ReferenceRun): void {
+  const { B, T, V, position, ends } = run.p as Record<string, number>;
+  for (let b = 0; b < B!; b++) {
+    const here = b * T! + position!;
+    const reach = run.number('reach', here);
+    const z = range(V!).map((v) => run.number('logits', b * V! + v));
+    const { weights, sum } = softmaxTerms(z, run.constant('LANES'));
+    for (const [v, weight] of weights.entries())
+      run.accumulate('expected', b * V! + v, divide(multiply(reach, weight), sum), true);
+    if (position! + 1 >= T!) continue;
+    const ended = divide(sumBounded(weights.slice(ends!)), sum);
+    run.put('reach', here + 1, multiply(reach, subtract(exact(1), ended)));
+  }
+}
+
 /** The index of every patch element, with the index of the voxel that it copies. */
 function* patchVoxels({ p }: ReferenceRun): Generator<{ patch: number; voxel: number }> {
   let patch = 0;
@@ -1382,6 +1397,10 @@ export const KERNEL_BOUNDS: Readonly<Record<KernelName, KernelBound>> = {
   'cross_entropy.total_loss': { bound: SUMMED, expect: totalLoss },
   'drawn_tokens.append': { bound: COPIED, expect: appendTokens },
   'drawn_tokens.expect': { bound: SOFTMAX, expect: expectedCounts },
+  'drawn_tokens.expect_endless': {
+    bound: `${SOFTMAX}, a sum of the ends and its complement`,
+    expect: expectedEndless,
+  },
   'elementwise.activate': { bound: ACTIVATED, expect: activate },
   'elementwise.activate_wide': { bound: ACTIVATED, expect: activate },
   'elementwise.activate_grad': { bound: ACTIVATED, expect: activateGradient },

@@ -13,7 +13,7 @@ import { AdamW } from '../../src/nn/optimizer.js';
 import { ParameterStore } from '../../src/nn/parameters.js';
 import { attention, attentionProbabilities } from '../../src/tensor/attention.js';
 import { conv3d, unfold3d } from '../../src/tensor/conv3d.js';
-import { addExpected, appendTokens } from '../../src/tensor/drawn-tokens.js';
+import { addExpected, addExpectedEndless, appendTokens } from '../../src/tensor/drawn-tokens.js';
 import { type Activation, activate, dropout, sumLosses } from '../../src/tensor/elementwise.js';
 import {
   addPositions,
@@ -459,10 +459,9 @@ const OPS: Readonly<Record<string, (k: Kit) => void>> = {
       times: k.words([B], () => k.host.integer(30)),
     });
     const logits = k.scaled(k.pick([1, 10]), B, classes);
-    addExpected(logits, k.constant(B, classes), windows, {
-      position,
-      end: Math.ceil(0.9 * classes),
-    });
+    const place = { position, end: Math.ceil(0.9 * classes) };
+    addExpected(logits, k.constant(B, classes), windows, place);
+    addExpectedEndless(logits, k.constant(B, classes), k.constant(B, T), place);
   },
 
   conv3d(k) {

@@ -10,7 +10,7 @@ import { ParameterStore } from '../../src/nn/parameters.js';
 import { createEngine } from '../../src/node.js';
 import { attention, attentionProbabilities } from '../../src/tensor/attention.js';
 import { conv3d, unfold3d } from '../../src/tensor/conv3d.js';
-import { addExpected, appendTokens } from '../../src/tensor/drawn-tokens.js';
+import { addExpected, addExpectedEndless, appendTokens } from '../../src/tensor/drawn-tokens.js';
 import { activate, dropout } from '../../src/tensor/elementwise.js';
 import {
   addPositions,
@@ -229,6 +229,8 @@ function runNeuronHeads(kit: Kit): void {
     times: kit.words([5], (n) => n),
   });
   addExpected(t(5, 13), kit.constant(5, 13), tokens, { position: 3, end: 8 });
+  const reach = kit.constant(5, 4);
+  addExpectedEndless(t(5, 13), kit.constant(5, 13), reach, { position: 2, end: 8 });
 }
 
 function runAdamStep(kit: Kit): void {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { HostRandom } from '../../src/math/random.js';
-import { addExpected, appendTokens } from '../../src/tensor/drawn-tokens.js';
+import { addExpected, addExpectedEndless, appendTokens } from '../../src/tensor/drawn-tokens.js';
 import { Tensor } from '../../src/tensor/tensor.js';
 import { expectClose, expectShapeErrors, printWorstErrors } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
@@ -44,6 +44,34 @@ for (const [variant, options] of [
       }
       expectClose('addExpected', 'product', await expected.floats(), sums);
     });
+
+    it('are weighted by the probability of reaching a position where no draw ends', async () => {
+      const [B, T, neurons] = [5, 4, 33];
+      const classes = neurons + 3;
+      const end = neurons + 1;
+      const random = new HostRandom(3);
+      const reach = Tensor.from(engine(), new Float32Array(B * T).fill(1), [B, T]);
+      const expected = Tensor.zeros(engine(), [B, classes]);
+      const sums = new Float64Array(B * classes);
+      const reached = new Float64Array(B * T).fill(1);
+      for (let position = 0; position < T; position++) {
+        const logits = Float32Array.from({ length: B * classes }, () => 3 * random.normal());
+        addExpectedEndless(Tensor.from(engine(), logits, [B, classes]), expected, reach, {
+          position,
+          end,
+        });
+        for (let b = 0; b < B; b++) {
+          const here = reached[b * T + position]!;
+          const mass = [...logits.subarray(b * classes, (b + 1) * classes)].map(Math.exp);
+          const total = mass.reduce((sum, m) => sum + m);
+          for (let v = 0; v < classes; v++) sums[b * classes + v]! += (here * mass[v]!) / total;
+          const goesOn = mass.slice(0, end).reduce((sum, m) => sum + m) / total;
+          if (position + 1 < T) reached[b * T + position + 1] = here * goesOn;
+        }
+      }
+      expectClose('addExpectedEndless', 'product', await expected.floats(), sums);
+      expectClose('addExpectedEndless reach', 'product', await reach.floats(), reached);
+    });
   });
 }
 
@@ -81,6 +109,19 @@ describe('appendTokens', () => {
       [
         () => addExpected(logits, Tensor.zeros(engine(), [2, 4]), windows, { position: 0, end: 4 }),
         'addExpected: expected should be [2, 5], but is [2, 4].',
+      ],
+      [
+        () =>
+          addExpectedEndless(
+            logits,
+            Tensor.zeros(engine(), [2, 5]),
+            Tensor.zeros(engine(), [3, 4]),
+            {
+              position: 0,
+              end: 4,
+            },
+          ),
+        'addExpectedEndless: logits should be [3, V], but is [2, 5].',
       ],
     ]);
   });

@@ -36,7 +36,7 @@ const FLOPS = 1.2e11;
 const PRETRAINING = 2;
 /** Updates of each model on labels. */
 const UPDATES = 188;
-const DRAWS = 3;
+const DRAWS = 5;
 /** Seconds of the stretches that have labels. */
 const STRETCH = 3;
 const SHARES = [0.01, 0.1];

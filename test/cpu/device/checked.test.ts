@@ -7,7 +7,7 @@ import { ParameterStore } from '../../../src/nn/parameters.js';
 import { createEngine } from '../../../src/node.js';
 import { attention, attentionProbabilities } from '../../../src/tensor/attention.js';
 import { unfold3d } from '../../../src/tensor/conv3d.js';
-import { addExpected, appendTokens } from '../../../src/tensor/drawn-tokens.js';
+import { addExpected, addExpectedEndless, appendTokens } from '../../../src/tensor/drawn-tokens.js';
 import { activate } from '../../../src/tensor/elementwise.js';
 import { embedding, repeatRows, sinusoid, Tokens } from '../../../src/tensor/embedding.js';
 import { gru } from '../../../src/tensor/gru.js';
@@ -74,6 +74,7 @@ function runEveryShader(engine: Engine): void {
   train(() => spikeHistory({ ...windows, ...past }, t(2, 9), history));
   appendTokens(windows, 1, { ids: words(4, 5), times: words(2, 3) });
   addExpected(t(2, 9), t(2, 9), windows, { position: 2, end: 7 });
+  addExpectedEndless(t(2, 9), t(2, 9), t(2, 3), { position: 1, end: 7 });
   sinusoid(t(7, 3), 20);
   sample(t(5, 13), { random, site: 2, topK: 6, topP: 0.8, lowest: words(0, 1, 2, 3, 4) });
   const store = new ParameterStore();
