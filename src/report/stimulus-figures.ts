@@ -20,8 +20,8 @@ const PANEL_WIDTH = 56;
 const PITCH = 1.08;
 /** The color of pixels that no place of a map covers. */
 const UNCOVERED: Rgb = [235, 235, 235];
-/** Width of the names of readings. */
-const LABEL_WIDTH = 240;
+/** Limit of the names of readings, in pixels; widths are overestimated without a canvas. */
+const LABEL_WIDTH = 400;
 const OUTLINE_COLOR = '#ff4a1c';
 /** Pixels with more than this share of the largest energy are inside a field. */
 const OUTLINE_SHARE = 0.5;
