@@ -104,4 +104,3 @@ export function filmRateTable(
 
 /** The row of the recorded rate. */
 export const RECORDED = 'recorded';
-
