@@ -30,7 +30,7 @@ function overview(claims: readonly MeasuredClaim[]): Section {
   return {
     title: 'Claims',
     text: [
-      'The paper’s own recordings are not public. So its demonstrations are repeated on reconstructions, with smaller models and less training; a claim that does not hold here may hold with more of both. Every figure below has its controls and the strongest simple baselines beside it.',
+      'Of the paper’s own recordings no truth is known. So its demonstrations are repeated on reconstructions, with smaller models and less training; a claim that does not hold here may hold with more of both. Every figure below has its controls and the strongest simple baselines beside it.',
     ],
     tables: [
       {
