@@ -175,7 +175,7 @@ function curveFigure(points: readonly CurvePoint[]): Promise<Figure> {
     field: 'model',
     type: 'nominal',
     title: null,
-    legend: { orient: 'bottom' },
+    legend: { orient: 'bottom', labelLimit: 400 },
     scale: { domain: kinds, range: [COLORS.recorded, COLORS.generated] },
   };
   const x = {
