@@ -34,6 +34,11 @@ export interface GlmSettings {
   readonly grids?: { readonly [group in keyof RidgeStrengths]?: readonly number[] };
   /** How closely each fit is solved; see `RidgeOptions`. */
   readonly tolerance?: number;
+  /**
+   * The same model without history, fitted to the same trials, from which this one begins and takes
+   * the penalty of the film. Default: it is fitted first.
+   */
+  readonly uncoupled?: PoissonGlm;
 }
 
 const LAGS: readonly LagGroup[] = [
@@ -65,7 +70,7 @@ export async function fitPoissonGlm(
   settings: GlmSettings,
   beforeEach: (strengths: RidgeStrengths) => void = () => {},
 ): Promise<PoissonGlm> {
-  const { neurons, bin, lags = LAGS } = settings;
+  const { neurons, bin, lags = LAGS, uncoupled } = settings;
   if (train.length === 0 || validation.length === 0)
     throw new Error(
       `A GLM needs trials to fit on and others to choose its penalties on, but has ${train.length} and ${validation.length}.`,
@@ -79,7 +84,11 @@ export async function fitPoissonGlm(
     weights: search.means.map(Math.log),
     bits: Number.NEGATIVE_INFINITY,
   };
-  if (design.film) best = await search.descend('film', grids.film, best, []);
+  if (uncoupled) {
+    const { bias, film } = uncoupled.weights;
+    const strengths = { ...best.strengths, film: uncoupled.strengths.film };
+    best = { ...best, strengths, weights: Float64Array.of(...bias, ...film) };
+  } else if (design.film) best = await search.descend('film', grids.film, best, []);
   if (lags.length > 0) {
     const start = { ...best, bits: Number.NEGATIVE_INFINITY };
     best = await search.descend('coupling', grids.coupling, start, lags);

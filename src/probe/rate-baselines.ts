@@ -8,6 +8,7 @@ import { fitPoissonGlm, type GlmSettings } from '../analyze/fit-poisson-glm.js';
 import type { GlmTrial } from '../analyze/glm-design.js';
 import type { RidgeStrengths } from '../analyze/glm-ridge.js';
 import { fitHistory, fitPsth, type HistoryModel } from '../analyze/history-models.js';
+import type { PoissonGlm } from '../analyze/poisson-glm.js';
 import { sumBins, type TrialCounts } from '../analyze/rate-scores.js';
 import type { Windows } from '../recording/windows.js';
 import type { AlignedWindows } from './model-rates.js';
@@ -116,7 +117,7 @@ async function* glms(inputs: RateBaselineInputs): AsyncGenerator<RateBaseline> {
   const fitAndDraw = async (
     name: string,
     glmSettings: GlmSettings,
-  ): Promise<Required<RateBaseline>> => {
+  ): Promise<{ readonly glm: PoissonGlm; readonly rates: RateBaseline }> => {
     const known = inputs.penalties?.[name];
     const grids = known && { film: [known.film], coupling: [known.coupling], own: [known.own] };
     const complete = { ...glmSettings, ...(grids && { grids }) };
@@ -130,17 +131,17 @@ async function* glms(inputs: RateBaselineInputs): AsyncGenerator<RateBaseline> {
     const { film, coupling } = glm.strengths;
     const isCoupled = glmSettings.lags?.length !== 0;
     const detail = `penalty ${film}${isCoupled ? `, ${coupling}` : ''}`;
-    return { name, detail, ahead: cut(ahead), free: cut(free), penalties: glm.strengths };
+    const rates = { ahead: cut(ahead), free: cut(free) };
+    return { glm, rates: { name, detail, ...rates, penalties: glm.strengths } };
   };
   const shape = { height: video.height, width: video.width, step: video.dt };
   for (const squares of [false, true]) {
     const common = { neurons, bin, film: { ...shape, squares } };
     const name = `GLM, ${squares ? 'film and squares' : 'film'}`;
-    const uncoupled = await fitAndDraw(name, { ...common, lags: [] });
-    yield uncoupled;
-    // The coupled model takes over the penalty of the film.
-    const grids = { film: [uncoupled.penalties.film] };
-    yield await fitAndDraw(`${name}, coupling`, { ...common, grids });
+    const { glm: uncoupled, rates } = await fitAndDraw(name, { ...common, lags: [] });
+    yield rates;
+    const coupled = await fitAndDraw(`${name}, coupling`, { ...common, uncoupled });
+    yield coupled.rates;
   }
 }
 

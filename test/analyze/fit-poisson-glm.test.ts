@@ -56,6 +56,24 @@ describe('a fitted GLM', () => {
     expect(bitsOneBinAhead(glm, test, means)).toBeGreaterThan(best - 0.03);
   });
 
+  it('takes over what was fitted without history, with the same result', async () => {
+    const uncoupled = await fitPoissonGlm(train, validation, { ...settings, lags: [] });
+    let [computed, begun] = [0, 0];
+    const close = { ...settings, tolerance: 1e-6 };
+    const whole = await fitPoissonGlm(train, validation, close, () => (computed += 1));
+    const other = await fitPoissonGlm(
+      train,
+      validation,
+      { ...close, uncoupled },
+      () => (begun += 1),
+    );
+    expect(other.strengths).toEqual(whole.strengths);
+    expect(begun).toBeLessThan(computed);
+    for (const part of ['bias', 'film', 'history'] as const)
+      for (const [n, weight] of other.weights[part].entries())
+        expect(Math.abs(weight - whole.weights[part][n]!)).toBeLessThan(1e-3);
+  });
+
   it('predicts less without history, and less without the film', async () => {
     const whole = await fitPoissonGlm(train, validation, settings);
     const film = await fitPoissonGlm(train, validation, { ...settings, lags: [] });
