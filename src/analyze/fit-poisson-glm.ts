@@ -87,15 +87,17 @@ export async function fitPoissonGlm(
   if (uncoupled) {
     const { bias, film } = uncoupled.weights;
     const strengths = { ...best.strengths, film: uncoupled.strengths.film };
-    best = { ...best, strengths, weights: Float64Array.of(...bias, ...film) };
+    const weights = new Float64Array(bias.length + film.length);
+    weights.set(bias);
+    weights.set(film, bias.length);
+    best = { ...best, strengths, weights };
   } else if (design.film) best = await search.descend('film', grids.film, best, []);
   if (lags.length > 0) {
     const start = { ...best, bits: Number.NEGATIVE_INFINITY };
     best = await search.descend('coupling', grids.coupling, start, lags);
     best = await search.descend('own', grids.own, best, lags);
   }
-  const weights = splitWeights(best.weights, design);
-  return new PoissonGlm(design, weights, best.strengths, search.tried);
+  return new PoissonGlm(design, splitWeights(best.weights, design), best.strengths, search.tried);
 }
 
 function filmColumns(
