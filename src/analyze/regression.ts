@@ -2,6 +2,7 @@
 
 import { mean } from '../math/statistics.js';
 import { dot } from '../math/vectors.js';
+import { denseDesign } from './feature-matrix.js';
 import { RowBlocks } from './row-blocks.js';
 
 /**
@@ -37,13 +38,7 @@ export function denseRows(rows: readonly (readonly number[])[]): SparseRows {
   const columns = rows[0]?.length ?? 0;
   const values = new Float64Array(rows.length * columns);
   for (const [n, row] of rows.entries()) values.set(row, n * columns);
-  return {
-    rows: rows.length,
-    columns,
-    starts: Int32Array.from({ length: rows.length + 1 }, (_, row) => row * columns),
-    indices: Int32Array.from(values, (_, n) => n % columns),
-    values,
-  };
+  return denseDesign({ rows: rows.length, columns, values });
 }
 
 /** Some rows of a matrix, copied in this order. */

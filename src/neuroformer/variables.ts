@@ -39,6 +39,15 @@ export function isRead(
   return (modalities[group]?.n_layers ?? 0) > 0 || neuron_queries?.source === group;
 }
 
+/** Whether the contrastive loss, where it is on, aligns a variable with others. */
+export function isAligned(
+  { contrastive: { vars } }: Pick<ModelConfig, 'contrastive'>,
+  group: string,
+  name: string,
+): boolean {
+  return vars.some((entry) => typeof entry !== 'string' && entry[group] === name);
+}
+
 /**
  * Whether a variable is an input of the contrastive loss alone: nothing attends to it. The original
  * has no such variables.
@@ -48,9 +57,9 @@ export function isOnlyAligned(
   group: string,
   name: string,
 ): boolean {
-  const { contrastive, vars } = config.contrastive;
-  const isAligned = vars.some((entry) => typeof entry !== 'string' && entry[group] === name);
-  return config.compat !== 'original' && contrastive && isAligned && !isRead(config, group);
+  const { contrastive } = config.contrastive;
+  const isInput = contrastive && isAligned(config, group, name);
+  return config.compat !== 'original' && isInput && !isRead(config, group);
 }
 
 /** Whether a variable is predicted as one of its classes. */

@@ -3,14 +3,13 @@
  * film and the trials they generate, for the paper's attention and for the optional heads.
  */
 
-import { FileError } from '../ports/errors.js';
-import { readText } from '../ports/run-store.js';
 import { withControls } from '../probe/stimulus.js';
 import { scoreTokens } from '../probe/token-scores.js';
 import { COLORS, draw, type Figure, seedsPanel } from '../report/draw.js';
 import type { Section } from '../report/html.js';
 import { describeSpread } from '../report/spread.js';
 import { explainStimulus } from '../stages/explain-stimulus.js';
+import { readJsonResults } from '../stages/json-results.js';
 import { scoreRates } from '../stages/rates.js';
 import { toCsv } from '../text/table.js';
 import { withEngine } from '../train/engine-source.js';
@@ -118,20 +117,15 @@ function testNats(context: PaperContext, run: OpenedRun): Promise<number> {
  *
  * @throws FileError where the file is damaged.
  */
-export async function readCurve({
+export function readCurve({
   store,
 }: Pick<PaperContext, 'store'>): Promise<readonly CurvePoint[] | undefined> {
-  const text = await readText(store, FILE);
-  if (text === undefined) return undefined;
-  try {
-    const points = JSON.parse(text, (_, value) => value ?? Number.NaN) as CurvePoint[];
-    if (points.length === 0) throw new Error('no points');
-    return points;
-  } catch {
-    throw new FileError(
-      `${store.name}/${FILE} is damaged: remove it, and run paper again with --resume and --budgets; models are kept.`,
-    );
-  }
+  return readJsonResults<readonly CurvePoint[]>(
+    store,
+    FILE,
+    (points) => points.length > 0,
+    'is damaged: remove it, and run paper again with --resume and --budgets; models are kept',
+  );
 }
 
 /** The section of the page on what more training gives. */

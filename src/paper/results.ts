@@ -1,8 +1,8 @@
 /** Findings in the store: a JSON file per claim, tables as CSV, figures as SVG with their CSV. */
 
-import { FileError } from '../ports/errors.js';
-import { type RunStore, readText } from '../ports/run-store.js';
+import type { RunStore } from '../ports/run-store.js';
 import type { Figure } from '../report/draw.js';
+import { readJsonResults } from '../stages/json-results.js';
 import { toCsv } from '../text/table.js';
 import type { Claim, Findings } from './claim.js';
 
@@ -64,21 +64,14 @@ export async function writeFigure(store: RunStore, { name, svg, csv }: Figure): 
  *
  * @throws FileError where the file is damaged.
  */
-export async function readFindings(
+export function readFindings(
   store: RunStore,
   { name }: Pick<Claim, 'name'>,
 ): Promise<StoredFindings | undefined> {
-  const path = `${FOLDER}/${name}.json`;
-  const text = await readText(store, path);
-  if (text === undefined) return undefined;
-  try {
-    // A score that does not exist is NaN, which JSON writes as null.
-    const findings = JSON.parse(text, (_, value) => value ?? Number.NaN) as StoredFindings;
-    if (findings.tables.length === 0) throw new Error('no tables');
-    return findings;
-  } catch {
-    throw new FileError(
-      `${store.name}/${path} is damaged: remove it, and run paper ${name} again with --resume; models are kept.`,
-    );
-  }
+  return readJsonResults<StoredFindings>(
+    store,
+    `${FOLDER}/${name}.json`,
+    ({ tables }) => tables.length > 0,
+    `is damaged: remove it, and run paper ${name} again with --resume; models are kept`,
+  );
 }

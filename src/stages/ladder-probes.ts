@@ -36,7 +36,7 @@ export interface ProbeSettings {
 /** Folder of the models with other seeds, in the run's store. */
 const FOLDER = 'probes';
 /** Key and name of the spike counts, which need no model. */
-const COUNTS: LadderRung = { name: 'counts', title: 'spike counts' };
+export const COUNTS: LadderRung = { name: 'counts', title: 'spike counts' };
 
 /**
  * Reads the recorded variables from the stages of a run's model, of an untrained one, and from

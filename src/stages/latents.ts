@@ -10,7 +10,7 @@ import { neighborR2, ridgeR2 } from '../analyze/readout.js';
 import type { Engine } from '../gpu/engine.js';
 import type { Neuroformer } from '../neuroformer/model.js';
 import { withoutContrast } from '../neuroformer/rungs.js';
-import { configuredVariables } from '../neuroformer/variables.js';
+import { configuredVariables, isAligned } from '../neuroformer/variables.js';
 import { timedProgress, type Watcher } from '../ports/watcher.js';
 import { type ActivityFeature, windowLatents } from '../probe/latents.js';
 import type { LatentMethod, LatentResults } from '../probe/results.js';
@@ -112,13 +112,11 @@ function activityFeature({ config: { contrastive } }: OpenedRun): ActivityFeatur
 
 /** What the spikes are aligned with: variables by their names in the recording, and frames. */
 function alignedNames({ config }: OpenedRun) {
-  const { vars } = config.contrastive;
   const variables = configuredVariables(config)
-    .filter(({ group, name }) =>
-      vars.some((entry) => typeof entry !== 'string' && entry[group] === name),
-    )
+    .filter(({ group, name }) => isAligned(config, group, name))
     .map(({ name, setting }) => setting.data ?? name);
-  return { variables, names: [...variables, ...(vars.includes('frames') ? ['frames'] : [])] };
+  const frames = config.contrastive.vars.includes('frames') ? ['frames'] : [];
+  return { variables, names: [...variables, ...frames] };
 }
 
 /** The models beside the run, trained with its settings. */

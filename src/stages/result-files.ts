@@ -29,6 +29,7 @@ import type { Recording } from '../recording/recording.js';
 import type { ClassValue } from '../recording/vocabularies.js';
 import { toCsv } from '../text/table.js';
 import { describePart } from '../train/open-run.js';
+import { parseFacts, readJsonResults } from './json-results.js';
 
 /** Base name of the files of generated trials: drawn freely, or with clamped neurons. */
 export type GeneratedName = 'generated' | 'clamped';
@@ -427,19 +428,14 @@ const LABELS_FILE = 'labels.json';
  *
  * @throws FileError where the file is damaged.
  */
-export async function readLabels(store: RunStore): Promise<LabelResults | undefined> {
-  const text = await readText(store, LABELS_FILE);
-  if (text === undefined) return undefined;
-  try {
-    const results = parseFacts(text) as LabelResults;
-    const isComplete = results.runs.every(({ draw }) => draw !== undefined);
-    if (results.runs.length === 0 || !results.whole || !isComplete) throw new Error('no runs');
-    return results;
-  } catch {
-    throw new FileError(
-      `${store.name}/${LABELS_FILE} is damaged or of an earlier version: run labels again; models that are already trained are kept.`,
-    );
-  }
+export function readLabels(store: RunStore): Promise<LabelResults | undefined> {
+  return readJsonResults<LabelResults>(
+    store,
+    LABELS_FILE,
+    ({ runs, whole }) =>
+      runs.length > 0 && Boolean(whole) && runs.every(({ draw }) => draw !== undefined),
+    'is damaged or of an earlier version: run labels again; models that are already trained are kept',
+  );
 }
 
 /**
@@ -479,18 +475,13 @@ export async function writeProbes(store: RunStore, results: ProbeResults): Promi
  *
  * @throws FileError where the file is damaged.
  */
-export async function readProbes(store: RunStore): Promise<ProbeResults | undefined> {
-  const text = await readText(store, PROBES_FILE);
-  if (text === undefined) return undefined;
-  try {
-    const results = parseFacts(text) as ProbeResults;
-    if (results.rows.length === 0) throw new Error('no rows');
-    return results;
-  } catch {
-    throw new FileError(
-      `${store.name}/${PROBES_FILE} is damaged: run ladder probes again; models that are already trained are kept.`,
-    );
-  }
+export function readProbes(store: RunStore): Promise<ProbeResults | undefined> {
+  return readJsonResults<ProbeResults>(
+    store,
+    PROBES_FILE,
+    ({ rows }) => rows.length > 0,
+    'is damaged: run ladder probes again; models that are already trained are kept',
+  );
 }
 
 /** Base name of the files of `latents`. */
@@ -586,18 +577,13 @@ export async function writeRungScores(store: RunStore, scores: RungScores): Prom
  *
  * @throws FileError where the file is damaged.
  */
-export async function readRungScores(store: RunStore): Promise<RungScores | undefined> {
-  const text = await readText(store, RUNG_FILE);
-  if (text === undefined) return undefined;
-  try {
-    const scores = parseFacts(text) as RungScores;
-    if (scores.nats === undefined) throw new Error('no scores');
-    return scores;
-  } catch {
-    throw new FileError(
-      `${store.name}/${RUNG_FILE} is damaged: remove it, and go on; the model is kept.`,
-    );
-  }
+export function readRungScores(store: RunStore): Promise<RungScores | undefined> {
+  return readJsonResults<RungScores>(
+    store,
+    RUNG_FILE,
+    ({ nats }) => nats !== undefined,
+    'is damaged: remove it, and go on; the model is kept',
+  );
 }
 
 const RATES_FILE = 'rates.json';
@@ -628,21 +614,13 @@ export async function writeRates(store: RunStore, results: RateResults): Promise
  *
  * @throws FileError where the file is damaged.
  */
-export async function readRates(store: RunStore): Promise<RateResults | undefined> {
-  const text = await readText(store, RATES_FILE);
-  if (text === undefined) return undefined;
-  try {
-    const results = parseFacts(text) as RateResults;
-    if (results.methods.length === 0) throw new Error('no methods');
-    return results;
-  } catch {
-    throw new FileError(`${store.name}/${RATES_FILE} is damaged: run generate --baselines again.`);
-  }
-}
-
-/** Parses JSON with null as NaN: a score that does not exist is NaN, which JSON writes as null. */
-function parseFacts(text: string): unknown {
-  return JSON.parse(text, (_, value) => value ?? Number.NaN);
+export function readRates(store: RunStore): Promise<RateResults | undefined> {
+  return readJsonResults<RateResults>(
+    store,
+    RATES_FILE,
+    ({ methods }) => methods.length > 0,
+    'is damaged: run generate --baselines again',
+  );
 }
 
 /** Writes `name`.npz and `name`.json. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { neuroformer } from '../helpers/cli.js';
 import { expectKnownFigures } from '../helpers/run-files.js';
+import { simulateVisual, trainVisual } from '../helpers/visual-run.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'neuroformer-'));
 const inFolder = (...names: string[]) => join(folder, ...names);
@@ -15,30 +16,11 @@ const RUN = inFolder('run');
 /** A trunk that attends to the past and to the film. */
 const TRUNK = 'layers={encoder: 0, state: 1, state_history: 1, stimulus: 1}';
 
-/** Trains for two updates on the simulated dataset, with these settings as well. */
-async function train(out: string, ...settings: string[]): Promise<void> {
-  const size = ['training.steps=2', 'training.batch=4', 'n_embd=8', 'n_head=2'];
-  const all = [...size, TRUNK, ...settings];
-  const config = ['--config', join(DATA, 'config.yaml'), ...all.flatMap((s) => ['--set', s])];
-  const { code, err } = await neuroformer('train', '--data', DATA, ...config, '--out', out);
-  expect(code, err).toBe(0);
-}
+/** Trains a model with that trunk, and with these settings as well. */
+const train = (out: string, ...settings: string[]) => trainVisual(DATA, out, TRUNK, ...settings);
 
 beforeAll(async () => {
-  const size = [
-    '--neurons',
-    '6',
-    '--films',
-    '4',
-    '--repeats',
-    '2',
-    '--seconds',
-    '2',
-    '--size',
-    '8',
-  ];
-  const { code, err } = await neuroformer('simulate', 'visual', DATA, ...size);
-  expect(code, err).toBe(0);
+  await simulateVisual(DATA);
   await train(RUN, 'layers.state_history=1', 'layers.stimulus=1');
 });
 

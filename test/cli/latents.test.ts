@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { neuroformer } from '../helpers/cli.js';
 import { expectKnownFigures } from '../helpers/run-files.js';
+import { simulateVisual, trainVisual } from '../helpers/visual-run.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'neuroformer-'));
 const inFolder = (...names: string[]) => join(folder, ...names);
@@ -22,29 +23,11 @@ const ALIGNED = [
 /** Keys of a model whose trunk reads the past. */
 const WITH_PAST = 'layers={encoder: 0, state: 1, state_history: 1, stimulus: 0}';
 
-/** Trains for two updates on the simulated dataset, with these settings as well. */
-async function train(out: string, ...settings: string[]): Promise<void> {
-  const all = ['training.steps=2', 'training.batch=4', 'n_embd=8', 'n_head=2', ...settings];
-  const config = ['--config', join(DATA, 'config.yaml'), ...all.flatMap((s) => ['--set', s])];
-  const { code, err } = await neuroformer('train', '--data', DATA, ...config, '--out', out);
-  expect(code, err).toBe(0);
-}
+/** Trains a model with these settings. */
+const train = (out: string, ...settings: string[]) => trainVisual(DATA, out, ...settings);
 
 beforeAll(async () => {
-  const size = [
-    '--neurons',
-    '6',
-    '--films',
-    '4',
-    '--repeats',
-    '2',
-    '--seconds',
-    '2',
-    '--size',
-    '8',
-  ];
-  const { code, err } = await neuroformer('simulate', 'visual', DATA, ...size);
-  expect(code, err).toBe(0);
+  await simulateVisual(DATA);
   await train(RUN, ...ALIGNED);
 });
 

@@ -4,7 +4,7 @@ import type { ProbeResults } from '../../probe/results.js';
 import type { Figure } from '../../report/draw.js';
 import { probesSection } from '../../report/probes.js';
 import { describeSpread } from '../../report/spread.js';
-import { ladderProbes } from '../../stages/ladder-probes.js';
+import { COUNTS, ladderProbes } from '../../stages/ladder-probes.js';
 import {
   type Claim,
   type Findings,
@@ -97,9 +97,6 @@ async function kindFigure(
 function rowTitle(stage: string, kind: ProbedKind): string {
   return `${stage}, ${KIND_TITLES[kind]}`;
 }
-
-/** Key and title of the spike counts among the stages. */
-const COUNTS = { name: 'counts', title: 'spike counts' };
 
 function probesTable(byKind: Readonly<Record<ProbedKind, readonly ProbeResults[]>>): MeasuredTable {
   const [{ variables }] = byKind.spikes as [ProbeResults];
