@@ -16,19 +16,22 @@ const engine = useEngine();
 const ENDS = [1, 2.35, 3.6, 4.8];
 
 /**
- * Draws the windows that end at ENDS, several times over.
+ * Draws the windows that end at ENDS.
  *
- * @param size windows that the sampler draws at once
+ * @param how.batches batches, one after the other
+ * @param how.copies how often each window is in a batch
+ * @param how.size windows that the sampler draws at once; default: a batch
  */
 async function drawWindows(
   tiny: TinyNeuroformer,
   settings: SamplerSettings,
-  repeats = 1,
-  size = ENDS.length,
+  how: { batches?: number; copies?: number; size?: number } = {},
 ): Promise<GeneratedWindow[]> {
-  const sampler = new Sampler(engine(), tiny.model, tiny.layout, size, settings);
+  const { batches = 1, copies = 1 } = how;
+  const ends = Array.from({ length: copies }, () => ENDS).flat();
+  const sampler = new Sampler(engine(), tiny.model, tiny.layout, how.size ?? ends.length, settings);
   const windows: GeneratedWindow[] = [];
-  for (let n = 0; n < repeats; n++) windows.push(...(await sampler.generate(tiny.at(...ENDS))));
+  for (let n = 0; n < batches; n++) windows.push(...(await sampler.generate(tiny.at(...ends))));
   sampler.dispose();
   return windows;
 }
@@ -53,8 +56,8 @@ describe('the cached sampler', () => {
   ])('draws the same tokens as without a cache: %s', async (_, raw, settings) => {
     const tiny = new TinyNeuroformer(engine(), raw);
     const [cached, uncached] = [
-      await drawWindows(tiny, { ...settings, seed: 5, cached: true }, 3),
-      await drawWindows(tiny, { ...settings, seed: 5, cached: false }, 3),
+      await drawWindows(tiny, { ...settings, seed: 5, cached: true }, { batches: 3 }),
+      await drawWindows(tiny, { ...settings, seed: 5, cached: false }, { batches: 3 }),
     ];
     expect(cached).toEqual(uncached);
     expect(cached.flatMap(({ ids }) => ids).length, 'tokens drawn').toBeGreaterThan(14);
@@ -94,7 +97,7 @@ describe('drawn windows', () => {
   it('have their spikes in order of time, none after the window, and at most one end', async () => {
     const tiny = new TinyNeuroformer(engine(), TINY);
     const { ids: neurons } = tiny.tokenizer;
-    const windows = await drawWindows(tiny, {}, 20);
+    const windows = await drawWindows(tiny, {}, { copies: 20 });
     for (const { ids, times, stoppedBy } of windows) {
       const spikes = ids.filter((id) => neurons.isNeuron(id));
       expect(ids.length - spikes.length).toBe(stoppedBy === 'EOS' ? 1 : 0);
@@ -102,7 +105,7 @@ describe('drawn windows', () => {
       expect(spikeTimes).toEqual([...spikeTimes].sort((p, q) => p - q));
       expect(Math.max(0, ...spikeTimes)).toBeLessThan(5);
     }
-    const unordered = await drawWindows(tiny, { ordered: false }, 20);
+    const unordered = await drawWindows(tiny, { ordered: false }, { copies: 20 });
     const outOfOrder = unordered.filter(({ times }) =>
       times.some((t, n) => n > 0 && t < times[n - 1]!),
     );
@@ -112,7 +115,7 @@ describe('drawn windows', () => {
   it('contain no silent neurons', async () => {
     const tiny = new TinyNeuroformer(engine(), TINY);
     const drawnIds = async (silent: number[]) => {
-      const windows = await drawWindows(tiny, { silent }, 10);
+      const windows = await drawWindows(tiny, { silent }, { copies: 10 });
       return [...new Set(windows.flatMap(({ ids }) => ids))];
     };
     expect((await drawnIds([])).filter((id) => id < 4).length).toBeGreaterThan(1);
@@ -122,10 +125,10 @@ describe('drawn windows', () => {
   it('have counts expected of them that do not depend on whether draws end', async () => {
     const raw = { ...TINY, block_size: { id: 20, prev_id: 20 }, frequency_bias: true };
     const tiny = new TinyNeuroformer(engine(), raw);
-    const draws = 300;
+    const copies = 150;
     const [ending, endless] = [
-      await drawWindows(tiny, { seed: 3 }, draws),
-      await drawWindows(tiny, { seed: 3, endless: true }, draws),
+      await drawWindows(tiny, { seed: 3 }, { copies }),
+      await drawWindows(tiny, { seed: 3, endless: true }, { copies }),
     ];
     /** Mean and variance over draws of what is expected in each window. */
     const statistics = (
@@ -150,7 +153,7 @@ describe('drawn windows', () => {
     for (const { read, noise } of readings) {
       const ended = statistics(ending, read);
       for (const [row, { center, variance }] of statistics(endless, read).entries()) {
-        const standardError = Math.sqrt((variance + ended[row]!.variance) / draws);
+        const standardError = Math.sqrt((variance + ended[row]!.variance) / copies);
         expect(Math.abs(center - ended[row]!.center), 'means').toBeLessThan(4 * standardError);
         expect(variance / ended[row]!.variance, 'variances').toBeLessThan(noise);
       }
@@ -174,8 +177,8 @@ describe('drawn windows', () => {
 
   it('may be fewer than the size of the sampler, but not more', async () => {
     const tiny = new TinyNeuroformer(engine(), TINY);
-    expect(await drawWindows(tiny, {}, 1, 6)).toHaveLength(4);
-    await expect(drawWindows(tiny, {}, 1, 3)).rejects.toThrow(
+    expect(await drawWindows(tiny, {}, { size: 6 })).toHaveLength(4);
+    await expect(drawWindows(tiny, {}, { size: 3 })).rejects.toThrow(
       'This sampler draws 1 to 3 windows at once, not 4.',
     );
   });
