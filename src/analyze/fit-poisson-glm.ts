@@ -9,7 +9,7 @@ import {
   type LagGroup,
   requireFilm,
 } from './glm-design.js';
-import { logRates, splitWeights, weightCount } from './glm-loss.js';
+import { logRates, splitWeights, weightsPerNeuron } from './glm-loss.js';
 import { fitRidgeGlm, type RidgeStrengths } from './glm-ridge.js';
 import { PoissonGlm, type TriedStrengths } from './poisson-glm.js';
 import { bitsPerSpike, meanCounts } from './rate-scores.js';
@@ -162,7 +162,7 @@ class StrengthSearch {
     lags: readonly LagGroup[],
   ): Promise<Candidate> {
     const design = { ...this.design, lags };
-    let weights: Float64Array = new Float64Array(weightCount(design));
+    let weights: Float64Array = new Float64Array(design.neurons * weightsPerNeuron(design));
     weights.set(start.weights);
     let best = start;
     for (const strength of grid) {

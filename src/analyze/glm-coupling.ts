@@ -13,8 +13,6 @@ const LAGS: readonly LagGroup[] = [
 ];
 /** Strengths of the penalty that are tried. */
 const GRIDS = { coupling: [100, 30, 10], own: [1] };
-/** Coarser than a prediction needs: the order of pairs is settled long before the last digits. */
-const TOLERANCE = 1e-4;
 /** Share of each trial, its end, that the penalty is chosen on. */
 const CHOICE_SHARE = 0.2;
 
@@ -39,7 +37,7 @@ export async function glmCoupling(
   const glm = await fitPoissonGlm(
     parts.map(({ train }) => train),
     parts.map(({ choice }) => choice),
-    { neurons, bin, lags: LAGS, grids: GRIDS, tolerance: TOLERANCE },
+    { neurons, bin, lags: LAGS, grids: GRIDS },
     beforeEach,
   );
   const coupling = new Float64Array(neurons * neurons);

@@ -32,13 +32,13 @@ export interface DesignSettings {
   readonly lags: readonly LagGroup[];
 }
 
-/** The weights of a GLM. */
+/** The weights of a GLM, or those that give the rates of some of its neurons, the targets. */
 export interface GlmWeights {
-  /** Logarithms of counts per bin: [neurons]. */
+  /** Logarithms of counts per bin: [targets]. */
   readonly bias: Float64Array;
-  /** w: [columns of the film, neurons]. */
+  /** w: [columns of the film, targets]. */
   readonly film: Float64Array;
-  /** v: [groups of lags, source neurons, neurons]. */
+  /** v: [groups of lags, neurons, targets]. */
   readonly history: Float64Array;
 }
 
@@ -59,15 +59,18 @@ export interface DesignTrial {
  */
 export function designTrial(trial: GlmTrial, { neurons, bin, film }: DesignSettings): DesignTrial {
   const bins = binCount(trial.counts, neurons);
-  const counts = Uint16Array.from(trial.counts);
-  const wrong = counts.findIndex((count, n) => count !== trial.counts[n]);
-  if (wrong >= 0)
-    throw new Error(
-      `Spike counts should be whole numbers from 0 to 65535, but neuron ${wrong % neurons} has ${trial.counts[wrong]} in bin ${Math.floor(wrong / neurons)}.`,
-    );
+  const counts = new Uint16Array(trial.counts);
+  const spikes: number[] = [];
+  for (const [n, count] of counts.entries()) {
+    if (count !== trial.counts[n])
+      throw new Error(
+        `Spike counts should be whole numbers from 0 to 65535, but neuron ${n % neurons} has ${trial.counts[n]} in bin ${Math.floor(n / neurons)}.`,
+      );
+    if (count > 0) spikes.push(n);
+  }
   return {
     counts,
-    spikes: Int32Array.from(counts.keys()).filter((n) => counts[n]! > 0),
+    spikes: Int32Array.from(spikes),
     film: film?.show(requireFilm(trial.film), bins, bin),
   };
 }
@@ -78,18 +81,18 @@ export function requireFilm(film: ArrayLike<number> | undefined): ArrayLike<numb
   return film;
 }
 
-/** The bias and what the film adds to it: [bins, neurons]. */
+/** The bias and what the film adds to it: [bins, targets]. */
 export function stimulusDrive(
   { bias, film: weights }: GlmWeights,
   film: ShownFilm | undefined,
   bins: number,
 ): Float64Array {
-  const neurons = bias.length;
-  const drive = new Float64Array(bins * neurons);
-  const frames = film && timesRows(film.rows, weights, neurons);
+  const targets = bias.length;
+  const drive = new Float64Array(bins * targets);
+  const frames = film && timesRows(film.rows, weights, targets);
   for (let t = 0; t < bins; t++) {
-    const [out, frame] = [t * neurons, film ? film.onShow[t]! * neurons : 0];
-    for (let i = 0; i < neurons; i++) drive[out + i] = bias[i]! + (frames ? frames[frame + i]! : 0);
+    const [out, frame] = [t * targets, film ? film.onShow[t]! * targets : 0];
+    for (let i = 0; i < targets; i++) drive[out + i] = bias[i]! + (frames ? frames[frame + i]! : 0);
   }
   return drive;
 }
@@ -98,7 +101,7 @@ export function stimulusDrive(
 export interface BinRange {
   readonly start: number;
   readonly end: number;
-  /** [end - start, neurons] */
+  /** [end - start, targets] */
   readonly logRates: Float64Array;
 }
 
@@ -107,16 +110,16 @@ export function addSpikes(
   range: BinRange,
   spikes: { readonly bin: number; readonly neuron: number; readonly count: number },
   { bias, history }: GlmWeights,
-  lags: readonly LagGroup[],
+  { neurons, lags }: Pick<DesignSettings, 'neurons' | 'lags'>,
 ): void {
-  const neurons = bias.length;
+  const targets = bias.length;
   for (const [group, [first, last]] of lags.entries()) {
-    const row = (group * neurons + spikes.neuron) * neurons;
+    const row = (group * neurons + spikes.neuron) * targets;
     const from = Math.max(range.start, spikes.bin + first);
     const to = Math.min(range.end - 1, spikes.bin + last);
     for (let t = from; t <= to; t++) {
-      const out = (t - range.start) * neurons;
-      for (let i = 0; i < neurons; i++)
+      const out = (t - range.start) * targets;
+      for (let i = 0; i < targets; i++)
         range.logRates[out + i]! += spikes.count * history[row + i]!;
     }
   }

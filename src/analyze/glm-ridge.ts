@@ -1,9 +1,14 @@
-/** Fits a Poisson GLM with given strengths of its ridge penalty. */
+/**
+ * Fits a Poisson GLM with given strengths of its ridge penalty. Given the recorded spikes, the
+ * neurons' losses are independent of each other, so each neuron has a minimization of its own; what
+ * all of them ask for is computed at once, as products of matrices.
+ */
 
 import { choleskyFactor, choleskySolve } from '../math/cholesky.js';
 import type { DesignSettings, DesignTrial } from './glm-design.js';
-import { poissonLoss, splitWeights, weightCount } from './glm-loss.js';
+import { poissonLosses, weightsPerNeuron } from './glm-loss.js';
 import { type Evaluation, minimize } from './lbfgs.js';
+import { SharedEvaluations } from './shared-evaluations.js';
 
 /**
  * Strengths of the ridge penalty: half the strength times the squared weight is added to minus the
@@ -20,11 +25,11 @@ export interface RidgeStrengths {
 
 /** How to fit. */
 export interface RidgeOptions {
-  /** The weights to start from, as `splitWeights` orders them. */
+  /** The weights to start from: [weights of a neuron, neurons], as `splitWeights` has them. */
   readonly start: Float64Array;
   /**
-   * Ends where no derivative of the loss by a weight is larger than this share of all spikes.
-   * Default 1e-4: bits a spike of a simulated recording are those of 1e-5 within 2e-4.
+   * The fit of a neuron ends where no derivative of its loss by a weight is larger than this share
+   * of its spikes. Default 1e-3.
    */
   readonly tolerance?: number | undefined;
   /** Called before each computation of the likelihood; an error that it throws ends the fit. */
@@ -32,9 +37,9 @@ export interface RidgeOptions {
 }
 
 /**
- * The weights that minimize minus the log-likelihood plus the penalty, as `splitWeights` orders
- * them, by L-BFGS. Its initial matrix is the inverse of the Hessian that constant rates would have,
- * so that a few dozen computations of the likelihood are enough.
+ * The weights that minimize minus the log-likelihood plus the penalty: [weights of a neuron,
+ * neurons]. L-BFGS starts from the inverse of the Hessian that constant rates would have, so that
+ * a dozen computations of the likelihood are enough.
  *
  * @throws Error where a strength is not above 0
  */
@@ -42,63 +47,98 @@ export async function fitRidgeGlm(
   trials: readonly DesignTrial[],
   settings: DesignSettings,
   strengths: RidgeStrengths,
-  { start, tolerance = 1e-4, beforeEach }: RidgeOptions,
+  { start, tolerance = 1e-3, beforeEach }: RidgeOptions,
 ): Promise<Float64Array> {
   for (const [group, strength] of Object.entries(strengths))
     if (!(strength > 0) || !Number.isFinite(strength))
       throw new Error(
         `The strength of the penalty (${group}) should be above 0, but is ${strength}.`,
       );
-  const penalties = weightPenalties(settings, strengths);
-  const spikes = spikesPerNeuron(trials, settings.neurons);
-  const total = spikes.reduce((sum, count) => sum + count, 0);
-  const { point } = await minimize(
-    (point) => {
-      beforeEach?.();
-      return penalizedLoss(point, trials, settings, penalties);
-    },
-    start,
-    {
-      maxIterations: 500,
-      tolerance: tolerance * Math.max(1, total),
-      precondition: inverseHessian(trials, settings, penalties, spikes),
-    },
+  const { neurons } = settings;
+  const size = weightsPerNeuron(settings);
+  const spikes = spikesPerNeuron(trials, neurons);
+  const curvature = new ConstantRateHessian(trials, settings, spikes);
+  const penalties = Array.from({ length: neurons }, (_, neuron) =>
+    weightPenalties(settings, strengths, neuron),
   );
-  return point;
+  const losses = new SharedEvaluations(neurons, (targets, points) => {
+    beforeEach?.();
+    return penalizedLosses(targets, points, trials, settings, penalties);
+  });
+  const fits = Array.from({ length: neurons }, async (_, neuron) => {
+    const { point } = await losses.use(neuron, (evaluate) =>
+      minimize(evaluate, columnOf(start, neuron, neurons), {
+        maxIterations: 500,
+        tolerance: tolerance * Math.max(1, spikes[neuron]!),
+        precondition: curvature.inverse(neuron, penalties[neuron]!),
+      }),
+    );
+    return point;
+  });
+  return columnsSideBySide(await allOrFirstError(fits), size);
 }
 
-/** Minus the log-likelihood plus the penalty, and its gradient. */
-function penalizedLoss(
-  point: Float64Array,
+/** What all promises resolve to. Where some reject, the first error, after all have ended. */
+async function allOrFirstError<T>(promises: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
+}
+
+/** A column of a matrix of so many columns. */
+function columnOf(matrix: Float64Array, column: number, columns: number): Float64Array {
+  return Float64Array.from(
+    { length: matrix.length / columns },
+    (_, row) => matrix[row * columns + column]!,
+  );
+}
+
+/** The matrix of columns of so many rows: [rows, columns]. */
+function columnsSideBySide(columns: readonly Float64Array[], rows: number): Float64Array {
+  const matrix = new Float64Array(rows * columns.length);
+  for (const [n, column] of columns.entries())
+    for (let row = 0; row < rows; row++) matrix[row * columns.length + n] = column[row]!;
+  return matrix;
+}
+
+/** Minus the log-likelihood plus the penalty, and its gradient, for each target. */
+function penalizedLosses(
+  targets: readonly number[],
+  points: readonly Float64Array[],
   trials: readonly DesignTrial[],
   settings: DesignSettings,
-  penalties: Float64Array,
-): Evaluation {
-  const gradient = new Float64Array(point.length);
-  const weights = splitWeights(point, settings);
-  const slopes = splitWeights(gradient, settings);
-  let value = 0;
-  for (const trial of trials) value += poissonLoss(weights, trial, settings, slopes);
-  for (let n = 0; n < point.length; n++) {
-    value += (penalties[n]! * point[n]! ** 2) / 2;
-    gradient[n]! += penalties[n]! * point[n]!;
-  }
-  return { value, gradient };
+  penalties: readonly Float64Array[],
+): Evaluation[] {
+  const size = weightsPerNeuron(settings);
+  const weights = { targets, joined: columnsSideBySide(points, size) };
+  const gradients = new Float64Array(weights.joined.length);
+  const values = new Float64Array(targets.length);
+  for (const trial of trials)
+    for (const [k, loss] of poissonLosses(weights, trial, settings, gradients).entries())
+      values[k]! += loss;
+  return targets.map((target, k) => {
+    const [point, penalty] = [points[k]!, penalties[target]!];
+    const gradient = columnOf(gradients, k, targets.length);
+    let value = values[k]!;
+    for (let n = 0; n < size; n++) {
+      value += (penalty[n]! * point[n]! ** 2) / 2;
+      gradient[n]! += penalty[n]! * point[n]!;
+    }
+    return { value, gradient };
+  });
 }
 
-/** The strength of the penalty of each weight; 0 for the bias. */
+/** The strength of the penalty of each of a neuron's weights; 0 for the bias. */
 function weightPenalties(
   settings: DesignSettings,
   { film, own, coupling }: RidgeStrengths,
+  neuron: number,
 ): Float64Array {
-  const { neurons } = settings;
-  const penalties = new Float64Array(weightCount(settings));
-  const parts = splitWeights(penalties, settings);
-  parts.film.fill(film);
-  for (let n = 0; n < parts.history.length; n++) {
-    const [source, target] = [Math.floor(n / neurons) % neurons, n % neurons];
-    parts.history[n] = source === target ? own : coupling;
-  }
+  const { neurons, lags } = settings;
+  const penalties = new Float64Array(weightsPerNeuron(settings)).fill(coupling);
+  const history = penalties.length - lags.length * neurons;
+  penalties[0] = 0;
+  penalties.fill(film, 1, history);
+  for (let n = history + neuron; n < penalties.length; n += neurons) penalties[n] = own;
   return penalties;
 }
 
@@ -110,46 +150,54 @@ function spikesPerNeuron(trials: readonly DesignTrial[], neurons: number): Float
 }
 
 /**
- * Multiplies a gradient with the inverse of the Hessian at constant rates, in which a neuron's
- * spikes stand for the sum of its rates: in full for bias and film, and by its diagonal for the
- * history, whose columns are nearly independent.
+ * The Hessian of a neuron's loss at constant rates, in which its spikes stand for the sum of its
+ * rates: in full for bias and film, and by its diagonal for the history, whose columns are nearly
+ * independent.
  */
-function inverseHessian(
-  trials: readonly DesignTrial[],
-  settings: DesignSettings,
-  penalties: Float64Array,
-  spikes: Float64Array,
-): (gradient: Float64Array) => Float64Array {
-  const { neurons } = settings;
-  const size = 1 + (settings.film?.columns ?? 0);
-  const factors = filmFactors(trials, size, penalties, spikes);
-  const diagonal = historyDiagonal(trials, settings, penalties.subarray(size * neurons), spikes);
-  return (gradient) => {
-    const product = new Float64Array(gradient.length);
-    for (const [i, factor] of factors.entries()) {
-      const column = Float64Array.from({ length: size }, (_, c) => gradient[c * neurons + i]!);
-      for (const [c, value] of choleskySolve(factor, column).entries())
-        product[c * neurons + i] = value;
-    }
-    for (const [n, curvature] of diagonal.entries())
-      product[size * neurons + n] = gradient[size * neurons + n]! / curvature;
-    return product;
-  };
-}
+class ConstantRateHessian {
+  readonly #spikes: Float64Array;
+  /** How many of the weights are bias and film. */
+  readonly #size: number;
+  /** The lower triangle of [size, size]. */
+  readonly #moments: Float64Array;
+  /** The variance of each column of the history: [groups of lags, neurons]. */
+  readonly #variances: Float64Array;
 
-/** The Cholesky factor of each neuron's Hessian by bias and film: [size, size] each. */
-function filmFactors(
-  trials: readonly DesignTrial[],
-  size: number,
-  penalties: Float64Array,
-  spikes: Float64Array,
-): Float64Array[] {
-  const moments = filmMoments(trials, size);
-  return Array.from(spikes, (count, i) => {
-    const hessian = moments.map((value) => Math.max(1, count) * value);
-    for (let c = 0; c < size; c++) hessian[c * size + c]! += penalties[c * spikes.length + i]!;
-    return choleskyFactor(hessian, size);
-  });
+  constructor(
+    trials: readonly DesignTrial[],
+    { neurons, film, lags }: DesignSettings,
+    spikes: Float64Array,
+  ) {
+    this.#spikes = spikes;
+    this.#size = 1 + (film?.columns ?? 0);
+    this.#moments = filmMoments(trials, this.#size);
+    const bins = trials.reduce((sum, { counts }) => sum + counts.length, 0) / neurons;
+    // The variance of a Poisson count in as many bins.
+    this.#variances = Float64Array.from(
+      lags.flatMap(([first, last]) =>
+        Array.from(spikes, (count) => ((last - first + 1) * count) / bins),
+      ),
+    );
+  }
+
+  /** Multiplies with the inverse of the Hessian of a neuron's loss and its penalty. */
+  inverse(neuron: number, penalties: Float64Array): (gradient: Float64Array) => Float64Array {
+    const size = this.#size;
+    const spikes = Math.max(1, this.#spikes[neuron]!);
+    const hessian = this.#moments.map((value) => spikes * value);
+    for (let c = 0; c < size; c++) hessian[c * size + c]! += penalties[c]!;
+    const factor = choleskyFactor(hessian, size);
+    const curvatures = this.#variances.map(
+      (variance, n) => penalties[size + n]! + spikes * variance,
+    );
+    return (gradient) => {
+      const product = new Float64Array(gradient.length);
+      product.set(choleskySolve(factor, gradient.subarray(0, size)));
+      for (const [n, curvature] of curvatures.entries())
+        product[size + n] = gradient[size + n]! / curvature;
+      return product;
+    };
+  }
 }
 
 /** At most about so many frames serve to estimate the second moments of films. */
@@ -176,21 +224,4 @@ function filmMoments(trials: readonly DesignTrial[], size: number): Float64Array
     }
   }
   return moments.map((sum) => sum / used);
-}
-
-/** The diagonal of the Hessian by the weights of the history. */
-function historyDiagonal(
-  trials: readonly DesignTrial[],
-  { neurons, lags }: DesignSettings,
-  penalties: Float64Array,
-  spikes: Float64Array,
-): Float64Array {
-  const bins = trials.reduce((sum, { counts }) => sum + counts.length, 0) / neurons;
-  return penalties.map((penalty, n) => {
-    const [group, source] = [Math.floor(n / neurons ** 2), Math.floor(n / neurons) % neurons];
-    const [first, last] = lags[group]!;
-    // The variance of a Poisson count in as many bins.
-    const variance = ((last - first + 1) * spikes[source]!) / bins;
-    return penalty + spikes[n % neurons]! * variance;
-  });
 }

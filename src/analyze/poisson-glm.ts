@@ -139,7 +139,7 @@ export class PoissonGlm {
     const reach = Math.max(0, ...lags.map(([, last]) => last));
     for (let n = Math.max(0, start - reach) * neurons; n < start * neurons; n++) {
       const spikes = { bin: Math.floor(n / neurons), neuron: n % neurons, count: counts[n]! };
-      if (spikes.count > 0) addSpikes(history, spikes, this.weights, lags);
+      if (spikes.count > 0) addSpikes(history, spikes, this.weights, this.#settings);
     }
     return history.logRates;
   }
@@ -151,7 +151,7 @@ export class PoissonGlm {
    * @param history what earlier spikes add to them; what the drawn ones add is added
    */
   #draw(drive: Float64Array, history: BinRange, random: HostRandom, clip: number): SimulatedTrial {
-    const { neurons, bin, lags } = this.#settings;
+    const { neurons, bin } = this.#settings;
     const counts = new Uint16Array(drive.length);
     const expected = new Float64Array(drive.length);
     for (let n = 0; n < drive.length; n++) {
@@ -161,7 +161,7 @@ export class PoissonGlm {
       counts[n] = count;
       // Lags are of one bin or more, so this does not change the rates of the same bin.
       const spikes = { bin: history.start + Math.floor(n / neurons), neuron: n % neurons, count };
-      if (count > 0) addSpikes(history, spikes, this.weights, lags);
+      if (count > 0) addSpikes(history, spikes, this.weights, this.#settings);
     }
     return { counts, expected };
   }

@@ -14,7 +14,7 @@ export const FILM_MODEL_TITLES: Readonly<Record<FilmModelKind, string>> = {
 };
 
 /** Work of the training of a model, in units of 1e12 floating-point operations. */
-const TFLOP = 1;
+const TFLOP = 0.8;
 
 /** The work of training in a demonstration. */
 export function filmTflop(context: Pick<PaperContext, 'full'>): number {

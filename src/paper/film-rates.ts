@@ -7,7 +7,7 @@ import type { MeasuredRow, MeasuredTable, PaperContext } from './claim.js';
 import { FILM_MODEL_TITLES, type FilmModelKind, filmRun } from './film-models.js';
 
 /** How often each window, and each trial, is drawn. */
-const DRAWS = 4;
+const DRAWS = 3;
 
 /** Names of the GLMs, as `rateBaselines` calls them. */
 export const GLM = {

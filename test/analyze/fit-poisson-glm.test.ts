@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { FilmColumns } from '../../src/analyze/film-columns.js';
 import { fitPoissonGlm } from '../../src/analyze/fit-poisson-glm.js';
 import type { GlmTrial } from '../../src/analyze/glm-design.js';
+import { splitWeights } from '../../src/analyze/glm-loss.js';
 import { PoissonGlm } from '../../src/analyze/poisson-glm.js';
 import { bitsPerSpike, meanCounts } from '../../src/analyze/rate-scores.js';
 import { HostRandom } from '../../src/math/random.js';
@@ -15,7 +16,7 @@ function drawnTrials(count: number): { trials: GlmTrial[]; truth: PoissonGlm } {
   const random = new HostRandom(21);
   const films = Array.from({ length: count }, () => noiseFilm(BINS, random));
   const design = { ...TINY, film: new FilmColumns(films, TINY_FILM) };
-  const weights = randomWeights(design, 0.25, 2);
+  const weights = splitWeights(randomWeights(design, 0.25, 2), design);
   for (let i = 0; i < TINY.neurons; i++) weights.history[i * TINY.neurons + i] = -1.5;
   const truth = new PoissonGlm(design, weights, { film: 1, own: 1, coupling: 1 }, []);
   const trials = films.map((film, seed) => ({

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { designTrial } from '../../src/analyze/glm-design.js';
-import { logRates, poissonLoss, splitWeights, weightCount } from '../../src/analyze/glm-loss.js';
+import { logRates, poissonLosses, splitWeights } from '../../src/analyze/glm-loss.js';
 import {
   columnWeights,
   denseRows,
@@ -13,7 +13,9 @@ describe('the likelihood of a GLM', () => {
   const trials = tinyTrials(1, 37);
   const design = tinyDesign(trials);
   const trial = designTrial(trials[0]!, design);
-  const weights = randomWeights(design, 0.3);
+  const joined = randomWeights(design, 0.3);
+  const weights = splitWeights(joined, design);
+  const all = { targets: [0, 1, 2], joined };
   const rows = denseRows(trials, design);
   const { neurons } = design;
   const plainLogRate = (t: number, i: number) =>
@@ -26,26 +28,39 @@ describe('the likelihood of a GLM', () => {
         expect(rates[t * neurons + i]).toBeCloseTo(plainLogRate(t, i), 12);
   });
 
-  it('is that of Poisson counts', () => {
-    let loss = 0;
-    for (let t = 0; t < 37; t++)
-      for (let i = 0; i < neurons; i++)
-        loss +=
+  it('is that of Poisson counts, for each neuron', () => {
+    for (const [i, loss] of poissonLosses(all, trial, design).entries()) {
+      let expected = 0;
+      for (let t = 0; t < 37; t++)
+        expected +=
           Math.exp(plainLogRate(t, i)) - trials[0]!.counts[t * neurons + i]! * plainLogRate(t, i);
-    expect(poissonLoss(weights, trial, design)).toBeCloseTo(loss, 10);
+      expect(loss, `neuron ${i}`).toBeCloseTo(expected, 10);
+    }
   });
 
-  it('has the gradient of central differences', () => {
-    const joined = Float64Array.of(...weights.bias, ...weights.film, ...weights.history);
-    const gradient = new Float64Array(weightCount(design));
-    poissonLoss(weights, trial, design, splitWeights(gradient, design));
+  it('has the gradient of central differences, which is added to what is there', () => {
+    const gradient = new Float64Array(joined.length).fill(7);
+    poissonLosses(all, trial, design, gradient);
+    const total = (losses: Float64Array) => losses.reduce((sum, loss) => sum + loss, 0);
     for (let n = 0; n < joined.length; n++) {
       const at = (shift: number) => {
         const moved = joined.with(n, joined[n]! + shift);
-        return poissonLoss(splitWeights(moved, design), trial, design);
+        return total(poissonLosses({ ...all, joined: moved }, trial, design));
       };
-      expect(gradient[n], `weight ${n}`).toBeCloseTo((at(1e-5) - at(-1e-5)) / 2e-5, 6);
+      expect(gradient[n]! - 7, `weight ${n}`).toBeCloseTo((at(1e-5) - at(-1e-5)) / 2e-5, 6);
     }
+  });
+
+  it('is the same for some of the neurons', () => {
+    const some = { targets: [0, 2], joined: joined.filter((_, n) => n % neurons !== 1) };
+    const [gradient, someGradient] = [joined, some.joined].map(
+      (list) => new Float64Array(list.length),
+    );
+    const losses = poissonLosses(all, trial, design, gradient!);
+    expect(poissonLosses(some, trial, design, someGradient!)).toEqual(
+      losses.filter((_, i) => i !== 1),
+    );
+    expect(someGradient).toEqual(gradient!.filter((_, n) => n % neurons !== 1));
   });
 
   it('reads trials of whole counts, with a film if the model reads one', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { designTrial } from '../../src/analyze/glm-design.js';
-import { splitWeights, weightCount } from '../../src/analyze/glm-loss.js';
+import { splitWeights, weightsPerNeuron } from '../../src/analyze/glm-loss.js';
 import { fitRidgeGlm } from '../../src/analyze/glm-ridge.js';
 import { choleskyFactor, choleskySolve } from '../../src/math/cholesky.js';
 import { columnWeights, denseRows, tinyDesign, tinyTrials } from '../helpers/tiny-glm.js';
@@ -41,7 +41,7 @@ describe('a ridge fit', () => {
       trials.map((trial) => designTrial(trial, settings)),
       settings,
       strengths,
-      { start: new Float64Array(weightCount(settings)), ...options },
+      { start: new Float64Array(neurons * weightsPerNeuron(settings)), ...options },
     );
 
   it("ends where Newton's method ends, for film, own spikes and coupling", async () => {
@@ -100,7 +100,7 @@ describe('a ridge fit', () => {
       silent.map((trial) => designTrial(trial, design)),
       design,
       strengths,
-      { start: new Float64Array(weightCount(design)) },
+      { start: new Float64Array(neurons * weightsPerNeuron(design)) },
     );
     expect(point.every(Number.isFinite)).toBe(true);
     expect(Math.exp(point[1]!)).toBeLessThan(1e-3);
@@ -108,7 +108,7 @@ describe('a ridge fit', () => {
 
   it('needs strengths above 0', async () => {
     const filmOnly = { ...design, lags: [] };
-    const start = new Float64Array(weightCount(filmOnly));
+    const start = new Float64Array(neurons * weightsPerNeuron(filmOnly));
     await expect(fitRidgeGlm([], filmOnly, { ...strengths, film: 0 }, { start })).rejects.toThrow(
       'The strength of the penalty (film) should be above 0, but is 0.',
     );

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FilmColumns } from '../../src/analyze/film-columns.js';
 import { type DesignSettings, designTrial } from '../../src/analyze/glm-design.js';
-import { logRates } from '../../src/analyze/glm-loss.js';
+import { logRates, splitWeights } from '../../src/analyze/glm-loss.js';
 import { PoissonGlm } from '../../src/analyze/poisson-glm.js';
 import { HostRandom } from '../../src/math/random.js';
 import {
@@ -32,7 +32,7 @@ const meanOf = (list: ArrayLike<number>) =>
 describe('a simulated GLM', () => {
   const film = noiseFilm(400, new HostRandom(3));
   const design = { ...TINY, film: new FilmColumns([film], TINY_FILM) };
-  const weights = randomWeights(design, 0.2);
+  const weights = splitWeights(randomWeights(design, 0.2), design);
   const glm = new PoissonGlm(design, weights, NO_CHOICE, []);
 
   it('is the same for the same seed and differs for another seed', () => {
@@ -74,7 +74,7 @@ describe('a simulated GLM', () => {
 describe('counts expected one window ahead', () => {
   const trials = tinyTrials(1, 61);
   const design = tinyDesign(trials);
-  const weights = randomWeights(design, 0.2);
+  const weights = splitWeights(randomWeights(design, 0.2), design);
   const rates = logRates(weights, designTrial(trials[0]!, design), design).map(Math.exp);
 
   it('are, in windows of one bin, the rates given the recorded spikes', () => {

@@ -2,7 +2,7 @@
 
 import { FilmColumns } from '../../src/analyze/film-columns.js';
 import type { DesignSettings, GlmTrial, GlmWeights } from '../../src/analyze/glm-design.js';
-import { splitWeights, weightCount } from '../../src/analyze/glm-loss.js';
+import { weightsPerNeuron } from '../../src/analyze/glm-loss.js';
 import { HostRandom } from '../../src/math/random.js';
 
 /** Films of 2 x 3 pixels that change every 25 ms, read at full resolution, two frames a row. */
@@ -47,13 +47,17 @@ export function tinyDesign(trials: readonly GlmTrial[]): DesignSettings {
   };
 }
 
-/** Random weights: the bias around -2, all others normal times `scale`. */
-export function randomWeights(design: DesignSettings, scale: number, seed = 9): GlmWeights {
+/**
+ * Random weights: the bias around -2, all others normal times `scale`. [weights of a neuron,
+ * neurons]
+ */
+export function randomWeights(design: DesignSettings, scale: number, seed = 9): Float64Array {
   const random = new HostRandom(seed);
-  const joined = Float64Array.from({ length: weightCount(design) }, () => scale * random.normal());
-  const weights = splitWeights(joined, design);
-  for (let i = 0; i < design.neurons; i++) weights.bias[i]! -= 2;
-  return weights;
+  const { neurons } = design;
+  return Float64Array.from(
+    { length: neurons * weightsPerNeuron(design) },
+    (_, n) => scale * random.normal() - (n < neurons ? 2 : 0),
+  );
 }
 
 /** What one neuron's rate depends on, bin by bin, as a dense table: 1, film, history. */
