@@ -28,11 +28,9 @@ import { MIN_COUNT_DEVIATION } from '../recording/scales.js';
 import type { WindowRef } from '../recording/windows.js';
 import { formatSeconds } from '../text/format.js';
 import { withEngine } from '../train/engine-source.js';
-import { loadModel, type OpenedRun, openRun } from '../train/open-run.js';
-import { splitWithSeed, type TrainSettings } from '../train/settings.js';
-import { totalUpdates } from '../train/trainer.js';
+import { loadModel, type OpenedRun } from '../train/open-run.js';
 import { type StageOptions, stoppable } from './context.js';
-import { trainOnce } from './train-once.js';
+import { trainBeside } from './train-beside.js';
 
 /** What one decoder decoded. */
 export interface DecodedMethod {
@@ -117,30 +115,6 @@ export async function decodeRun(
 }
 
 /**
- * Trains a variant of a run in a folder of its store, unless it is trained already, and opens it.
- * Nothing is frozen, because weights start at random.
- */
-async function trainVariant(
-  run: OpenedRun,
-  folder: string,
-  name: string,
-  variant: { config?: ModelConfig; settings?: TrainSettings },
-  context: Context,
-): Promise<OpenedRun> {
-  const { facts, dataset, split } = run;
-  const { config = run.config, settings = facts.training } = variant;
-  const store = run.records.store.within(folder);
-  const request = { dataset, store, config, settings: { ...settings, freeze: [] }, force: true };
-  await trainOnce(
-    { ...request, quiet: true },
-    totalUpdates(settings, split.train.length),
-    context,
-    () => context.watcher.note(`Training ${name}.`),
-  );
-  return openRun(store, dataset);
-}
-
-/**
  * The mean of several models that differ in their seeds alone: the run's own and others, trained in
  * folders of its store. The split stays the run's.
  *
@@ -158,9 +132,9 @@ export async function ensemble(
   const models = [own];
   for (let n = 1; n < count; n++) {
     const seed = (training.seed + n) % 2 ** 32;
-    const settings = { ...training, seed, split: splitWithSeed(training) };
     const name = `${modelName(run.config)}, seed ${seed}`;
-    const trained = await trainVariant(run, `ensemble/seed${seed}`, name, { settings }, context);
+    const variation = { settings: { seed }, note: `Training ${name}.` };
+    const trained = await trainBeside(run, `ensemble/seed${seed}`, variation, context);
     models.push(await predictRun(trained, refs, name, context));
   }
   return {
@@ -178,7 +152,8 @@ export async function decodeSpikesOnly(
 ): Promise<DecodedMethod> {
   const name = `${modelName(run.config)}, spikes only`;
   const config = spikesOnly(run.config);
-  const trained = await trainVariant(run, 'baselines/spikes', name, { config }, context);
+  const variation = { config, note: `Training ${name}.` };
+  const trained = await trainBeside(run, 'baselines/spikes', variation, context);
   const decoded = await decodeRun(trained, refs, name, context);
   return { name, detail: spikesRead(config), decoded };
 }
@@ -194,13 +169,8 @@ export async function decodeWithTokenBaselines(
     if (kind === tokenKind(run.config)) continue;
     const { name } = TOKEN_BASELINES[kind];
     const config = tokenBaseline(run.config, kind);
-    const trained = await trainVariant(
-      run,
-      `baselines/${kind}`,
-      `the ${name} baseline`,
-      { config },
-      context,
-    );
+    const variation = { config, note: `Training the ${name} baseline.` };
+    const trained = await trainBeside(run, `baselines/${kind}`, variation, context);
     const decoded = await decodeRun(trained, refs, name, context);
     results.push({ name, detail: whatIsRead(trained), decoded });
   }

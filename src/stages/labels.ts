@@ -16,18 +16,17 @@ import { untrainedModel } from '../probe/untrained.js';
 import { stretchIndices, thinTraining } from '../recording/splits.js';
 import type { WindowRef } from '../recording/windows.js';
 import { formatCount, formatPercent } from '../text/format.js';
-import { readCheckpoint, readModelFile } from '../train/checkpoint.js';
+import { readCheckpoint } from '../train/checkpoint.js';
 import { withEngine } from '../train/engine-source.js';
-import { loadModel, type OpenedRun, openRun, windowsInPart } from '../train/open-run.js';
+import { loadModel, type OpenedRun, windowsInPart } from '../train/open-run.js';
 import { LAST_CHECKPOINT } from '../train/run-records.js';
-import { splitWithSeed, type TrainSettings } from '../train/settings.js';
 import { totalUpdates } from '../train/trainer.js';
 import { prepareTrainingData } from '../train/training-data.js';
 import { type StageOptions, stageContext, stoppable } from './context.js';
 import { decodeRun } from './decode-methods.js';
 import { UsageError } from './errors.js';
 import { writeLabels } from './result-files.js';
-import { trainOnce } from './train-once.js';
+import { trainBeside } from './train-beside.js';
 
 /** Which models to train and compare. */
 export interface LabelsSettings {
@@ -184,9 +183,7 @@ async function allFeatures(context: Context, labels: readonly Labels[]): Promise
     { from: 'counts', rows: { rowOf, labeled: counts(labeled), test: counts(test) } },
   ];
   for (let network = 1; network <= settings.pretrainings; network++) {
-    const path = await trainOnSpikes(context, network);
-    const store = run.records.store.within(path);
-    const spikes = await openRun(store, run.dataset, 'last');
+    const spikes = await trainOnSpikes(context, network);
     for (const from of ['frozen', 'untrained'] as const) {
       const refs = [...labeled, ...test];
       const all = await readStages(context, spikes, from, network, refs);
@@ -265,41 +262,17 @@ function ridgeOnRows(
   }
 }
 
-/** Trains a model in a folder of the run's store, unless it is trained already. */
-async function trainIn(
-  context: Context,
-  folder: string,
-  settings: TrainSettings,
-  updates: number,
-  initialModelPath?: string,
-): Promise<void> {
-  const { run } = context;
-  const { store } = run.records;
-  const { config, dataset } = run;
-  const request = { dataset, store: store.within(folder), config, settings, quiet: true };
-  const initial = initialModelPath !== undefined && {
-    initialModel: await readModelFile(store, initialModelPath),
-    initialModelPath,
-  };
-  await trainOnce({ ...request, ...initial }, updates, context);
+/** The folder, in the run's store, of a network that is trained on spikes alone. */
+function pretrainedFolder({ settings: { pretraining } }: Context, network: number): string {
+  return `labels/spikes-${pretraining}-seed${network}`;
 }
 
-/**
- * The run's settings with another seed but the same split. Nothing is frozen, because weights start
- * at random.
- */
-function withSeed({ facts: { training } }: OpenedRun, seed: number): TrainSettings {
-  return { ...training, seed, split: splitWithSeed(training), freeze: [] };
-}
-
-/** Trains a network on spikes alone. Returns the path of its folder in the run's store. */
-async function trainOnSpikes(context: Context, seed: number): Promise<string> {
+/** Trains a network on spikes alone. */
+function trainOnSpikes(context: Context, network: number): Promise<OpenedRun> {
   const { run, settings } = context;
-  const updates = settings.pretraining;
-  const folder = `labels/spikes-${updates}-seed${seed}`;
-  const training = { ...withSeed(run, seed), steps: updates, losses: ['id', 'time'] };
-  await trainIn(context, folder, training, updates);
-  return folder;
+  const training = { seed: network, steps: settings.pretraining, losses: ['id', 'time'] };
+  const folder = pretrainedFolder(context, network);
+  return trainBeside(run, folder, { settings: training, weights: 'last' }, context);
 }
 
 /**
@@ -317,13 +290,13 @@ async function decodeTrained(
   // The folder's name contains all that may differ, so that no model is mistaken for another.
   const origin = network === undefined ? 'scratch' : `pretrained-${pretraining}-seed${network}`;
   const folder = `labels/${origin}-${share}-of-${stretch}s-${updates}-draw${draw}`;
-  const seeded = withSeed(run, draw);
-  const training = { ...seeded, steps: updates, share, stretch };
-  const spikes =
-    network === undefined
-      ? undefined
-      : `labels/spikes-${pretraining}-seed${network}/${LAST_CHECKPOINT}`;
-  await trainIn(context, folder, training, updates, spikes);
-  const opened = await openRun(run.records.store.within(folder), run.dataset, 'last');
+  const variation = {
+    settings: { seed: draw, steps: updates, share, stretch },
+    ...(network !== undefined && {
+      initialModelPath: `${pretrainedFolder(context, network)}/${LAST_CHECKPOINT}`,
+    }),
+    weights: 'last',
+  } as const;
+  const opened = await trainBeside(run, folder, variation, context);
   return decodeRun(opened, testWindows(context), `${origin}, draw ${draw}`, context);
 }

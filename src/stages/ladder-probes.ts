@@ -6,23 +6,20 @@
 import { denseDesign } from '../analyze/feature-matrix.js';
 import { laggedCounts } from '../analyze/lagged.js';
 import { ridgeR2 } from '../analyze/readout.js';
-import type { Engine } from '../gpu/engine.js';
 import type { Neuroformer } from '../neuroformer/model.js';
 import { configuredVariables } from '../neuroformer/variables.js';
-import { timedProgress, type Watcher } from '../ports/watcher.js';
+import type { Watcher } from '../ports/watcher.js';
 import type { LadderRung, ProbeResults, ProbeRow } from '../probe/results.js';
-import { type StageFeatures, stageFeatures } from '../probe/stage-features.js';
+import { type StageFeatures, type StageInputs, stageFeatures } from '../probe/stage-features.js';
 import { untrainedModel } from '../probe/untrained.js';
 import type { WindowRef } from '../recording/windows.js';
 import { withEngine } from '../train/engine-source.js';
-import { loadModel, type OpenedRun, openRun } from '../train/open-run.js';
-import { splitWithSeed } from '../train/settings.js';
-import { totalUpdates } from '../train/trainer.js';
+import { loadModel, type OpenedRun } from '../train/open-run.js';
 import { type StageOptions, stageContext, stoppable } from './context.js';
 import { UsageError } from './errors.js';
-import { fitReadouts, type ReadoutWindows, readoutWindows } from './readout-windows.js';
+import { fitReadouts, type ReadoutWindows, readoutWindows, readParts } from './readout-windows.js';
 import { writeProbes } from './result-files.js';
-import { trainOnce } from './train-once.js';
+import { trainBeside } from './train-beside.js';
 
 /** How many models to probe. */
 export interface ProbeSettings {
@@ -61,11 +58,17 @@ export async function ladderProbes(
   const stages = new Map<string, string>();
   const rows: ProbeRow[] = [];
   for (let seed = first; seed < first + seeds; seed++) {
-    const opened = seed === first ? run : await trainWithSeed(run, seed, context);
+    const note = `Training a model with seed ${seed}.`;
+    const variation = { settings: { seed }, note, weights: 'last' } as const;
+    const opened =
+      seed === first ? run : await trainBeside(run, `${FOLDER}/seed${seed}`, variation, context);
     const models = await stoppable(watcher, (stopping) =>
       withEngine(source, async (engine) => {
-        const probe = (model: Neuroformer, name: string) =>
-          probeStages({ engine, run: opened, model }, read, stopping, `${name}, seed ${seed}`);
+        const { layout, windows } = opened;
+        const probe = (model: Neuroformer, name: string) => {
+          const inputs = { engine, model, layout, windows };
+          return probeStages(inputs, read, stopping, `${name}, seed ${seed}`);
+        };
         using loaded = await loadModel(engine, opened);
         using untrained = untrainedModel(engine, opened.layout, seed + 1);
         return {
@@ -104,46 +107,24 @@ function checkTrainedOnSpikes({ config, facts }: OpenedRun): void {
   );
 }
 
-/** Trains the run's model with another seed, unless it is trained already. */
-async function trainWithSeed(
-  run: OpenedRun,
-  seed: number,
-  context: Required<StageOptions>,
-): Promise<OpenedRun> {
-  const { dataset, config, facts, records } = run;
-  const settings = { ...facts.training, seed, split: splitWithSeed(facts.training), freeze: [] };
-  const store = records.store.within(`${FOLDER}/seed${seed}`);
-  const updates = totalUpdates(settings, run.split.train.length);
-  const request = { dataset, store, config, settings, quiet: true, force: true };
-  await trainOnce(request, updates, context, () =>
-    context.watcher.note(`Training a model with seed ${seed}.`),
-  );
-  return await openRun(store, dataset, 'last');
-}
-
 /** R2 of every variable from each stage of a model. */
 async function probeStages(
-  { engine, run, model }: { engine: Engine; run: OpenedRun; model: Neuroformer },
-  { train, test, gap }: ReadoutWindows,
+  inputs: StageInputs,
+  windows: ReadoutWindows,
   watcher: Watcher,
   activity: string,
 ) {
-  const { layout, windows } = run;
-  const total = train.refs.length + test.refs.length;
-  const progress = timedProgress(watcher, activity, 'windows');
-  const read = (refs: readonly WindowRef[], before: number) =>
-    stageFeatures({ engine, model, layout, windows }, refs, (done) =>
-      progress(before + done, total),
-    );
-  const ofTrain = await read(train.refs, 0);
-  const ofTest = await read(test.refs, train.refs.length);
+  const { train, test, gap } = windows;
+  const read = await readParts(windows, activity, watcher, (refs, progress) =>
+    stageFeatures(inputs, refs, progress),
+  );
   const design = ({ width, values }: StageFeatures) =>
     denseDesign({ rows: values.length / width, columns: width, values });
-  return ofTrain.map((stage, n) => {
+  return read.train.map((stage, n) => {
     const r2 = fitReadouts(() =>
       ridgeR2(
         { design: design(stage), variables: train.variables },
-        { design: design(ofTest[n]!), variables: test.variables },
+        { design: design(read.test[n]!), variables: test.variables },
         gap,
       ),
     );

@@ -7,25 +7,22 @@ import { denseDesign, denseFeatures, type FeatureMatrix } from '../analyze/featu
 import { laggedCounts } from '../analyze/lagged.js';
 import { PrincipalComponents } from '../analyze/principal-components.js';
 import { neighborR2, ridgeR2 } from '../analyze/readout.js';
-import type { Engine } from '../gpu/engine.js';
 import type { Neuroformer } from '../neuroformer/model.js';
 import { withoutContrast } from '../neuroformer/rungs.js';
 import { configuredVariables, isAligned } from '../neuroformer/variables.js';
-import { timedProgress, type Watcher } from '../ports/watcher.js';
 import { type ActivityFeature, windowLatents } from '../probe/latents.js';
 import type { LatentMethod, LatentResults } from '../probe/results.js';
 import { untrainedModel } from '../probe/untrained.js';
 import { shuffleVariables } from '../recording/shuffle-variables.js';
 import type { WindowRef } from '../recording/windows.js';
 import { withEngine } from '../train/engine-source.js';
-import { loadModel, type OpenedRun, openRun } from '../train/open-run.js';
-import { splitWithSeed, type TrainSettings } from '../train/settings.js';
+import { loadModel, type OpenedRun } from '../train/open-run.js';
 import { totalUpdates } from '../train/trainer.js';
 import { type StageOptions, stageContext, stoppable } from './context.js';
 import { UsageError } from './errors.js';
-import { fitReadouts, type ReadoutWindows, readoutWindows } from './readout-windows.js';
+import { fitReadouts, type ReadoutWindows, readoutWindows, readParts } from './readout-windows.js';
 import { writeLatents } from './result-files.js';
-import { trainOnce } from './train-once.js';
+import { trainBeside } from './train-beside.js';
 
 /** Training windows whose mean a value is read from. */
 const NEIGHBORS = 25;
@@ -53,11 +50,15 @@ export async function readLatents(run: OpenedRun, options: StageOptions): Promis
   const feature = activityFeature(run);
   const aligned = alignedNames(run);
   const read = readoutWindows(run);
-  const models = await trainBeside(run, aligned.variables, context);
+  const models = await trainControls(run, aligned.variables, context);
   const methods = await stoppable(watcher, (stopping) =>
     withEngine(source, async (engine) => {
-      const latents = (beside: OpenedRun, model: Neuroformer, activity: string) =>
-        partLatents({ engine, run: beside, model, feature }, read, stopping, activity);
+      const latents = ({ layout, windows }: OpenedRun, model: Neuroformer, activity: string) => {
+        const inputs = { engine, model, layout, windows };
+        return readParts(read, activity, stopping, (refs, progress) =>
+          windowLatents(inputs, feature, refs, progress),
+        );
+      };
       const of = async (beside: OpenedRun, activity: string) => {
         using loaded = await loadModel(engine, beside);
         return await latents(beside, loaded.model, activity);
@@ -120,12 +121,12 @@ function alignedNames({ config }: OpenedRun) {
 }
 
 /** The models beside the run, trained with its settings. */
-async function trainBeside(
+async function trainControls(
   run: OpenedRun,
   aligned: readonly string[],
   context: Required<StageOptions>,
 ) {
-  const { dataset, config, facts, records } = run;
+  const { dataset, config, facts } = run;
   const { seed, losses } = facts.training;
   // The control keeps everything but the correspondence of the aligned variables with the spikes.
   const shuffled = {
@@ -154,41 +155,22 @@ async function trainBeside(
   ];
   const models: { name: string; title: string; opened: OpenedRun }[] = [];
   for (const row of rows) {
-    const settings: TrainSettings = {
-      ...facts.training,
-      losses: row.losses,
-      split: splitWithSeed(facts.training),
-      freeze: [],
-    };
-    const store = records.store.within(`${FOLDER}/${row.name}`);
-    const updates = totalUpdates(settings, run.split.train.length);
-    const request = { dataset: row.dataset, store, config: row.config, settings, quiet: true };
-    await trainOnce({ ...request, force: true }, updates, context, () =>
-      context.watcher.note(`Training a model ${row.title}.`),
+    const { dataset, config, losses } = row;
+    const opened = await trainBeside(
+      run,
+      `${FOLDER}/${row.name}`,
+      {
+        dataset,
+        config,
+        settings: { losses },
+        note: `Training a model ${row.title}.`,
+        weights: 'last',
+      },
+      context,
     );
-    models.push({ ...row, opened: await openRun(store, row.dataset, 'last') });
+    models.push({ ...row, opened });
   }
   return models;
-}
-
-/** Latents of the training and the test windows. */
-async function partLatents(
-  {
-    engine,
-    run: { layout, windows },
-    model,
-    feature,
-  }: { engine: Engine; run: OpenedRun; model: Neuroformer; feature: ActivityFeature },
-  { train, test }: ReadoutWindows,
-  watcher: Watcher,
-  activity: string,
-): Promise<Pick<LatentMethod, 'train' | 'test'>> {
-  const inputs = { engine, model, layout, windows };
-  const total = train.refs.length + test.refs.length;
-  const progress = timedProgress(watcher, activity, 'windows');
-  const read = (refs: readonly WindowRef[], before: number) =>
-    windowLatents(inputs, feature, refs, (done) => progress(before + done, total));
-  return { train: await read(train.refs, 0), test: await read(test.refs, train.refs.length) };
 }
 
 /**

@@ -3,6 +3,7 @@
 import { commonStep } from '../analyze/decoded-variable.js';
 import type { RecordedVariable } from '../analyze/readout.js';
 import { CannotFitError } from '../analyze/regression.js';
+import { timedProgress, type Watcher } from '../ports/watcher.js';
 import { recordedVariables } from '../probe/recorded-variables.js';
 import type { WindowRef } from '../recording/windows.js';
 import type { OpenedRun } from '../train/open-run.js';
@@ -55,6 +56,24 @@ export function readoutWindows({ windows, split }: OpenedRun): ReadoutWindows {
     test: { ...test, variables: test.variables.filter(({ name }) => inBoth.has(name)) },
     gap: step === undefined ? 0 : Math.ceil((stop - start) / step - 1e-9),
   };
+}
+
+/**
+ * Reads something from the training and then from the test windows, with one line of progress.
+ *
+ * @param read reads some windows; it calls `progress` with how many of them are done
+ */
+export async function readParts<T>(
+  { train, test }: ReadoutWindows,
+  activity: string,
+  watcher: Watcher,
+  read: (refs: readonly WindowRef[], progress: (done: number) => void) => Promise<T>,
+): Promise<{ readonly train: T; readonly test: T }> {
+  const total = train.refs.length + test.refs.length;
+  const report = timedProgress(watcher, activity, 'windows');
+  const part = (refs: readonly WindowRef[], before: number) =>
+    read(refs, (done) => report(before + done, total));
+  return { train: await part(train.refs, 0), test: await part(test.refs, train.refs.length) };
 }
 
 /**
