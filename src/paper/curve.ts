@@ -169,7 +169,7 @@ function curveFigure(points: readonly CurvePoint[]): Promise<Figure> {
     field: 'model',
     type: 'nominal',
     title: null,
-    legend: { orient: 'bottom', labelLimit: 400 },
+    legend: { orient: 'bottom' },
     scale: { domain: kinds, range: [COLORS.recorded, COLORS.generated] },
   };
   const x = {

@@ -20,6 +20,9 @@ export interface Figure {
 /** Colors of recorded, generated and other series. */
 export const COLORS = { recorded: '#3b4a5a', generated: '#e07b39', other: '#4c8c8a' } as const;
 
+/** Pixels; Vega-Lite cuts labels off earlier than that. */
+const LABEL_LIMIT = 500;
+
 const CONFIG = {
   background: 'white',
   font: 'Helvetica, Arial, sans-serif',
@@ -32,8 +35,15 @@ const CONFIG = {
     gridColor: '#eee',
     domainColor: '#888',
     tickColor: '#888',
+    labelLimit: LABEL_LIMIT,
   },
-  legend: { labelFontSize: 11, titleFontSize: 12, titleFontWeight: 'normal' },
+  header: { labelLimit: LABEL_LIMIT },
+  legend: {
+    labelLimit: LABEL_LIMIT,
+    labelFontSize: 11,
+    titleFontSize: 12,
+    titleFontWeight: 'normal',
+  },
   title: { fontSize: 13, fontWeight: 'normal', color: '#222' },
   view: { stroke: null },
 } as const;

@@ -124,7 +124,7 @@ function latentsFigure(
         type: 'nominal',
         title: null,
         sort: shown.map(({ title }) => title),
-        header: { labelFontSize: 12, labelLimit: 500 },
+        header: { labelFontSize: 12 },
       },
       columns: 3,
       resolve: { scale: { x: 'independent', y: 'independent' } },

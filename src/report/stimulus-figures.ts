@@ -20,8 +20,6 @@ const PANEL_WIDTH = 56;
 const PITCH = 1.08;
 /** The color of pixels that no place of a map covers. */
 const UNCOVERED: Rgb = [235, 235, 235];
-/** Limit of the names of readings, in pixels; widths are overestimated without a canvas. */
-const LABEL_WIDTH = 400;
 const OUTLINE_COLOR = '#ff4a1c';
 /** Pixels with more than this share of the largest energy are inside a field. */
 const OUTLINE_SHARE = 0.5;
@@ -123,7 +121,6 @@ function panelAxis(
     axis: {
       values: labels.map((_, n) => n + 0.5),
       labelExpr: `${JSON.stringify(labels)}[floor(datum.value)]`,
-      labelLimit: LABEL_WIDTH,
       labelOverlap: false,
       grid: false,
       ticks: false,
@@ -218,7 +215,7 @@ export function scoresFigure({ kind, grid, spikes, maps }: StimulusResults): Pro
       type: 'nominal',
       title: null,
       sort: rows.map(({ map }) => map),
-      axis: { labelLimit: LABEL_WIDTH, ticks: false, domain: false },
+      axis: { ticks: false, domain: false },
     },
     yOffset: { field: 'isUntrained', type: 'nominal' },
     color: {
