@@ -39,7 +39,7 @@ export interface RecordingOverview {
   readonly gaps: readonly number[];
   /** How many spikes there are. */
   readonly spikes: number;
-  /** Hz of each neuron. */
+  /** Hz of each neuron, over the time in which it was observed. */
   readonly rates: Float64Array;
   /** Variables that any trial has. */
   readonly variables: readonly VariableOverview[];
@@ -152,7 +152,7 @@ export function summarizeRecording(
     conditions: countRepeats(trials),
     gaps: gapsBetweenTrials(trials),
     spikes: trains.reduce((sum, times) => sum + countSpikes(times), 0),
-    rates: counts.map((count) => count / seconds),
+    rates: counts.map((count, n) => count / (observedSeconds(recording, n) || seconds)),
     variables,
     ...(video && { video: { height: video.height, width: video.width, dt: video.dt } }),
     intervals: Object.entries(intervals).map(([key, list]) => ({
@@ -163,6 +163,17 @@ export function summarizeRecording(
     windows: WINDOW_LENGTHS.flatMap((length) => windowSpikes(trains, durations, length)),
   };
   return { ...overview, warnings: recordingWarnings(recording, trains, overview) };
+}
+
+/** Seconds of the trials in which a neuron was observed. */
+function observedSeconds({ trials, observed }: Recording, neuron: number): number {
+  let seconds = 0;
+  for (const { start, duration } of trials) {
+    const stop = start + duration;
+    for (const interval of observed?.[neuron] ?? [{ start, stop }])
+      seconds += Math.max(0, Math.min(stop, interval.stop) - Math.max(start, interval.start));
+  }
+  return seconds;
 }
 
 function countRepeats(trials: readonly Trial[]): RepeatCount[] {
@@ -297,6 +308,8 @@ function recordingWarnings(
           `${silent} of ${neurons} neurons never fire: each costs the model a token and teaches it nothing. In a dataset.yaml, spikes.min_spikes: 1 leaves them out.`,
         ]
       : []),
+    ...observationWarnings(recording, overview),
+    ...silentTrialWarnings(recording, trains, overview),
     ...(fast > 0
       ? [
           `${fast} neurons fire faster than ${MAX_PLAUSIBLE_RATE} Hz: are spike times in another unit, or several cells merged into one?`,
@@ -314,6 +327,58 @@ function recordingWarnings(
       : []),
     ...overview.variables.flatMap((variable) => variableWarnings(variable, recording)),
   ];
+}
+
+/** A share of the time: less of it is hardly missed. */
+const MOST_OF_THE_TIME = 0.99;
+
+/** A warning where neurons were observed only some of the time. */
+function observationWarnings(
+  recording: Recording,
+  { neurons, seconds }: Pick<RecordingOverview, 'neurons' | 'seconds'>,
+): string[] {
+  const observed = Array.from({ length: neurons }, (_, n) => observedSeconds(recording, n));
+  const partly = observed.filter((time) => time < MOST_OF_THE_TIME * seconds);
+  if (partly.length === 0) return [];
+  const mean = partly.reduce((sum, time) => sum + time, 0) / partly.length;
+  return [
+    `${partly.length} of ${neurons} neurons were observed for ${formatCount(Math.round(mean))} of ${formatCount(Math.round(seconds))} s on average. Their rates are over that time, but a model takes the rest for silence: use trials in which they were observed (trials.keep), or leave these neurons out (spikes.keep).`,
+  ];
+}
+
+/** A silence this improbable at the rate of the other trials is not one. */
+const IMPROBABLE = 1e-6;
+
+/** A warning where trials have no spikes at all, with what may be the reason. */
+function silentTrialWarnings(
+  { trials }: Recording,
+  trains: readonly (readonly ArrayLike<number>[])[],
+  { spikes, trials: { longest } }: Pick<RecordingOverview, 'spikes' | 'trials'>,
+): string[] {
+  const isSilent = trains.map((times) => countSpikes(times) === 0);
+  const active = trials.filter((_, n) => !isSilent[n]);
+  const rate = spikes / active.reduce((sum, { duration }) => sum + duration, 0);
+  const silent = trials.filter(
+    ({ duration }, n) => isSilent[n] && Math.exp(-rate * duration) < IMPROBABLE,
+  );
+  if (spikes === 0 || silent.length === 0) return [];
+  const last = trials.reduce((end, { start }, n) => {
+    const latest = trains[n]!.reduce(
+      (max, train) => Math.max(max, train[train.length - 1] ?? 0),
+      0,
+    );
+    return isSilent[n] ? end : Math.max(end, start + latest);
+  }, 0);
+  const share = `${formatCount(silent.length)} of ${formatCount(trials.length)} trials have no spikes at all`;
+  if (active.length === 1 && last <= 2 * longest)
+    return [
+      `${share}, and all spikes are in the first ${Number(last.toPrecision(3))} s: their times seem to count from the start of each trial, so that the spikes of all trials lie in one. Nothing says to which trial a spike belongs: ask for times on the session's clock.`,
+    ];
+  if (silent.every(({ start }) => start >= last))
+    return [
+      `${share}: the last spike is at ${Number(last.toPrecision(4))} s, so the recording ended before these trials. Keep the trials before (trials.keep in a dataset.yaml).`,
+    ];
+  return [`${share}: were they recorded? If not, keep the others (trials.keep in a dataset.yaml).`];
 }
 
 /** How many spikes have the same time as the spike before them. */

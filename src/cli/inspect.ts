@@ -7,6 +7,7 @@ import { dirname, join, relative } from 'node:path';
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
 import { describeConditions, type RecordingOverview, textRaster } from '../analyze/overview.js';
+import { mean } from '../math/statistics.js';
 import { diskStore } from '../node/disk-store.js';
 import { openDataset } from '../node.js';
 import { expectEmpty } from '../ports/run-store.js';
@@ -85,7 +86,7 @@ function describeRecording(
   const rows: [string, string][] = [
     ['recording', overview.name],
     ['neurons', names ? `${neurons}, named ${shortList(names)}` : `${neurons}`],
-    ['spikes', `${formatCount(spikes)}, ${threeDigits(spikes / neurons / seconds)} Hz per neuron`],
+    ['spikes', `${formatCount(spikes)}, ${threeDigits(mean(rates))} Hz per neuron`],
     [
       'rates',
       `${quantile(0)} to ${quantile(1)} Hz, median ${quantile(0.5)}, quartiles ${quantile(0.25)} and ${quantile(0.75)}`,

@@ -2,6 +2,7 @@
 
 import { type ArrayNode, type DataNode, elementCount, type Numbers } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
+import type { GridMatch } from './reference.js';
 
 /** The arrays that share one path, in which `*` stands for any index of a list. */
 export interface ArrayEntry {
@@ -9,34 +10,29 @@ export interface ArrayEntry {
   readonly path: string;
   /** One array where the path has no `*`; else one per list item, in list order. */
   readonly arrays: readonly ArrayNode[];
-  /** Whether a list on the path is two-dimensional, so that its axes may be neurons and trials. */
-  readonly inGrid: boolean;
+  /** For each array, what `GridMatch` says: its index in each list, and the list's axes. */
+  readonly stars: readonly GridMatch['stars'][];
 }
 
 /** Lists all arrays below a node. Arrays whose paths differ only in list indices share an entry. */
 export function listArrays(root: DataNode): ArrayEntry[] {
-  const arraysByPath = new Map<string, ArrayNode[]>();
-  const gridPaths = new Set<string>();
-  const visit = (node: DataNode, path: string, inGrid: boolean) => {
+  const byPath = new Map<string, { arrays: ArrayNode[]; stars: GridMatch['stars'][] }>();
+  const visit = (node: DataNode, path: string, stars: GridMatch['stars']) => {
     if (node.kind === 'array') {
-      if (inGrid) gridPaths.add(path);
-      const samePath = arraysByPath.get(path);
-      if (samePath) samePath.push(node);
-      else arraysByPath.set(path, [node]);
+      const entry = byPath.get(path) ?? { arrays: [], stars: [] };
+      entry.arrays.push(node);
+      entry.stars.push(stars);
+      byPath.set(path, entry);
     } else if (node.kind === 'list') {
-      const isGrid = node.shape.filter((length) => length > 1).length > 1;
-      for (const item of node.items) visit(item, path ? `${path}/*` : '*', inGrid || isGrid);
+      for (const [index, item] of node.items.entries())
+        visit(item, path ? `${path}/*` : '*', [...stars, { index, shape: node.shape }]);
     } else {
       for (const [name, member] of node.members)
-        visit(member, path ? `${path}/${name}` : name, inGrid);
+        visit(member, path ? `${path}/${name}` : name, stars);
     }
   };
-  visit(root, '', false);
-  return [...arraysByPath].map(([path, arrays]) => ({
-    path,
-    arrays,
-    inGrid: gridPaths.has(path),
-  }));
+  visit(root, '', []);
+  return [...byPath].map(([path, entry]) => ({ path, ...entry }));
 }
 
 /** An entry in the words of a message: its path, its shape, and whether it contains text. */

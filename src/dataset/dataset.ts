@@ -15,6 +15,7 @@ import { checkFile } from '../text/yaml.js';
 import { checkDescription, type Description, listReferences } from './description.js';
 import { DataFiles } from './files.js';
 import { keepNeurons } from './keep-neurons.js';
+import { LeftOut } from './left-out.js';
 import { locateDescription } from './locate.js';
 import { readVideo, withSequence } from './read-frames.js';
 import { readSpikes } from './read-spikes.js';
@@ -76,9 +77,11 @@ export async function openDataset(folder: Folder, file?: string): Promise<Datase
   try {
     const name = description.name ?? (guessed ? located.file : folder.title);
     const note = (sentence: string) => notes.push(sentence);
-    const allNeurons = readSpikes(description.spikes, files, description.start, note);
+    // What a dataset.yaml names has to be there; what was guessed may turn out to be unusable.
+    const leftOut = guessed ? new LeftOut(note) : undefined;
+    const allNeurons = readSpikes(description.spikes, files, description.start, note, leftOut);
     const spikes = keepNeurons(allNeurons, description.spikes, files, note);
-    const recording = readRecording({ ...description, name }, spikes, files, note);
+    const recording = readRecording({ ...description, name }, spikes, files, note, leftOut);
     const units = Object.entries(description.variables).flatMap(([key, { unit }]) =>
       unit === undefined ? [] : [[key, unit] as const],
     );
@@ -91,7 +94,7 @@ export async function openDataset(folder: Folder, file?: string): Promise<Datase
         names: spikes.names,
       }),
       units: Object.fromEntries(units),
-      rawDescription,
+      rawDescription: leftOut ? leftOut.describe(rawDescription) : rawDescription,
       guessed,
       notes,
     };
@@ -107,15 +110,16 @@ function readRecording(
   spikes: LoadedSpikes,
   files: DataFiles,
   note: (sentence: string) => void,
+  leftOut: LeftOut | undefined,
 ): Recording {
   // Where trials have clocks of their own, they begin at `spikes.start` on them, for samples as for
   // spikes.
   const trialClockStart = 'trials' in spikes ? description.spikes.start : 0;
-  const variables = readVariables(description, trialClockStart, files);
+  const variables = readVariables(description, trialClockStart, files, leftOut);
   const recording =
     'trials' in spikes
       ? assembleTrials(description, spikes, variables, files, note)
-      : cutSession(description, spikes, variables, files, note);
+      : cutSession(description, spikes, variables, files, note, leftOut);
   const { frames, trials } = description;
   if (!frames?.sequence) return recording;
   if (!trials && !('trials' in spikes)) {
@@ -129,14 +133,16 @@ function readRecording(
 /** The recording of a session on one clock, cut into its trials. */
 function cutSession(
   description: NamedDescription,
-  { spikes, recorded }: SessionSpikes,
+  { spikes, recorded, observed }: SessionSpikes,
   variables: LoadedVariables,
   files: DataFiles,
   note: (sentence: string) => void,
+  leftOut: LeftOut | undefined,
 ): Recording {
   const { start, duration, frames } = description;
   const trials =
-    description.trials && readTrials(description.trials, files, start, spikesEnd(spikes), note);
+    description.trials &&
+    readTrials(description.trials, files, start, spikesEnd(spikes), note, leftOut);
   checkTrialCounts(variables, trials?.count ?? 1);
   const spans =
     trials && 'counts' in spikes ? alignToBins(trials.spans, spikes.dt, note) : trials?.spans;
@@ -154,6 +160,7 @@ function cutSession(
     ),
     ...(duration !== undefined && { duration }),
     ...(recorded !== undefined && { recorded }),
+    ...(observed && { observed }),
   });
   noteDropped(spikes, recording, note);
   return replaceVariables(

@@ -68,6 +68,14 @@ function withOneOf<T extends object>(check: Check<T>, ...keys: (keyof T & string
   };
 }
 
+/** A number, or nan, which YAML writes as .nan. */
+const numberOrNan: Check<number> = (value, path) => {
+  if (Number.isNaN(value) || (typeof value === 'string' && /^\.?nan$/i.test(value)))
+    return Number.NaN;
+  if (typeof value === 'number') return number()(value, path);
+  throw new ConfigError(`${path} should be a number or nan, but is ${formatValue(value)}.`);
+};
+
 const event = object({
   /** An event is where a trace rises above this threshold. */
   above: number(),
@@ -83,7 +91,7 @@ const event = object({
 });
 
 /** Indices of neurons, or a rule that selects neurons by a value that each has. */
-const keep: Check<number[] | Checked<typeof keepByValue>> = (value, path) => {
+const keep: Check<number[] | Checked<typeof keepKeys>> = (value, path) => {
   if (Array.isArray(value)) return list(integerFrom(0))(value, path);
   if (isRecord(value)) return keepByValue(value, path);
   throw new ConfigError(
@@ -91,20 +99,41 @@ const keep: Check<number[] | Checked<typeof keepByValue>> = (value, path) => {
   );
 };
 
-const keepByValue = object({
-  /** One value per neuron, such as the label that a sorter gave it. */
-  by: text,
+const labels = list<string | number>((value, path) =>
+  typeof value === 'string' ? value : number()(value, path),
+);
+
+const keepKeys = object({
   /**
-   * The name or label of the neuron that each value belongs to. Default: the values are in the
-   * order of the neurons.
+   * One value per neuron, such as the label that a sorter gave it. Of several arrays, the first one
+   * counts that has a value for the neuron.
    */
-  ids: optional(text),
+  by: references,
+  /**
+   * The name or label of the neuron that each value belongs to, for each array of `by`. Default:
+   * the values are in the order of the neurons.
+   */
+  ids: optional(references),
   /** Neurons with one of these values are kept. Default: those with any value but 0. */
-  values: optional(
-    list<string | number>((value, path) =>
-      typeof value === 'string' ? value : number()(value, path),
-    ),
-  ),
+  values: optional(labels),
+  /** Instead of `values`: neurons with any other value, or with none, are kept. */
+  except: optional(labels),
+});
+
+const keepByValue: typeof keepKeys = (value, path) => {
+  const checked = withOneOf(keepKeys, 'values', 'except')(value, path);
+  const { by, ids } = checked;
+  if (ids === undefined ? by.length === 1 : ids.length === by.length) return checked;
+  throw new ConfigError(
+    `${path}.by has ${by.length} arrays, but ${path}.ids has ${ids?.length ?? 0}: give the ids of each.`,
+  );
+};
+
+const observed = object({
+  /** Starts and stops of the intervals of one neuron after the other: [intervals, 2], seconds. */
+  intervals: text,
+  /** The index just past each neuron's last interval. */
+  ends: text,
 });
 
 const spikesKeys = object({
@@ -126,16 +155,16 @@ const spikesKeys = object({
   relabel: withDefault(boolean, false),
   /**
    * The trial of each time: an index from 0 or, with `relabel`, a label. Each trial then has a
-   * clock of its own.
+   * clock of its own. With `lists`, an array for each of them.
    */
   trials: optional(text),
   /**
    * One array of spike times per neuron. Where the arrays have two axes, each column is a trial
-   * with its own clock.
+   * with its own clock. Any other arrangement is named by `axes`.
    */
   lists: optional(references),
-  /** The value that fills up short columns of `lists`; it is not a spike. */
-  padding: optional(number()),
+  /** The value of `times` or `lists` that is no spike, such as what fills up short lists. */
+  padding: optional(numberOrNan),
   /** The unit of `times`, `lists` and `clock`. Default: s. */
   unit,
   /**
@@ -147,6 +176,8 @@ const spikesKeys = object({
    * One name per neuron, such as the ids of a spike sorter. Default: the labels, or indices from 0.
    */
   names: optional(text),
+  /** When each neuron was recorded, as in NWB. Default: all the time. */
+  observed: optional(observed),
   /** The neurons to use, renumbered from 0 in this order. Default: all. */
   keep: optional(keep),
   /** Of these, neurons with fewer spikes are left out. */
@@ -158,10 +189,14 @@ const spikesKeys = object({
   /** The rule that finds events in `traces`. */
   event: optional(event),
   /**
-   * The axes of `counts` or `traces` in order. Default: [neurons, bins]; for counts with three
-   * axes, trials first.
+   * The axes of `counts` or `traces` in order: neurons, bins, trials. Default: [neurons, bins]; for
+   * counts with three axes, trials first.
+   *
+   * Those of `lists`: neurons, trials and, along each list, spikes; first what each `*` of the path
+   * stands for, then the axes of the array. `[trials, neurons]` are trials that hold neurons, with
+   * a list in each; `[spikes, neurons]` is a matrix with a column for each neuron.
    */
-  axes: optional(list(isOneOf(['neurons', 'bins', 'trials']))),
+  axes: optional(list(isOneOf(['neurons', 'bins', 'trials', 'spikes']))),
   /** Bin width, seconds. Default: the mean step of `clock`. */
   dt: optional(seconds),
   /**
@@ -176,18 +211,49 @@ const spikesKeys = object({
 /** Keys of `spikes` that say to which neuron and trial each of `times` belongs. */
 const KEYS_OF_TIMES = ['neurons', 'ends', 'sizes', 'trials'] as const;
 
+/** The axes that each way of giving spikes may have. */
+const AXES_OF = {
+  lists: ['neurons', 'trials', 'spikes'],
+  counts: ['neurons', 'bins', 'trials'],
+  traces: ['neurons', 'bins'],
+} as const;
+
 /** Spikes are given in one of four ways: `times`, `lists`, `counts` or `traces`. */
 const spikes: typeof spikesKeys = (value, path) => {
   const inOneWay = withOneOf(spikesKeys, 'times', 'lists', 'counts', 'traces');
   const withOneGrouping = withOneOf(inOneWay, 'neurons', 'ends', 'sizes');
   const checked = withOneOf(withOneGrouping, 'trials', 'ends', 'sizes')(value, path);
   const way = (['lists', 'counts', 'traces'] as const).find((key) => checked[key] !== undefined);
-  const misplaced = KEYS_OF_TIMES.find((key) => checked[key] !== undefined);
+  checkAxes(way, checked.axes, path);
+  const misplaced = KEYS_OF_TIMES.find(
+    (key) => checked[key] !== undefined && !(key === 'trials' && way === 'lists'),
+  );
   if (way === undefined || misplaced === undefined) return checked;
   throw new ConfigError(
     `${path}.${misplaced} goes with times, but ${path} has ${way}: leave out one of them.`,
   );
 };
+
+/** @throws ConfigError where an axis is one that the spikes cannot have, or is named twice. */
+function checkAxes(
+  way: keyof typeof AXES_OF | undefined,
+  axes: readonly string[] | undefined,
+  path: string,
+): void {
+  if (!axes) return;
+  if (way === undefined)
+    throw new ConfigError(`${path}.axes goes with lists, counts or traces: leave it out.`);
+  const allowed: readonly string[] = AXES_OF[way];
+  const wrong = axes.find((axis) => !allowed.includes(axis));
+  if (wrong !== undefined)
+    throw new ConfigError(
+      `${path}.axes of ${way} should be of ${allowed.join(', ')}, but has ${wrong}.`,
+    );
+  const repeated = axes.find((axis, n) => axes.indexOf(axis) < n);
+  if (repeated !== undefined) throw new ConfigError(`${path}.axes names ${repeated} twice.`);
+  if (!axes.includes('neurons'))
+    throw new ConfigError(`${path}.axes names no neurons: say which axis they are.`);
+}
 
 const sequenceKeys = object({
   /** Seconds from the beginning of one stimulus to that of the next. */
@@ -442,12 +508,14 @@ const PLAIN_TEXT_KEYS = new Set([
   'condition',
   'above',
   'unit',
+  'padding',
   'period',
   'time_unit',
   'missing',
   'in',
   'axes',
   'values',
+  'except',
   'notes',
 ]);
 

@@ -11,12 +11,20 @@ import type { Folder } from '../ports/folder.js';
 import { RecordingError } from '../recording/errors.js';
 import {
   type ArrayValues,
+  findGrid,
   findNodes,
   formatShape,
+  type GridMatch,
   isPattern,
   parseReference,
   readValues,
 } from './reference.js';
+
+/** An array that a pattern matches, and where. */
+export interface PlacedArray extends Pick<GridMatch, 'stars'> {
+  /** Undefined where a list item lacks the array. */
+  readonly values: ArrayValues | undefined;
+}
 
 /** A one-dimensional numeric array that is read in pieces. */
 export interface VectorReader {
@@ -189,11 +197,24 @@ export class DataFiles {
     return isNested ? arrays.filter((values) => values !== undefined) : arrays;
   }
 
+  /**
+   * Reads every array that a reference matches, with its index in each list of the path; `values`
+   * is undefined for a list item that has no such array.
+   */
+  placedArrays(key: string, text: string): PlacedArray[] {
+    const { file, path } = parseReference(text);
+    const arrays = this.arrays(key, text);
+    return findGrid(this.#opened.get(file)!.root, path).map(({ stars }, n) => ({
+      stars,
+      values: arrays[n],
+    }));
+  }
+
   #find(key: string, text: string): (DataNode | undefined)[] {
     const reference = parseReference(text);
     const { file, path } = reference;
     const { root } = this.#opened.get(file)!;
-    const nodes = findNodes(root, path);
+    const nodes = findGrid(root, path).map(({ node }) => node);
     if (nodes.length > 0 && (isPattern(reference) || nodes[0])) return nodes;
     const { depth, contents } = followPath(root, path);
     const parent = path.slice(0, depth).join('/');

@@ -5,6 +5,7 @@
 
 import { elementCount, type Numbers } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
+import { lastName } from './array-names.js';
 import type { NumericArray } from './arrays-in-file.js';
 import { isOneDimensional } from './files.js';
 import {
@@ -12,7 +13,6 @@ import {
   formatNumericArray,
   isPlausibleCount,
   isTable,
-  lastName,
   perTrialVariables,
   variableName,
 } from './guess.js';

@@ -187,8 +187,20 @@ function describeUnits({ path, group }: NamedGroup, file: string): object {
   return {
     times: `${file}#${path}/spike_times`,
     ends: `${file}#${path}/spike_times_index`,
+    padding: 'nan',
+    ...describeObserved(path, group, file),
     ...(column !== undefined && { names: `${file}#${path}/${column}` }),
   };
+}
+
+/** The `observed` key of `spikes`, where the units were observed at some times only. */
+function describeObserved(path: string, group: GroupNode, file: string): object {
+  const intervals = arrayMember(group, 'obs_intervals');
+  const ends = arrayMember(group, 'obs_intervals_index');
+  const units = arrayMember(group, 'spike_times_index')!.shape[0];
+  if (intervals?.shape[1] !== 2 || ends?.shape[0] !== units) return {};
+  const reference = `${file}#${path}/obs_intervals`;
+  return { observed: { intervals: reference, ends: `${reference}_index` } };
 }
 
 /**

@@ -1,8 +1,54 @@
 /** What the guesses at files of different formats share. */
 
 import { RecordingError } from '../recording/errors.js';
+import { formatYamlLine } from '../text/yaml.js';
+import { lastName, NEURON_ARRAY_NAME } from './array-names.js';
 import type { NumericArray } from './arrays-in-file.js';
 import { isOneDimensional } from './files.js';
+
+/** A way in which a file can be read. */
+export interface Reading {
+  /** Completes "as", such as "times with the neuron of each in unit_ids". */
+  readonly words: string;
+  /** A dataset.yaml as if parsed from YAML, not yet checked. */
+  readonly description: { readonly spikes: object };
+  readonly notes: readonly string[];
+  /** How surely names say that these are spikes; see `spikeTimesRank`. */
+  readonly rank: number;
+  /** How many spikes each neuron has. */
+  readonly counts: readonly number[];
+  /** The sum of all spike times, seconds. */
+  readonly sum: number;
+  /** How many trials there are, where times count from the start of their trial. */
+  readonly trials?: number;
+}
+
+/**
+ * The surest of several readings by names, of those that explain most of the file: those that find
+ * less than half of the spikes of another are not considered. Of readings that find the same
+ * spikes of a session, the first is as good as any.
+ *
+ * @throws RecordingError with the descriptions of all readings that are equally sure.
+ */
+export function chooseReading(file: string, readings: readonly Reading[]): Reading | undefined {
+  const spikes = ({ counts }: Reading) => counts.reduce((sum, count) => sum + count, 0);
+  const most = readings.reduce((max, reading) => Math.max(max, spikes(reading)), 0);
+  const large = readings.filter((reading) => 2 * spikes(reading) >= most);
+  const rank = large.reduce((max, reading) => Math.max(max, reading.rank), 0);
+  const best = large.filter((reading) => reading.rank === rank);
+  const [first] = best;
+  const sameSpikes = (reading: Reading) =>
+    reading === first ||
+    (!reading.trials &&
+      !first!.trials &&
+      Math.abs(reading.sum - first!.sum) <= 1e-9 * Math.abs(first!.sum) &&
+      String(reading.counts) === String(first!.counts));
+  if (best.every(sameSpikes)) return first;
+  const ways = best.map(({ words, description }) => `as ${words}: ${formatYamlLine(description)}`);
+  throw new RecordingError(
+    `${file} can be read in ${best.length} ways, and nothing in it says which is right. Put one of them into a dataset.yaml beside it: ${ways.join('; or ')}.`,
+  );
+}
 
 /** The description of a dataset that has none, guessed from its files. */
 export interface GuessedDescription {
@@ -49,14 +95,6 @@ export function isTable(shape: readonly number[]): boolean {
 export function isPlausibleCount(value: number): boolean {
   return Number.isInteger(value) && value >= 0 && value <= 1000;
 }
-
-/** The last name of a path. */
-export function lastName(path: string): string {
-  return path.split('/').at(-1)!;
-}
-
-/** Names of arrays that give the neuron of each spike. */
-export const NEURON_ARRAY_NAME = /neuron|unit|cell|cluster|^ids?$/i;
 
 /** Variables, as in dataset.yaml, for the arrays with one value per trial. */
 export function perTrialVariables(

@@ -80,9 +80,14 @@ function selectNeurons(loaded: LoadedSpikes, indices: readonly number[]): Loaded
       ? { ...spikes, counts: indices.map((index) => spikes.counts[index]!) }
       : { times: indices.map((index) => spikes.times[index]!) };
   const kept = { names: indices.map((index) => names[index]!) };
-  return 'trials' in loaded
-    ? { trials: loaded.trials.map(select), ...kept }
-    : { ...loaded, spikes: select(loaded.spikes), ...kept };
+  if ('trials' in loaded) return { trials: loaded.trials.map(select), ...kept };
+  const { observed } = loaded;
+  return {
+    ...loaded,
+    spikes: select(loaded.spikes),
+    ...(observed && { observed: indices.map((index) => observed[index]!) }),
+    ...kept,
+  };
 }
 
 /** @throws RecordingError where there is no index, one occurs twice, or one is too large. */
@@ -106,65 +111,107 @@ type NeuronValue = number | string | undefined;
  *
  * @param names the name or label of each neuron.
  * @param relabel whether neurons are identified by labels, whose order is not that of a table.
- * @returns one value per neuron; undefined where `ids` lacks the neuron.
+ * @returns one value per neuron; undefined where no table has one.
  */
 function readValuePerNeuron(
-  { by, ids, values }: KeepByValue,
+  keep: KeepByValue,
   names: readonly string[],
   relabel: boolean,
   files: DataFiles,
   note: (sentence: string) => void,
 ): NeuronValue[] {
-  const read = Array.from<number | string>(files.values('spikes.keep.by', by).data);
-  if (!values && read.some((value) => typeof value === 'string'))
-    throw new RecordingError(
-      `spikes.keep.by: ${by} contains text: list the texts to keep under spikes.keep.values.`,
-    );
-  if (ids === undefined) {
-    if (relabel && names.some((name, index) => name !== `${index}`)) {
-      throw new RecordingError(
-        `spikes.keep.by: neurons are identified by label here, so give the label that each value of ${by} belongs to under spikes.keep.ids, such as the cluster_id column of the same table.`,
-      );
-    }
-    if (read.length === names.length) return read;
-    throw new RecordingError(
-      `spikes.keep.by: ${by} has ${read.length} values, but there are ${names.length} neurons: give one value per neuron, or the neuron of each value under spikes.keep.ids.`,
-    );
-  }
-  const idNames = Array.from<number | string>(files.values('spikes.keep.ids', ids).data).map(
-    String,
+  const { by, ids, values, except } = keep;
+  const read = by.map((reference) =>
+    Array.from<number | string>(files.values('spikes.keep.by', reference).data),
   );
-  if (idNames.length !== read.length) {
+  const text = read.findIndex((column) => column.some((value) => typeof value === 'string'));
+  if (!values && !except && text >= 0)
     throw new RecordingError(
-      `spikes.keep.ids: ${ids} has ${idNames.length} values, but ${by} has ${read.length}: each value needs one id.`,
+      `spikes.keep.by: ${by[text]} contains text: list the texts to keep under spikes.keep.values.`,
     );
-  }
-  const valueByName = new Map(idNames.map((name, n) => [name, read[n]!]));
-  if (valueByName.size < idNames.length) {
-    const repeated = idNames.find((name, n) => idNames.indexOf(name) < n);
-    throw new RecordingError(`spikes.keep.ids: ${ids} contains ${repeated} twice.`);
-  }
-  const missing = names.filter((name) => !valueByName.has(name));
+  if (ids === undefined) return valuesInOrder(by[0]!, read[0]!, names, relabel);
+  const tables = ids.map((reference, n) => readTable(by[n]!, reference, read[n]!, files));
+  const missing = names.filter((name) => !tables.some((table) => table.has(name)));
+  const fate = except ? 'kept' : 'left out';
   if (missing.length > 0)
     note(
-      `Neurons that ${ids} does not list, such as ${missing[0]}, are left out (${missing.length} of ${names.length}).`,
+      `Neurons that ${ids.join(' and ')} ${ids.length === 1 ? 'does' : 'do'} not list, such as ${missing[0]}, are ${fate} (${missing.length} of ${names.length}).`,
     );
-  return names.map((name) => valueByName.get(name));
+  return names.map((name) => {
+    const found = tables.map((table) => table.get(name)).filter(isPresent);
+    return found[0];
+  });
+}
+
+function isPresent(value: NeuronValue): boolean {
+  return value !== undefined && value !== '' && !Number.isNaN(value);
+}
+
+/** @throws RecordingError where there is not one value for each neuron, in their order. */
+function valuesInOrder(
+  by: string,
+  values: readonly (number | string)[],
+  names: readonly string[],
+  relabel: boolean,
+): NeuronValue[] {
+  if (relabel && names.some((name, index) => name !== `${index}`)) {
+    throw new RecordingError(
+      `spikes.keep.by: neurons are identified by label here, so give the label that each value of ${by} belongs to under spikes.keep.ids, such as the cluster_id column of the same table.`,
+    );
+  }
+  if (values.length === names.length) return [...values];
+  throw new RecordingError(
+    `spikes.keep.by: ${by} has ${values.length} values, but there are ${names.length} neurons: give one value per neuron, or the neuron of each value under spikes.keep.ids.`,
+  );
 }
 
 /**
- * The indices of neurons whose value is one of `values` or, without `values`, is neither 0 nor NaN.
+ * The value of each neuron by its name.
+ *
+ * @throws RecordingError where there is not one id for each value, or one occurs twice.
+ */
+function readTable(
+  by: string,
+  ids: string,
+  values: readonly (number | string)[],
+  files: DataFiles,
+): Map<string, number | string> {
+  const names = Array.from<number | string>(files.values('spikes.keep.ids', ids).data).map(String);
+  if (names.length !== values.length) {
+    throw new RecordingError(
+      `spikes.keep.ids: ${ids} has ${names.length} values, but ${by} has ${values.length}: each value needs one id.`,
+    );
+  }
+  const table = new Map(names.map((name, n) => [name, values[n]!]));
+  if (table.size < names.length) {
+    const repeated = names.find((name, n) => names.indexOf(name) < n);
+    throw new RecordingError(`spikes.keep.ids: ${ids} contains ${repeated} twice.`);
+  }
+  return table;
+}
+
+/**
+ * The indices of neurons whose value is one of `values`, or none of `except`; without either, a
+ * value that is neither 0 nor missing.
  *
  * @throws RecordingError where there are none.
  */
-function selectByValue({ by, values }: KeepByValue, perNeuron: readonly NeuronValue[]): number[] {
-  const accepted = new Set<NeuronValue>(values);
-  const isAccepted = (value: NeuronValue) =>
-    value !== undefined && (values ? accepted.has(value) : value !== 0 && !Number.isNaN(value));
+function selectByValue(
+  { by, values, except }: KeepByValue,
+  perNeuron: readonly NeuronValue[],
+): number[] {
+  const listed = new Set<NeuronValue>(values ?? except);
+  const isAccepted = (value: NeuronValue) => {
+    if (except) return !listed.has(value);
+    return values ? listed.has(value) : isPresent(value) && value !== 0;
+  };
   const indices = perNeuron.flatMap((value, index) => (isAccepted(value) ? [index] : []));
   if (indices.length > 0) return indices;
   const distinct = [...new Set(perNeuron.filter((value) => value !== undefined))];
+  const wanted = values
+    ? `any of the values ${values.join(', ')}`
+    : `a value other than ${except?.join(', ') ?? 0}`;
   throw new RecordingError(
-    `spikes.keep: no neuron has ${values ? `any of the values ${values.join(', ')}` : 'a value other than 0'} in ${by}; it contains ${distinct.slice(0, 6).join(', ')}${distinct.length > 6 ? ' and other values' : ''}.`,
+    `spikes.keep: no neuron has ${wanted} in ${by.join(' or ')}; it contains ${distinct.slice(0, 6).join(', ')}${distinct.length > 6 ? ' and other values' : ''}.`,
   );
 }

@@ -4,6 +4,8 @@
  */
 
 import { type ArrayNode, elementCount, type GroupNode, type Numbers } from '../formats/nodes.js';
+import { RecordingError } from '../recording/errors.js';
+import { formatCount } from '../text/format.js';
 import { isOneDimensional } from './files.js';
 import { variableName } from './guess.js';
 import {
@@ -26,6 +28,8 @@ const NOT_BEHAVIOR =
 const NOT_BEHAVIOR_PARENT = /BehavioralEvents|Fluorescence|DfOverF|ElectricalSeries|LFP/;
 /** A series with more columns than this is not read as variables. */
 const MAX_COLUMNS = 4;
+/** Hz: a signal with more samples is raw, such as that of a photodiode beside the electrodes. */
+const MAX_SAMPLING_RATE = 2000;
 const AXES = ['x', 'y', 'z'];
 
 /**
@@ -50,36 +54,73 @@ export function behaviorVariables(
     if (!(key in variables)) variables[key] = variable;
   };
   for (const namedGroup of groups) {
-    const { path, name, group } = namedGroup;
+    const { path } = namedGroup;
     if (!/^(processing|acquisition)\//.test(path)) continue;
-    if (isBehaviorSeries(namedGroup)) {
-      const columns = columnCount(group);
-      if (columns > MAX_COLUMNS) {
-        notes.push(
-          `${path} has ${columns} columns, too many to read each as a variable: list the ones you want under variables in a dataset.yaml.`,
-        );
-        continue;
-      }
-      if (!isStrictlyRising(arrayMember(group, 'timestamps'))) {
-        notes.push(
-          `The timestamps of ${path} do not increase from sample to sample: it is left out.`,
-        );
-        continue;
-      }
-      const shared = describeSeries(namedGroup, file, notes);
-      for (const { suffix, index } of seriesColumns(arrayMember(group, 'data')!))
-        add(`${name}${suffix}`, path, { data: `${file}#${path}/data${index}`, ...shared });
-    } else if (neurodataType(group) === 'DynamicTable' && arrayMember(group, 'timestamps')) {
-      for (const [column, node] of group.members)
-        if (isTableColumn(column, node as ArrayNode, arrayMember(group, 'timestamps')!))
-          add(
-            `${name}_${column}`,
-            path,
-            describeTableColumn(file, path, column, node as ArrayNode, notes),
-          );
+    try {
+      for (const [name, variable] of describeGroup(namedGroup, file, notes))
+        add(name, path, variable);
+    } catch (error) {
+      // One part that cannot be read does not keep the rest from being read.
+      if (!(error instanceof RecordingError)) throw error;
+      notes.push(`${path} is left out: ${error.message}`);
     }
   }
   return variables;
+}
+
+/** The variables of a series or a table, each with a name. */
+function describeGroup(
+  namedGroup: NamedGroup,
+  file: string,
+  notes: string[],
+): (readonly [string, object])[] {
+  const { path, name, group } = namedGroup;
+  if (isBehaviorSeries(namedGroup)) {
+    const columns = columnCount(group);
+    if (columns > MAX_COLUMNS) {
+      notes.push(
+        `${path} has ${columns} columns, too many to read each as a variable: list the ones you want under variables in a dataset.yaml.`,
+      );
+      return [];
+    }
+    const rate = samplingRate(group);
+    if (rate > MAX_SAMPLING_RATE) {
+      notes.push(
+        `${path} has ${formatCount(Math.round(rate))} samples per second, too many for a variable: it is left out. Save it with fewer, or list it under variables in a dataset.yaml.`,
+      );
+      return [];
+    }
+    if (!isStrictlyRising(arrayMember(group, 'timestamps'))) {
+      notes.push(
+        `The timestamps of ${path} do not increase from sample to sample: it is left out.`,
+      );
+      return [];
+    }
+    const shared = describeSeries(namedGroup, file, notes);
+    return seriesColumns(arrayMember(group, 'data')!).map(({ suffix, index }) => [
+      `${name}${suffix}`,
+      { data: `${file}#${path}/data${index}`, ...shared },
+    ]);
+  }
+  const timestamps = arrayMember(group, 'timestamps');
+  if (neurodataType(group) !== 'DynamicTable' || !timestamps) return [];
+  return [...group.members].flatMap(([column, node]): [string, object][] =>
+    isTableColumn(column, node as ArrayNode, timestamps)
+      ? [[`${name}_${column}`, describeTableColumn(file, path, column, node as ArrayNode, notes)]]
+      : [],
+  );
+}
+
+/** Samples per second of a series, by its first and its last sample. */
+function samplingRate(group: GroupNode): number {
+  const timestamps = arrayMember(group, 'timestamps');
+  const samples = timestamps?.shape[0] ?? 0;
+  if (!timestamps || samples < 2) {
+    const rate = unwrapSingle(arrayMember(group, 'starting_time')?.attributes.rate);
+    return typeof rate === 'number' ? rate : 0;
+  }
+  const [first, last] = [timestamps.read(0, 1)[0], timestamps.read(samples - 1, samples)[0]];
+  return (samples - 1) / (Number(last) - Number(first));
 }
 
 /**
@@ -178,6 +219,8 @@ function handleMissing(path: string, array: ArrayNode, notes: string[]): object 
   let missing = 0;
   for (const value of values) if (!Number.isFinite(value)) missing += 1;
   if (missing === 0) return {};
+  if (missing === values.length)
+    throw new RecordingError(`all of its ${formatCount(missing)} samples are missing.`);
   notes.push(
     `Missing samples of ${path} are interpolated from their neighbors (${missing} of ${values.length}).`,
   );

@@ -3,27 +3,22 @@
  * each neuron.
  */
 
-import type { Numbers } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
+import type { Interval } from '../recording/recording.js';
 import type { SpikesSpec } from './description.js';
-import { type DataFiles, isOneDimensional } from './files.js';
-import type { ArrayValues } from './reference.js';
-import {
-  type LoadedSpikes,
-  loadedNeuronCount,
-  toSessionClock,
-  toTrialClocks,
-} from './spike-clocks.js';
+import type { DataFiles } from './files.js';
+import type { LeftOut } from './left-out.js';
+import { type LoadedSpikes, loadedNeuronCount, toSessionClock } from './spike-clocks.js';
+import { readLists } from './spike-lists.js';
+import { readPairs } from './spike-pairs.js';
 import { readCounts, readTraces } from './spike-tables.js';
-
-/** Neuron and trial indices are below this; a larger number is more likely a label. */
-const MAX_INDICES = 1_000_000;
 
 /**
  * Reads spikes, and the names of their neurons.
  *
  * @param sessionStart seconds on the files' clock at which the session starts.
  * @param note takes sentences about what was changed or left out.
+ * @param leftOut takes traces in which no events can be found. Default: they are errors.
  * @throws RecordingError where `spikes` is incomplete, or its arrays do not fit each other.
  */
 export function readSpikes(
@@ -31,8 +26,13 @@ export function readSpikes(
   files: DataFiles,
   sessionStart: number,
   note: (sentence: string) => void,
+  leftOut?: LeftOut,
 ): LoadedSpikes {
-  const loaded = readUnnamed(spec, files, sessionStart, note);
+  const unnamed = readUnnamed(spec, files, sessionStart, note, leftOut);
+  const loaded =
+    spec.observed && 'spikes' in unnamed
+      ? { ...unnamed, observed: readObserved(spec.observed, files, unnamed, sessionStart) }
+      : unnamed;
   if (spec.names === undefined) return loaded;
   const names = Array.from<number | string>(files.values('spikes.names', spec.names).data);
   const neurons = loadedNeuronCount(loaded);
@@ -44,152 +44,67 @@ export function readSpikes(
   return { ...loaded, names: names.map(String) };
 }
 
+/**
+ * Reads when each neuron was recorded, in seconds on the session clock.
+ *
+ * @throws RecordingError where intervals are not pairs, or there is not one end for each neuron
+ */
+function readObserved(
+  { intervals, ends }: NonNullable<SpikesSpec['observed']>,
+  files: DataFiles,
+  loaded: LoadedSpikes,
+  sessionStart: number,
+): Interval[][] {
+  const { shape, data } = files.values('spikes.observed.intervals', intervals);
+  const lastOf = files.numbers('spikes.observed.ends', ends);
+  const [count = 0, width] = shape;
+  if (Array.isArray(data) || shape.length !== 2 || width !== 2)
+    throw new RecordingError(
+      `spikes.observed.intervals should be starts and stops of intervals, [intervals, 2], but has shape [${shape.join(', ')}].`,
+    );
+  const neurons = loadedNeuronCount(loaded);
+  if (lastOf.length !== neurons || !isAscendingTo(lastOf, count))
+    throw new RecordingError(
+      `spikes.observed.ends should be ${neurons} indices, one for each neuron, that rise to the number of intervals, ${count}.`,
+    );
+  return Array.from(lastOf, (last, neuron) => {
+    const first = neuron === 0 ? 0 : lastOf[neuron - 1]!;
+    return Array.from({ length: last - first }, (_, n) => ({
+      start: data[2 * (first + n)]! - sessionStart,
+      stop: data[2 * (first + n) + 1]! - sessionStart,
+    }));
+  });
+}
+
+function isAscendingTo(ends: ArrayLike<number>, count: number): boolean {
+  let last = 0;
+  for (let n = 0; n < ends.length; n++) {
+    if (!Number.isInteger(ends[n]) || ends[n]! < last) return false;
+    last = ends[n]!;
+  }
+  return last <= count;
+}
+
 function readUnnamed(
   spec: SpikesSpec,
   files: DataFiles,
   sessionStart: number,
   note: (sentence: string) => void,
+  leftOut?: LeftOut,
 ): LoadedSpikes {
   const { times, neurons, ends, sizes, lists, counts, traces } = spec;
   if (counts !== undefined) return readCounts(spec, counts, files, sessionStart);
-  if (traces !== undefined) return readTraces(spec, traces, files, sessionStart, note);
+  if (traces !== undefined) return readTraces(spec, traces, files, sessionStart, note, leftOut);
   if (lists !== undefined) return readLists(spec, lists, files, sessionStart, note);
   if (times !== undefined && neurons !== undefined)
     return readPairs(spec, times, neurons, files, sessionStart, note);
   if (times !== undefined && (ends !== undefined || sizes !== undefined)) {
     const timesPerNeuron = readRagged(spec, times, files);
-    return { spikes: { times: toSessionClock(timesPerNeuron, spec.unit, sessionStart, note) } };
+    return { spikes: { times: toSessionClock(timesPerNeuron, spec, sessionStart, note) } };
   }
   throw new RecordingError(
     'spikes should have times with neurons, ends or sizes; or lists; or counts with dt; or traces with dt and event.',
   );
-}
-
-/** Reads spike times that come with the neuron of each spike, and perhaps with its trial. */
-function readPairs(
-  { trials, unit, count, relabel, start: trialClockStart }: SpikesSpec,
-  timesReference: string,
-  neuronsReference: string,
-  files: DataFiles,
-  sessionStart: number,
-  note: (sentence: string) => void,
-): LoadedSpikes {
-  const readIndices = (key: string, reference: string): LabelIndices =>
-    relabel
-      ? indexLabels(files.values(key, reference).data)
-      : { indices: files.numbers(key, reference), labels: [] };
-  const times = files.numbers('spikes.times', timesReference);
-  const { indices: neurons, labels } = readIndices('spikes.neurons', neuronsReference);
-  // With labels, neurons that `count` adds to those with spikes have none.
-  const silentCount = Math.max(0, (count ?? 0) - labels.length);
-  const silentNames = Array.from({ length: silentCount }, (_, n) => `unnamed ${labels.length + n}`);
-  const names = labels.length > 0 ? { names: [...labels, ...silentNames] } : {};
-  if (times.length !== neurons.length) {
-    throw new RecordingError(
-      `spikes.times has ${times.length} values, but spikes.neurons has ${neurons.length}: each spike needs a neuron.`,
-    );
-  }
-  const neuronCount = checkNeurons(neurons, count);
-  if (trials === undefined) {
-    const lists = groupByNeuron(times, neurons, neuronCount);
-    return { spikes: { times: toSessionClock(lists, unit, sessionStart, note) }, ...names };
-  }
-  const { indices: trialIndices, labels: trialLabels } = readIndices('spikes.trials', trials);
-  if (trialIndices.length !== times.length) {
-    throw new RecordingError(
-      `spikes.times has ${times.length} values, but spikes.trials has ${trialIndices.length}: each spike needs a trial.`,
-    );
-  }
-  const spikesByTrial: number[][] = [];
-  const trialCount = maxIndex(trialIndices, 'spikes.trials', 'trial') + 1;
-  for (let trial = 0; trial < trialCount; trial++) spikesByTrial.push([]);
-  for (let n = 0; n < trialIndices.length; n++) spikesByTrial[trialIndices[n]!]!.push(n);
-  if (spikesByTrial[0]?.length === 0)
-    note(
-      'Trial 0 has no spikes. If trials are numbered from 1, set spikes.relabel: everything else about trials is matched by index from 0.',
-    );
-  const lists = spikesByTrial.map((spikes) => {
-    const select = (values: ArrayLike<number>) => Float64Array.from(spikes, (n) => values[n]!);
-    return groupByNeuron(select(times), select(neurons), neuronCount);
-  });
-  return {
-    trials: toTrialClocks(lists, unit, trialClockStart, note),
-    ...names,
-    ...(trialLabels.length > 0 && { labels: trialLabels }),
-  };
-}
-
-interface LabelIndices {
-  /** One per spike. */
-  readonly indices: ArrayLike<number>;
-  /** The label of each index; empty where the file has indices rather than labels. */
-  readonly labels: readonly string[];
-}
-
-/** Sorts the labels that occur, by the numbers in them, and replaces each by its index. */
-function indexLabels(labels: Numbers | string[]): LabelIndices {
-  const sorted = [...new Set<number | string>(labels)].sort((p, q) =>
-    typeof p === 'number' && typeof q === 'number'
-      ? p - q
-      : String(p).localeCompare(String(q), 'en', { numeric: true }),
-  );
-  const indexByLabel = new Map(sorted.map((label, index) => [label, index]));
-  const indices = Int32Array.from(labels as ArrayLike<number>, (label) => indexByLabel.get(label)!);
-  return { indices, labels: sorted.map(String) };
-}
-
-/**
- * The largest index; -1 where there are none.
- *
- * @throws RecordingError where a value is not a whole number from 0, or too large for an index.
- */
-function maxIndex(indices: ArrayLike<number>, key: string, kind: 'neuron' | 'trial'): number {
-  let max = -1;
-  for (let n = 0; n < indices.length; n++) {
-    const index = indices[n]!;
-    if (!Number.isInteger(index) || index < 0 || index >= MAX_INDICES) {
-      throw new RecordingError(
-        `${key}: spike ${n} belongs to ${kind} ${index}, but ${kind}s should be numbered from 0 to at most ${MAX_INDICES - 1}; set spikes.relabel if these are labels.`,
-      );
-    }
-    max = Math.max(max, index);
-  }
-  return max;
-}
-
-/**
- * The number of neurons: `count`, or the largest index + 1.
- *
- * @param neurons the neuron of each spike of the file, so that messages name its index there.
- * @throws RecordingError where a neuron is not an index below `count`.
- */
-function checkNeurons(neurons: ArrayLike<number>, count: number | undefined): number {
-  if (count === undefined) return maxIndex(neurons, 'spikes.neurons', 'neuron') + 1;
-  for (let n = 0; n < neurons.length; n++) {
-    const neuron = neurons[n]!;
-    if (Number.isInteger(neuron) && neuron >= 0 && neuron < count) continue;
-    throw new RecordingError(
-      `spikes.neurons: spike ${n} belongs to neuron ${neuron}, but spikes.count is ${count}; neurons are numbered from 0.`,
-    );
-  }
-  return count;
-}
-
-/** Groups times by neuron and keeps their order. @param neurons indices below `neuronCount`. */
-function groupByNeuron(
-  times: ArrayLike<number>,
-  neurons: ArrayLike<number>,
-  neuronCount: number,
-): Float64Array[] {
-  const sizes = new Uint32Array(neuronCount);
-  for (let n = 0; n < neurons.length; n++) sizes[neurons[n]!]! += 1;
-  const lists = Array.from(sizes, (size) => new Float64Array(size));
-  const filled = new Uint32Array(neuronCount);
-  for (let n = 0; n < neurons.length; n++) {
-    const neuron = neurons[n]!;
-    lists[neuron]![filled[neuron]!++] = times[n]!;
-  }
-  return lists;
 }
 
 /**
@@ -225,50 +140,4 @@ function* readRagged(
     );
   }
   for (const [first, end] of ranges) yield times.read(first, end);
-}
-
-/** The times of a neuron without spikes. */
-const NO_TIMES: ArrayValues = { shape: [0], data: new Float64Array() };
-
-/** Reads one array of times per neuron, or one matrix per neuron whose columns are trials. */
-function readLists(
-  { padding, unit, start: trialClockStart }: SpikesSpec,
-  references: readonly string[],
-  files: DataFiles,
-  sessionStart: number,
-  note: (sentence: string) => void,
-): LoadedSpikes {
-  const arrays = references
-    .flatMap((reference) => files.neuronArrays('spikes.lists', reference, note))
-    .map((values) => values ?? NO_TIMES);
-  const textIndex = arrays.findIndex(({ data }) => Array.isArray(data));
-  if (textIndex >= 0)
-    throw new RecordingError(
-      `spikes.lists: the list of neuron ${textIndex} contains text; spike times should be numbers.`,
-    );
-  if (
-    arrays.every(({ shape }) => isOneDimensional(shape) || shape.includes(0)) &&
-    padding === undefined
-  ) {
-    const lists = arrays.map(({ data }) => data as Numbers);
-    return { spikes: { times: toSessionClock(lists, unit, sessionStart, note) } };
-  }
-  const withoutPadding = (times: Float64Array) =>
-    padding === undefined ? times : times.filter((time) => time !== padding);
-  // An empty array may have any number of columns.
-  const trialCount = arrays.reduce(
-    (max, { shape, data }) => Math.max(max, data.length > 0 ? (shape[1] ?? 1) : 1),
-    0,
-  );
-  const trials = Array.from({ length: trialCount }, (_, trial) =>
-    arrays.map((values) => withoutPadding(columnValues(values, trial))),
-  );
-  return { trials: toTrialClocks(trials, unit, trialClockStart, note) };
-}
-
-/** Column `column` of a matrix [rows, columns]; empty where there is no such column. */
-function columnValues({ shape, data }: ArrayValues, column: number): Float64Array {
-  const [rows = 0, columns = 1] = shape;
-  if (column >= columns) return new Float64Array(0);
-  return Float64Array.from({ length: rows }, (_, row) => Number(data[row * columns + column]));
 }

@@ -6,6 +6,7 @@ import { isBinEdge } from '../recording/spikes.js';
 import { checkKeptIndices } from './check-kept-indices.js';
 import type { IntervalsSpec, TrialsSpec } from './description.js';
 import { type DataFiles, isOneDimensional } from './files.js';
+import type { LeftOut } from './left-out.js';
 import { formatShape } from './reference.js';
 
 /**
@@ -76,6 +77,7 @@ export interface TrialSpan extends Interval {
  * @param start seconds on the files' clock at which the session starts.
  * @param end session time of the last spike, at which a last trial without a stop ends.
  * @param note takes sentences about trials that were left out or given an end.
+ * @param leftOut takes trials that cannot be used. Default: they are errors.
  * @returns the trials that are used, and how many the file has.
  */
 export function readTrials(
@@ -84,6 +86,7 @@ export function readTrials(
   start: number,
   end: number,
   note: (sentence: string) => void,
+  leftOut?: LeftOut,
 ): { spans: TrialSpan[]; count: number } {
   if (spec.duration !== undefined) {
     throw new RecordingError(
@@ -94,7 +97,33 @@ export function readTrials(
     ? intervalsBetweenGaps(spec.gaps, files, start)
     : trialIntervals(spec, files, start);
   const spans = fillEnds(intervals, end, note).map((span, index) => ({ ...span, id: index }));
-  return { spans: usableTrials(spec, spans, spans.length, files, note), count: spans.length };
+  const usable = usableTrials(spec, spans, spans.length, files, note);
+  const kept = leftOut ? leaveOutWrong(usable, start, spans.length, leftOut) : usable;
+  return { spans: kept, count: spans.length };
+}
+
+/** Leaves out trials that stop before they start, or start before the session. */
+function leaveOutWrong(
+  spans: readonly TrialSpan[],
+  sessionStart: number,
+  count: number,
+  leftOut: LeftOut,
+): TrialSpan[] {
+  const reasons: string[] = [];
+  const kept = spans.filter(({ id, start, stop }) => {
+    const [from, to] = [start, stop].map((time) => Number((time + sessionStart).toPrecision(9)));
+    if (stop < start) reasons.push(`trial ${id} stops at ${to} s, before it starts at ${from} s`);
+    else if (start < 0)
+      reasons.push(`trial ${id} starts at ${from} s, before the session does at ${sessionStart} s`);
+    else return true;
+    return false;
+  });
+  leftOut.trials(
+    reasons,
+    kept.map(({ index }) => index),
+    count,
+  );
+  return kept;
 }
 
 /**

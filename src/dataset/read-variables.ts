@@ -4,10 +4,11 @@
  */
 
 import { RecordingError } from '../recording/errors.js';
-import { sampleTime, type Trial, type Variable } from '../recording/recording.js';
+import { checkVariable, sampleTime, type Trial, type Variable } from '../recording/recording.js';
 import { meanFunction } from '../recording/sampling.js';
 import type { Description, VariableSpec } from './description.js';
 import { type DataFiles, isOneDimensional } from './files.js';
+import type { LeftOut } from './left-out.js';
 import { type ArrayValues, formatShape } from './reference.js';
 
 /**
@@ -39,12 +40,15 @@ interface PerTrialVariable {
  * Reads all variables of a description.
  *
  * @param trialClockStart seconds on the trials' own clocks at which they begin.
+ * @param leftOut takes variables on the session clock that cannot be used; without, they are
+ *   errors.
  * @throws RecordingError where a variable has no clock, several columns or no valid sample.
  */
 export function readVariables(
   { variables, start: sessionStart }: Pick<Description, 'variables' | 'start'>,
   trialClockStart: number,
   files: DataFiles,
+  leftOut?: LeftOut,
 ): LoadedVariables {
   const session: Record<string, Variable> = {};
   const perTrial: PerTrialVariable[] = [];
@@ -68,7 +72,13 @@ export function readVariables(
         inTrial: (trialIndex) => series[trialIndex],
       });
     } else {
-      session[name] = readSessionSeries(key, spec, files, sessionStart);
+      const read = () => {
+        const series = readSessionSeries(key, spec, files, sessionStart);
+        checkVariable(name, series);
+        return series;
+      };
+      const series = leftOut ? leftOut.readVariable(name, read) : read();
+      if (series) session[name] = series;
     }
   }
   return { session, perTrial };

@@ -96,6 +96,33 @@ export function findNodes(root: DataNode, path: readonly string[]): (DataNode | 
   );
 }
 
+/** A node that a pattern matches, and where. */
+export interface GridMatch {
+  /** Undefined for a list item that lacks the rest of the path. */
+  readonly node: DataNode | undefined;
+  /** For each `*` of the path: the list that it goes through, or all names that it matches. */
+  readonly stars: readonly {
+    /** The index of the item, in the order of the list. */
+    readonly index: number;
+    /** Lengths of the list's axes; names have one axis. */
+    readonly shape: readonly number[];
+  }[];
+}
+
+/** Finds the nodes that a pattern leads to, as `findNodes` does, with their index in each list. */
+export function findGrid(root: DataNode, path: readonly string[]): GridMatch[] {
+  const depth = path.findIndex((name) => name.includes('*'));
+  if (depth < 0) return findNodes(root, path).map((node) => ({ node, stars: [] }));
+  const [parent] = findNodes(root, path.slice(0, depth));
+  if (!parent) return [{ node: undefined, stars: [] }];
+  const children = matchingChildren(parent, path[depth]!);
+  const shape = parent.kind === 'list' ? parent.shape : [children.length];
+  return children.flatMap((child, index) => {
+    const below = child ? findGrid(child, path.slice(depth + 1)) : [{ node: undefined, stars: [] }];
+    return below.map(({ node, stars }) => ({ node, stars: [{ index, shape }, ...stars] }));
+  });
+}
+
 function matchingChildren(node: DataNode, name: string): (DataNode | undefined)[] {
   if (node.kind === 'array') return [undefined];
   if (node.kind === 'list') {

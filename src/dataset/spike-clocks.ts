@@ -3,7 +3,9 @@
  */
 
 import { RecordingError } from '../recording/errors.js';
+import type { Interval } from '../recording/recording.js';
 import { lowerBound, neuronCount, type Spikes, type SpikeTimes } from '../recording/spikes.js';
+import { formatCount } from '../text/format.js';
 
 interface NamedNeurons {
   /** The name of each neuron, where it may differ from its index. */
@@ -15,6 +17,8 @@ export interface SessionSpikes extends NamedNeurons {
   readonly spikes: Spikes;
   /** Seconds that were recorded, where that is known and may be past the last spike. */
   readonly recorded?: number;
+  /** When each neuron was recorded, where that is known. */
+  readonly observed?: readonly (readonly Interval[])[];
 }
 
 /** Spikes of trials that each have a clock of their own. */
@@ -34,27 +38,37 @@ export function loadedNeuronCount(loaded: LoadedSpikes): number {
   return spikes ? neuronCount(spikes) : 0;
 }
 
+/** How the times of a file are meant. */
+export interface TimeFormat {
+  /** Seconds per unit. */
+  readonly unit: number;
+  /** The value that stands for no spike; NaN is equal to itself here. */
+  readonly padding?: number | undefined;
+}
+
 /**
  * Brings spike times onto the session clock, in seconds and sorted. Spikes before the session start
  * are left out.
  *
- * @param lists the times of each neuron in `unit`s, read one at a time so that only one is in
- *   memory twice. A Float64Array is changed in place.
- * @param unit seconds per unit.
+ * @param lists the times of each neuron in units of the format, read one at a time so that only one
+ *   is in memory twice. A Float64Array is changed in place.
  * @param sessionStart seconds on the files' clock at which the session starts.
  * @param note takes sentences about what was sorted and left out.
  * @throws RecordingError where a time is not finite.
  */
 export function toSessionClock(
   lists: Iterable<ArrayLike<number>>,
-  unit: number,
+  format: TimeFormat,
   sessionStart: number,
   note: (sentence: string) => void,
 ): Float64Array[] {
   const spikes: Float64Array[] = [];
+  const missing = new MissingTimes(format);
   let [earlyCount, unsortedCount] = [0, 0];
   for (const list of lists) {
-    const { times, isSorted } = toSeconds(list, unit, sessionStart, `neuron ${spikes.length}`);
+    const present = missing.leaveOut(list);
+    const owner = `neuron ${spikes.length}`;
+    const { times, isSorted } = toSeconds(present, format, sessionStart, owner);
     if (!isSorted) unsortedCount += 1;
     const early = lowerBound(times, 0);
     spikes.push(early > 0 ? times.slice(early) : times);
@@ -64,11 +78,40 @@ export function toSessionClock(
     note(
       `Spike times that were not in order are sorted (${unsortedCount} of ${spikes.length} neurons).`,
     );
+  missing.report(note);
   if (earlyCount > 0)
     note(
       `Spikes before the session start at ${sessionStart} s are left out (${earlyCount} in all).`,
     );
   return spikes;
+}
+
+/** Leaves out what stands for no spike, and counts it. */
+class MissingTimes {
+  readonly #padding: number | undefined;
+  #missing = 0;
+  #total = 0;
+
+  constructor({ padding }: TimeFormat) {
+    this.#padding = padding;
+  }
+
+  /** The times that are spikes; the list itself where all are. */
+  leaveOut(list: ArrayLike<number>): ArrayLike<number> {
+    this.#total += list.length;
+    if (this.#padding === undefined) return list;
+    const times = Float64Array.from(list).filter((time) => !Object.is(time, this.#padding));
+    this.#missing += list.length - times.length;
+    return times;
+  }
+
+  /** Says how many were NaN: any other value is no more than the filling that the file declares. */
+  report(note: (sentence: string) => void): void {
+    if (this.#missing === 0 || !Number.isNaN(this.#padding)) return;
+    note(
+      `Spike times that are NaN stand for no spike and are left out (${formatCount(this.#missing)} of ${formatCount(this.#total)}).`,
+    );
+  }
 }
 
 /**
@@ -78,14 +121,19 @@ export function toSessionClock(
  * @param owner what messages call the neuron.
  * @throws RecordingError where a time is not finite.
  */
-function toSeconds(list: ArrayLike<number>, unit: number, clockStart: number, owner: string) {
+function toSeconds(
+  list: ArrayLike<number>,
+  { unit }: TimeFormat,
+  clockStart: number,
+  owner: string,
+) {
   const times = list instanceof Float64Array ? list : Float64Array.from(list);
   let isSorted = true;
   for (let n = 0; n < times.length; n++) {
     const time = times[n]! * unit - clockStart;
     if (!Number.isFinite(time)) {
       throw new RecordingError(
-        `Spike ${n} of ${owner} is at ${times[n]}: spike times should be numbers; remove those that are missing.`,
+        `Spike ${n} of ${owner} is at ${times[n]}, but spike times should be numbers: where NaN stands for no spike, set spikes.padding: nan in a dataset.yaml.`,
       );
     }
     times[n] = time;
@@ -99,29 +147,31 @@ function toSeconds(list: ArrayLike<number>, unit: number, clockStart: number, ow
  * Converts spike times on the clocks of trials to seconds from the beginning of their trial.
  * Earlier spikes are left out.
  *
- * @param trials the times of each trial's neurons in `unit`s. A Float64Array is changed in place.
- * @param unit seconds per unit.
+ * @param trials the times of each trial's neurons in units of the format. A Float64Array is changed
+ *   in place.
  * @param trialClockStart seconds on the trials' clocks at which they begin, which may be negative.
  * @param note takes a sentence about what was left out.
  * @throws RecordingError where a time is not finite.
  */
 export function toTrialClocks(
   trials: readonly (readonly ArrayLike<number>[])[],
-  unit: number,
+  format: TimeFormat,
   trialClockStart: number,
   note: (sentence: string) => void,
 ): SpikeTimes[] {
+  const missing = new MissingTimes(format);
   let [earlyCount, totalCount] = [0, 0];
   const spikes = trials.map((lists, trial) => ({
     times: lists.map((list, neuron) => {
       const owner = `neuron ${neuron} in trial ${trial}`;
-      const { times } = toSeconds(list, unit, trialClockStart, owner);
+      const { times } = toSeconds(missing.leaveOut(list), format, trialClockStart, owner);
       const early = lowerBound(times, 0);
       earlyCount += early;
       totalCount += times.length;
       return early > 0 ? times.slice(early) : times;
     }),
   }));
+  missing.report(note);
   if (earlyCount > 0)
     note(
       `Spikes before the beginning of their trial, at ${trialClockStart} s on its clock, are left out (${earlyCount} of ${totalCount}); set spikes.start to where trials begin.`,

@@ -9,10 +9,11 @@ import { BIN_EDGE_TOLERANCE, type SpikeCounts } from '../recording/spikes.js';
 import type { SpikesSpec } from './description.js';
 import { type DataFiles, isOneDimensional } from './files.js';
 import { findEvents } from './find-events.js';
+import type { LeftOut } from './left-out.js';
 import { type ArrayValues, formatShape } from './reference.js';
 import { type LoadedSpikes, toSessionClock } from './spike-clocks.js';
 
-type Axis = 'neurons' | 'bins' | 'trials';
+type Axis = 'neurons' | 'bins' | 'trials' | 'spikes';
 
 /** A numeric array whose axes are accessed by name, whatever their order. */
 class Table {
@@ -193,6 +194,7 @@ function rounded(value: number): number {
  *   names, or one one-dimensional array per neuron.
  * @param sessionStart seconds on the files' clock at which the session starts.
  * @param note takes sentences about events that were left out.
+ * @param leftOut takes traces in which no events can be found. Default: they are errors.
  * @throws RecordingError where `spikes.event` is missing, traces differ in length, or bins have no
  *   clock.
  */
@@ -202,6 +204,7 @@ export function readTraces(
   files: DataFiles,
   sessionStart: number,
   note: (sentence: string) => void,
+  leftOut?: LeftOut,
 ): LoadedSpikes {
   const { event, axes = ['neurons', 'bins'] } = spec;
   if (!event) {
@@ -233,10 +236,45 @@ export function readTraces(
     );
   const { dt, start, times } = readBinClock(spec, files, bins);
   const timeAt = (n: number) => (times ? times[n]! : start + n * dt);
-  const events = traces.map((trace, neuron) => (trace ? findEvents(trace, neuron, event) : []));
+  // A trace that is not kept need not have a threshold.
+  const kept = Array.isArray(spec.keep) ? new Set(spec.keep) : undefined;
+  const findAll = (trace: Numbers | undefined, neuron: number) =>
+    trace && (!kept || kept.has(neuron)) ? findEvents(trace, neuron, event) : [];
+  const events = leftOut ? findInUsable(traces, findAll, leftOut) : traces.map(findAll);
   const lists = events.map((samples) => Float64Array.from(samples, timeAt));
   return {
-    spikes: { times: toSessionClock(lists, 1, sessionStart, note) },
+    spikes: { times: toSessionClock(lists, { unit: 1 }, sessionStart, note) },
     recorded: timeAt(bins - 1) + dt - sessionStart,
   };
+}
+
+/**
+ * The events of all traces in which events can be found; the others are left out.
+ *
+ * @throws RecordingError where there is none
+ */
+function findInUsable(
+  traces: readonly (Numbers | undefined)[],
+  find: (trace: Numbers | undefined, neuron: number) => number[],
+  leftOut: LeftOut,
+): number[][] {
+  const reasons: string[] = [];
+  const kept: number[] = [];
+  const events = traces.flatMap((trace, neuron) => {
+    try {
+      const isEmpty = trace && !trace.some((value) => Number.isFinite(value));
+      if (isEmpty) throw new RecordingError(`All samples of trace ${neuron} are missing.`);
+      const found = find(trace, neuron);
+      kept.push(neuron);
+      return [found];
+    } catch (error) {
+      if (!(error instanceof RecordingError)) throw error;
+      reasons.push(error.message.replace(/^spikes.event: |\.$/g, ''));
+      return [];
+    }
+  });
+  if (kept.length === 0)
+    throw new RecordingError(`No events can be found in any of the traces: ${reasons[0]}.`);
+  leftOut.neurons(reasons, kept, traces.length);
+  return events;
 }

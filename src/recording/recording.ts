@@ -112,6 +112,11 @@ export interface Recording {
   readonly trials: readonly Trial[];
   /** Named intervals on the session clock, such as 'running'. */
   readonly intervals: Readonly<Record<string, readonly Interval[]>>;
+  /**
+   * When each neuron was recorded, on the session clock, where that was not all the time. Without
+   * spikes it is not known whether a neuron was silent at other times.
+   */
+  readonly observed?: readonly (readonly Interval[])[];
 }
 
 /** Spikes as event times in plain arrays. */
@@ -145,6 +150,8 @@ export interface Session {
   readonly duration?: number;
   /** Seconds that were certainly recorded, even if no spike, frame or sample is that late. */
   readonly recorded?: number;
+  /** When each neuron was recorded. Default: all the time. */
+  readonly observed?: readonly (readonly Interval[])[];
 }
 
 /**
@@ -190,7 +197,8 @@ export function createRecording(session: Session): Recording {
   });
   checkIds(trials);
   checkNoOverlap(trials);
-  return { name, neurons: neuronCount(spikes), trials, intervals };
+  const { observed } = session;
+  return { name, neurons: neuronCount(spikes), trials, intervals, ...(observed && { observed }) };
 }
 
 /** The latest end of any data, trial or interval of a session, in seconds. */
@@ -433,8 +441,13 @@ function checkVideo({ data, count, height, width, dt }: Video): void {
   }
 }
 
-/** @param where completes what messages call the variable, such as ' in trial 3'. */
-function checkVariable(name: string, series: Variable, where = ''): void {
+/**
+ * Checks the samples of a variable and their times.
+ *
+ * @param where completes what messages call the variable, such as ' in trial 3'
+ * @throws RecordingError where one is missing, or times do not increase
+ */
+export function checkVariable(name: string, series: Variable, where = ''): void {
   const { values } = series;
   const owner = `variable ${name}${where}`;
   const title = `Variable ${name}${where}`;

@@ -1,6 +1,6 @@
 /** YAML files as plain objects; whatever is wrong with a file is one sentence. */
 
-import { parse, YAMLParseError } from 'yaml';
+import { parse, stringify, YAMLParseError } from 'yaml';
 import { ConfigError, formatValue, isRecord } from './schema.js';
 
 /**
@@ -37,4 +37,13 @@ export function checkFile<T>(name: string, check: () => T): T {
     if (error instanceof ConfigError) throw new ConfigError(`${name}: ${error.message}`);
     throw error;
   }
+}
+
+/** A value as YAML in one line, such as `{spikes: {times: a.npz#t, neurons: a.npz#ids}}`. */
+export function formatYamlLine(value: unknown): string {
+  return stringify(value, {
+    collectionStyle: 'flow',
+    flowCollectionPadding: false,
+    lineWidth: 0,
+  }).trim();
 }

@@ -90,23 +90,6 @@ describe('a file without a dataset.yaml', () => {
     expect(notes.join()).toContain('Spike times increase from trial to trial');
   });
 
-  it('with a two-dimensional cell array is rejected, because its columns may or may not be trials', async () => {
-    const cells = matlabFile({ spikes: [[0.1, 0.2], [0.3], [0.1], [0.4]] });
-    expect(cells.indexOf(1, 160)).toBeGreaterThan(0);
-    const view = new DataView(cells.buffer);
-    // Changes the shape of the cell array, which is near the start of the file, from 1 x 4 to 2 x
-    // 2.
-    for (let offset = 128; offset < 200; offset += 4)
-      if (view.getUint32(offset, true) === 1 && view.getUint32(offset + 4, true) === 4) {
-        view.setUint32(offset, 2, true);
-        view.setUint32(offset + 4, 2, true);
-        break;
-      }
-    await expect(openOne('x.mat', cells)).rejects.toThrow(
-      'spikes/* is a two-dimensional array of 4 cells',
-    );
-  });
-
   it('with cells within cells notes that each inner cell is read as a neuron', async () => {
     const file = matlabFile({
       spikes: [
@@ -338,7 +321,7 @@ describe('a phy folder', () => {
     const { names, notes } = await openDataset(writeFolder(PHY));
     expect(names).toEqual(['7', '12', '40']);
     expect(notes[0]).toBe(
-      'All clusters are used, because no cluster_group.tsv or cluster_KSLabel.tsv labels the good ones.',
+      'All clusters are used, because no cluster_group.tsv, cluster_info.tsv or cluster_KSLabel.tsv labels the good ones.',
     );
     const { 'params.py': _, ...withoutRate } = PHY;
     await expect(openDataset(writeFolder(withoutRate))).rejects.toThrow(

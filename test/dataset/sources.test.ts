@@ -701,7 +701,7 @@ describe('a description that does not fit its files', () => {
       {
         spikes: { times: 'a.npz#hole', neurons: 'a.npz#halves', trials: 'a.npz#halves' },
       },
-      'Spike 1 of neuron 1 in trial 1 is at NaN: spike times should be numbers; remove those that are missing.',
+      'Spike 1 of neuron 1 in trial 1 is at NaN, but spike times should be numbers: where NaN stands for no spike, set spikes.padding: nan in a dataset.yaml.',
     ],
     [
       'values per trial for a session of one trial',

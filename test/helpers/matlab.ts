@@ -102,11 +102,13 @@ export class MatlabWriter {
 }
 
 /**
- * A MATLAB value: numbers are a row, `rows` a matrix, other lists a cell array, objects a struct.
+ * A MATLAB value: numbers are a row, `rows` a matrix, other lists a cell array of one row, `cells`
+ * one of several, other objects a struct.
  */
 export type MatlabValue =
   | readonly number[]
   | { readonly rows: readonly (readonly number[])[] }
+  | { readonly cells: readonly (readonly MatlabValue[])[] }
   | readonly MatlabValue[]
   | { readonly [name: string]: MatlabValue };
 
@@ -123,15 +125,21 @@ export function matlabFile(variables: Readonly<Record<string, MatlabValue>>): Ui
     }
     if ('rows' in value) {
       const rows = value.rows as readonly (readonly number[])[];
-      const width = rows[0]?.length ?? 0;
-      const columnMajor = Array.from({ length: width }, (_, n) =>
-        rows.map((row) => row[n]!),
-      ).flat();
-      return writer.real(columnMajor, name, [rows.length, width]);
+      return writer.real(columnMajor(rows), name, [rows.length, rows[0]?.length ?? 0]);
+    }
+    if ('cells' in value) {
+      const rows = value.cells as readonly (readonly MatlabValue[])[];
+      const cells = columnMajor(rows).map((item) => write(item, ''));
+      return writer.matrix(1, [rows.length, rows[0]!.length], name, ...cells);
     }
     const fields = Object.entries(value as Readonly<Record<string, MatlabValue>>);
     const names = writer.fields(32, ...fields.map(([key]) => key));
     return writer.matrix(2, [1, 1], name, names, ...fields.map(([, item]) => write(item, '')));
   };
   return writer.file(...Object.entries(variables).map(([name, value]) => write(value, name)));
+}
+
+/** The values of rows, column by column. */
+function columnMajor<T>(rows: readonly (readonly T[])[]): T[] {
+  return Array.from({ length: rows[0]?.length ?? 0 }, (_, n) => rows.map((row) => row[n]!)).flat();
 }
