@@ -7,6 +7,7 @@ import { dirname, join, relative } from 'node:path';
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
 import { describeConditions, type RecordingOverview, textRaster } from '../analyze/overview.js';
+import type { Dataset } from '../dataset/dataset.js';
 import { mean } from '../math/statistics.js';
 import { diskStore } from '../node/disk-store.js';
 import { openDataset } from '../node.js';
@@ -21,6 +22,7 @@ import { print, runCommand } from './terminal.js';
 interface InspectOptions {
   config?: string;
   out?: string;
+  json?: boolean;
   force?: boolean;
 }
 
@@ -35,34 +37,65 @@ export function addInspect(program: Command): void {
       'also show what this configuration makes of the recording: windows, blocks, variables',
     )
     .option('--out <folder>', 'write a page with figures, and a dataset.yaml if there is none')
+    .option('--json', 'print everything as JSON instead, for programs')
     .option('--force', 'write into a folder that is not empty')
     .addHelpText(
       'after',
-      '\nExamples:\n  neuroformer inspect session.nwb\n  neuroformer inspect data/hub --config hub.yaml --out look',
+      '\nExamples:\n  neuroformer inspect session.nwb\n  neuroformer inspect data/hub --config hub.yaml --out look\n  neuroformer inspect session.nwb --json',
     )
     .action((path: string, options: InspectOptions) => runCommand(() => inspect(path, options)));
 }
 
-async function inspect(path: string, { config, out, force }: InspectOptions): Promise<void> {
+async function inspect(path: string, options: InspectOptions): Promise<void> {
+  const { config, out, json, force } = options;
   if (out !== undefined) await expectEmpty(diskStore(out), force);
   const dataset = await openDataset(path);
-  const { recording, names, notes, rawDescription: raw, guessed } = dataset;
   const overview = inspectDataset(dataset);
+  const windows = config === undefined ? undefined : describeConfig(dataset.recording, config);
+  if (json) print(JSON.stringify(toJson(dataset, overview, windows), null, 2));
+  else printOverview(dataset, overview, windows);
+  if (out === undefined) return;
+  const folder = relative(out, dirname(dataset.path));
+  await writeOverview(diskStore(out), dataset, overview, (reference) => join(folder, reference));
+  const written = [
+    join(out, 'inspect.html'),
+    ...(dataset.guessed ? [join(out, 'dataset.yaml')] : []),
+  ];
+  if (!json) print(`\nWritten: ${written.join(', ')}`);
+}
+
+/** All that `inspect` says, for programs. */
+function toJson(
+  { names, notes, rawDescription, guessed }: Dataset,
+  overview: RecordingOverview,
+  windows: string | undefined,
+): object {
+  return {
+    ...overview,
+    rates: [...overview.rates],
+    ...(names && { names }),
+    notes,
+    guessed,
+    description: rawDescription,
+    ...(windows !== undefined && { windowsOfConfig: windows }),
+  };
+}
+
+function printOverview(
+  { recording, names, notes, rawDescription: raw, guessed }: Dataset,
+  overview: RecordingOverview,
+  windows: string | undefined,
+): void {
   print(describeRecording(overview, names));
   if (overview.variables.length > 0) print(`\n${tabulateVariables(overview)}`);
   if (overview.windows.length > 0) print(`\n${tabulateWindows(overview)}`);
-  if (config !== undefined) print(`\n${describeConfig(recording, config)}`);
+  if (windows !== undefined) print(`\n${windows}`);
   print(`\n${drawRaster(recording, overview)}`);
   for (const note of [...notes, ...overview.warnings]) print(`\nNote: ${note}`);
   if (guessed)
     print(
       `\nThere is no dataset.yaml for this file. The file was read as this dataset.yaml describes it:\n\n${stringify(raw)}`,
     );
-  if (out === undefined) return;
-  const folder = relative(out, dirname(dataset.path));
-  await writeOverview(diskStore(out), dataset, overview, (reference) => join(folder, reference));
-  const written = [join(out, 'inspect.html'), ...(guessed ? [join(out, 'dataset.yaml')] : [])];
-  print(`\nWritten: ${written.join(', ')}`);
 }
 
 /** A number with three significant digits. */

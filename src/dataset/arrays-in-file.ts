@@ -53,6 +53,18 @@ export interface NumericArray {
   readonly values: Numbers;
 }
 
+/** Why a single array of numbers cannot be read; undefined where it can, or is anything else. */
+export function unreadable({ arrays: [array, ...others] }: ArrayEntry): string | undefined {
+  if (!array || others.length > 0 || array.type !== 'number') return undefined;
+  try {
+    array.read(0, 0);
+    return undefined;
+  } catch (error) {
+    if (error instanceof RecordingError) return error.message;
+    throw error;
+  }
+}
+
 /** Larger arrays are not read to guess what they contain. */
 export const MAX_INSPECTED_VALUES = 2 ** 25;
 

@@ -12,11 +12,13 @@ import { RecordingError } from '../recording/errors.js';
 import {
   type ArrayValues,
   findGrid,
+  findLiteral,
   findNodes,
   formatShape,
   type GridMatch,
   isPattern,
   parseReference,
+  type Reference,
   readValues,
 } from './reference.js';
 
@@ -24,6 +26,12 @@ import {
 export interface PlacedArray extends Pick<GridMatch, 'stars'> {
   /** Undefined where a list item lacks the array. */
   readonly values: ArrayValues | undefined;
+}
+
+/** What a reference leads to in an opened file. */
+interface ResolvedReference extends Pick<Reference, 'index'> {
+  readonly matches: readonly GridMatch[];
+  readonly isPattern: boolean;
 }
 
 /** A one-dimensional numeric array that is read in pieces. */
@@ -84,16 +92,31 @@ export class DataFiles {
 
   /** Finds the one array that a reference names, ignoring its index. Nothing is read yet. */
   array(key: string, text: string): ArrayNode {
-    const reference = parseReference(text);
-    const [node, ...others] = this.#find(key, text);
-    if (others.length > 0 || isPattern(reference))
+    const [match, ...others] = this.#find(key, text);
+    if (others.length > 0 || this.isPattern(text))
       throw this.#error(key, text, 'matches several arrays, but exactly one is needed here');
-    return this.#checkArray(key, text, node);
+    return this.#checkArray(key, text, match?.node);
   }
 
-  /** Whether a reference contains `*`, and so may match several arrays. */
+  /** Whether a reference contains a `*` that is not part of a name, and so may match several. */
   isPattern(text: string): boolean {
-    return isPattern(parseReference(text));
+    return this.#resolve(text).isPattern;
+  }
+
+  /** What a reference leads to. What looks like a pattern or an index may be a name in the file. */
+  #resolve(text: string): ResolvedReference {
+    const reference = parseReference(text);
+    const { file, path, index, literalPath } = reference;
+    const { root } = this.#opened.get(file)!;
+    const complete = literalPath && findLiteral(root, literalPath);
+    const literal = complete ?? findLiteral(root, path);
+    if (literal)
+      return {
+        matches: [{ node: literal, stars: [] }],
+        index: complete ? undefined : index,
+        isPattern: false,
+      };
+    return { matches: findGrid(root, path), index, isPattern: isPattern(reference) };
   }
 
   /**
@@ -102,8 +125,8 @@ export class DataFiles {
    * empty text.
    */
   values(key: string, text: string): ArrayValues {
-    const { index } = parseReference(text);
-    if (this.isPattern(text)) return this.#joinSingleValues(key, text);
+    const { index, isPattern: matchesSeveral } = this.#resolve(text);
+    if (matchesSeveral) return this.#joinSingleValues(key, text);
     return readValues(this.array(key, text), index, this.#location(key, text));
   }
 
@@ -146,7 +169,7 @@ export class DataFiles {
    */
   vectorReader(key: string, text: string): VectorReader {
     const array = this.array(key, text);
-    if (parseReference(text).index || array.shape.length !== 1 || array.type !== 'number') {
+    if (this.#resolve(text).index || array.shape.length !== 1 || array.type !== 'number') {
       const values = this.numbers(key, text);
       return { length: values.length, read: (from, to) => values.slice(from, to) };
     }
@@ -157,19 +180,28 @@ export class DataFiles {
    * Reads every array that a reference matches; undefined for a list item that has no such array.
    */
   arrays(key: string, text: string): (ArrayValues | undefined)[] {
-    const { index } = parseReference(text);
-    const nodes = this.#find(key, text);
-    if (nodes.every((node) => node === undefined))
+    return this.placedArrays(key, text).map(({ values }) => values);
+  }
+
+  /**
+   * Reads every array that a reference matches, with its index in each list of the path; `values`
+   * is undefined for a list item that has no such array.
+   */
+  placedArrays(key: string, text: string): PlacedArray[] {
+    const { index } = this.#resolve(text);
+    const matches = this.#find(key, text);
+    if (matches.every(({ node }) => node === undefined))
       throw this.#error(key, text, 'matches no array of the file');
-    return nodes.map((node) =>
-      node
+    return matches.map(({ node, stars }) => ({
+      stars,
+      values: node
         ? readValues(
             this.#checkArray(key, text, node),
             isEmpty(node) ? undefined : index,
             this.#location(key, text),
           )
         : undefined,
-    );
+    }));
   }
 
   /**
@@ -197,25 +229,11 @@ export class DataFiles {
     return isNested ? arrays.filter((values) => values !== undefined) : arrays;
   }
 
-  /**
-   * Reads every array that a reference matches, with its index in each list of the path; `values`
-   * is undefined for a list item that has no such array.
-   */
-  placedArrays(key: string, text: string): PlacedArray[] {
+  #find(key: string, text: string): readonly GridMatch[] {
+    const { matches, isPattern: matchesSeveral } = this.#resolve(text);
+    if (matches.length > 0 && (matchesSeveral || matches[0]!.node)) return matches;
     const { file, path } = parseReference(text);
-    const arrays = this.arrays(key, text);
-    return findGrid(this.#opened.get(file)!.root, path).map(({ stars }, n) => ({
-      stars,
-      values: arrays[n],
-    }));
-  }
-
-  #find(key: string, text: string): (DataNode | undefined)[] {
-    const reference = parseReference(text);
-    const { file, path } = reference;
     const { root } = this.#opened.get(file)!;
-    const nodes = findGrid(root, path).map(({ node }) => node);
-    if (nodes.length > 0 && (isPattern(reference) || nodes[0])) return nodes;
     const { depth, contents } = followPath(root, path);
     const parent = path.slice(0, depth).join('/');
     throw new RecordingError(

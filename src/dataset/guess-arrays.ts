@@ -13,10 +13,11 @@ import {
   listArrays,
   type NumericArray,
   readNumericArray,
+  unreadable,
 } from './arrays-in-file.js';
 import { listReferences } from './description.js';
 import { chooseReading, type GuessedDescription, isPlausibleCount, isTable } from './guess.js';
-import { guessCounts } from './guess-counts.js';
+import { adviseAxes, guessCounts } from './guess-counts.js';
 import { guessLists } from './guess-lists.js';
 import { guessPairs } from './guess-pairs.js';
 import { guessRagged } from './guess-ragged.js';
@@ -40,8 +41,16 @@ export function guessFromArrays(root: DataNode, file: string): GuessedDescriptio
   ]);
   if (reading) notes.push(...reading.notes);
   const rawDescription = reading?.description ?? guessCounts(arrays, file, notes);
-  if (rawDescription)
-    return { rawDescription, notes: [...notes, ...unusedNotes(entries, rawDescription)] };
+  if (rawDescription) {
+    const problems = entries.flatMap((entry) => unreadable(entry) ?? []);
+    return {
+      rawDescription,
+      notes: [...notes, ...problems, ...unusedNotes(entries, rawDescription)],
+    };
+  }
+  const [problem] = entries.flatMap((entry) => unreadable(entry) ?? []);
+  if (problem !== undefined)
+    throw new RecordingError(`${file} contains no spikes that can be recognized. ${problem}`);
   const table = describeTable(entries, file);
   if (table)
     throw new RecordingError(
@@ -105,13 +114,11 @@ function suggestSpikes(arrays: readonly NumericArray[], file: string): string {
   );
   if (!candidate) return '';
   const { path, shape, values } = candidate;
-  const [rows = 0, columns = 0] = shape;
-  const axes = rows > columns ? '[bins, neurons]' : '[neurons, bins]';
   const kind = values.every(isPlausibleCount) ? 'counts' : 'traces';
   // Deconvolved traces are 0 at rest, so every other sample is an event.
   const isDeconvolved = 2 * values.filter((value) => value === 0).length > values.length;
   const rule = isDeconvolved ? '{above: 0, each: true}' : '{above: 3, in: deviations}';
   const event = kind === 'traces' ? `, event: ${rule}` : '';
   const reference = path === '' ? file : `${file}#${path}`;
-  return `, such as: spikes: {${kind}: '${reference}', axes: ${axes}, dt: 0.05${event}}, where dt is the bin width in seconds`;
+  return `, such as: spikes: {${kind}: '${reference}', ${adviseAxes(shape, arrays, kind === 'traces' ? 0.05 : 0.01, event)}`;
 }

@@ -5,16 +5,17 @@
 
 import { elementCount, type Numbers } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
-import { lastName } from './array-names.js';
+import { formatYamlLine } from '../text/yaml.js';
+import { lastName, neuronRank } from './array-names.js';
 import type { NumericArray } from './arrays-in-file.js';
 import { isOneDimensional } from './files.js';
 import {
+  addPerTrial,
   ambiguousSpikesError,
   formatNumericArray,
   isPlausibleCount,
   isTable,
-  perTrialVariables,
-  variableName,
+  NamedVariables,
 } from './guess.js';
 
 /**
@@ -48,17 +49,26 @@ export function guessCounts(
   );
   if (!clock) {
     throw new RecordingError(
-      `${file}: ${formatNumericArray(table)} looks like spike counts, but the bin width is not given: put a dataset.yaml beside it with spikes: {counts: '${file}#${table.path}', axes: ${table.shape[0]! > table.shape[1]! ? '[bins, neurons]' : '[neurons, bins]'}, dt: 0.01}, where dt is the bin width in seconds.`,
+      `${file}: ${formatNumericArray(table)} looks like spike counts, but the bin width is not given: put a dataset.yaml beside it with spikes: {counts: '${file}#${table.path}', ${adviseAxes(table.shape, arrays)}.`,
     );
   }
   const bins = clock.values.length;
   const spikes = {
     counts: `${file}#${table.path}`,
-    axes: table.shape[0] === bins ? ['bins', 'neurons'] : ['neurons', 'bins'],
+    axes: table.shape[0] === bins ? BINS_FIRST : NEURONS_FIRST,
     clock: `${file}#${clock.path}`,
   };
+  if (table.shape[0] === table.shape[1]) {
+    const ways = [NEURONS_FIRST, BINS_FIRST].map((axes) =>
+      formatYamlLine({ spikes: { ...spikes, axes } }),
+    );
+    throw new RecordingError(
+      `${file}: ${formatNumericArray(table)} has as many neurons as bins, and nothing says which of its axes is which. Put one of these into a dataset.yaml beside it: ${ways.join(' or ')}.`,
+    );
+  }
   const others = arrays.filter((array) => array !== table && array !== clock);
-  const variables = perBinVariables(others, file, bins, clock.path);
+  const variables = new NamedVariables();
+  addPerBin(variables, others, file, bins, clock.path);
   const start = clock.values[0]!;
   if (start !== 0)
     notes.push(
@@ -67,8 +77,44 @@ export function guessCounts(
   return {
     ...(start !== 0 && { start }),
     spikes,
-    ...(Object.keys(variables).length > 0 && { variables }),
+    ...variables.describe(),
   };
+}
+
+const NEURONS_FIRST = ['neurons', 'bins'];
+const BINS_FIRST = ['bins', 'neurons'];
+
+/**
+ * The rest of an advised `spikes`: axes and a bin width, with what to change where nothing says
+ * which axis is which.
+ *
+ * @param dt a usual bin width, seconds.
+ * @param more keys that come after the bin width.
+ */
+export function adviseAxes(
+  [rows = 0, columns = 0]: readonly number[],
+  arrays: readonly NumericArray[],
+  dt = 0.01,
+  more = '',
+): string {
+  const lengths = (isWanted: (name: string) => boolean) =>
+    arrays.flatMap(({ path, shape, values }) =>
+      isOneDimensional(shape) && isWanted(lastName(path)) ? [values.length] : [],
+    );
+  const neurons = lengths((name) => neuronRank(name) > 0 || /roi|electrode|channel/i.test(name));
+  const bins = lengths((name) => /time|clock|^t$|speed|position/i.test(name));
+  const [rowsFit, columnsFit] = [
+    neurons.includes(rows) || bins.includes(columns),
+    neurons.includes(columns) || bins.includes(rows),
+  ];
+  const isKnown = rows !== columns && rowsFit !== columnsFit;
+  // There are more bins than neurons in almost every recording.
+  const neuronsFirst = isKnown ? rowsFit : rows <= columns;
+  const [axes, others] = neuronsFirst ? [NEURONS_FIRST, BINS_FIRST] : [BINS_FIRST, NEURONS_FIRST];
+  const question = isKnown
+    ? ''
+    : `; nothing says which axis is which, so if each ${neuronsFirst ? 'row' : 'column'} is a bin instead of a neuron, axes: [${others.join(', ')}]`;
+  return `axes: [${axes.join(', ')}], dt: ${dt}${more}}, where dt is the bin width in seconds${question}`;
 }
 
 /** Whether values increase in steps that differ from their mean by less than half of it. */
@@ -84,29 +130,28 @@ function isRegularClock(values: Numbers): boolean {
 const MAX_COLUMNS = 4;
 
 /**
- * Variables, as in dataset.yaml, for the arrays with one sample per bin, and for each column of
- * those with a few.
+ * Adds a variable for each array with one sample per bin, and for each column of those with a few.
  */
-function perBinVariables(
+function addPerBin(
+  variables: NamedVariables,
   arrays: readonly NumericArray[],
   file: string,
   bins: number,
   clockPath: string,
-): Record<string, object> {
+): void {
   const times = `${file}#${clockPath}`;
-  const entries = arrays.flatMap(({ path, shape }): [string, object][] => {
-    const name = variableName(path);
+  for (const { path, shape } of arrays) {
     if (isOneDimensional(shape) && elementCount(shape) === bins)
-      return [[name, { data: `${file}#${path}`, times }]];
+      variables.add(path, path, { data: `${file}#${path}`, times });
     const binAxis = shape.indexOf(bins);
     const columns = shape[1 - binAxis] ?? 0;
-    if (shape.length !== 2 || binAxis < 0 || columns > MAX_COLUMNS) return [];
-    return Array.from({ length: columns }, (_, n) => [
-      `${name}_${'xyz'[n] ?? n}`,
-      { data: `${file}#${path}${binAxis === 0 ? `[:,${n}]` : `[${n},:]`}`, times },
-    ]);
-  });
-  return Object.fromEntries(entries);
+    if (shape.length !== 2 || binAxis < 0 || columns < 2 || columns > MAX_COLUMNS) continue;
+    for (let n = 0; n < columns; n++)
+      variables.add(`${path}_${'xyz'[n] ?? n}`, path, {
+        data: `${file}#${path}${binAxis === 0 ? `[:,${n}]` : `[${n},:]`}`,
+        times,
+      });
+  }
 }
 
 /**
@@ -129,7 +174,8 @@ function guessTrialCounts(
       `${file}: ${formatNumericArray(table)} looks like spike counts per trial, but the bin width is not given: put a dataset.yaml beside it with spikes: {counts: '${file}#${table.path}', axes: [trials, neurons, bins], dt: 0.01}, where dt is the bin width in seconds.`,
     );
   }
-  const variables = perTrialVariables(arrays, file, trials);
+  const variables = new NamedVariables();
+  addPerTrial(variables, arrays, file, trials);
   return {
     spikes: {
       counts: `${file}#${table.path}`,
@@ -137,6 +183,6 @@ function guessTrialCounts(
       clock: `${file}#${clock.path}[0,:]`,
     },
     trials: { starts: `${file}#${clock.path}[:,0]` },
-    ...(Object.keys(variables).length > 0 && { variables }),
+    ...variables.describe(),
   };
 }

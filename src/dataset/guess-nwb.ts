@@ -3,20 +3,21 @@
  * description.
  */
 
-import type { GroupNode, Numbers } from '../formats/nodes.js';
+import type { ArrayNode, GroupNode, Numbers } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
 import { isOneDimensional } from './files.js';
-import { type GuessedDescription, guessSessionStart, variableName } from './guess.js';
-import { behaviorVariables, isBehaviorSeries } from './nwb-behavior.js';
+import { type GuessedDescription, guessSessionStart, NamedVariables } from './guess.js';
+import { addBehavior, BEHAVIOR_PLACE, isBehaviorSeries } from './nwb-behavior.js';
 import {
   arrayMember,
   hasSamples,
+  isOfType,
   isReadable,
   listGroups,
   type NamedGroup,
-  neurodataType,
   seriesClock,
   TRACE_TYPES,
+  unwrapSingle,
 } from './nwb-groups.js';
 
 /**
@@ -26,7 +27,11 @@ const MIN_TRACES = 5;
 
 /** Whether the root of an HDF5 file says that it is NWB, of any version. */
 export function isNwb(root: GroupNode): boolean {
-  return root.attributes.neurodata_type === 'NWBFile' || root.members.has('nwb_version');
+  return (
+    unwrapSingle(root.attributes.neurodata_type) === 'NWBFile' ||
+    'nwb_version' in root.attributes ||
+    root.members.has('nwb_version')
+  );
 }
 
 /**
@@ -49,14 +54,15 @@ export function guessFromNwb(root: GroupNode, file: string): GuessedDescription 
     );
   }
   const otherGroups = groups.filter((namedGroup) => !traces?.used.includes(namedGroup));
-  const behavior = behaviorVariables(otherGroups, file, notes);
   const tables = groups.filter(
-    ({ group }) => neurodataType(group) === 'TimeIntervals' && hasIntervals(group),
+    (table) => isOfType(table, 'TimeIntervals') && hasIntervals(table.group),
   );
   const trials = tables.find(({ path }) => path === 'intervals/trials');
   // Epochs are stages of a session that their tags tell apart: all of them are no one interval.
   const isEpochs = ({ name }: NamedGroup) => name === 'epochs';
-  const otherTables = tables.filter((table) => table !== trials && !isEpochs(table));
+  const otherTables = tables.filter(
+    (table) => table !== trials && !isEpochs(table) && hasStops(table),
+  );
   const epochs = tables.find(isEpochs);
   if (epochs) {
     notes.push(
@@ -73,18 +79,70 @@ export function guessFromNwb(root: GroupNode, file: string): GuessedDescription 
     stops: `${file}#${path}/stop_time`,
   });
   const intervals = otherTables.map((table) => [table.name, startsAndStops(table)] as const);
-  const variables = { ...(trials && trialVariables(trials, file)), ...behavior };
+  const variables = new NamedVariables();
+  if (trials) addTrialColumns(variables, trials, file, notes);
+  addBehavior(otherGroups, file, variables, notes);
+  noteUnread(root, otherGroups, notes);
   return {
     rawDescription: {
       // With trials there is nothing to guess: they state when something was recorded.
       ...(units && !trials && guessSessionStart(...recordedSpan(groups, units), notes)),
       spikes,
-      ...(Object.keys(variables).length > 0 && { variables }),
-      ...(trials && { trials: startsAndStops(trials) }),
+      ...variables.describe(),
+      ...(trials && {
+        trials: hasStops(trials)
+          ? startsAndStops(trials)
+          : { starts: `${file}#${trials.path}/start_time` },
+      }),
       ...(intervals.length > 0 && { intervals: Object.fromEntries(intervals) }),
     },
     notes,
   };
+}
+
+/** At most this many parts that are not read are named. */
+const MAX_UNREAD_NAMED = 8;
+
+/** Notes series that are no behavior, and links that lead nowhere, so that nothing is missed. */
+function noteUnread(root: GroupNode, groups: readonly NamedGroup[], notes: string[]): void {
+  const note = (unread: readonly string[], why: string) => {
+    if (unread.length === 0) return;
+    const shown = unread.slice(0, MAX_UNREAD_NAMED).join(', ');
+    const hidden = unread.length - MAX_UNREAD_NAMED;
+    notes.push(`${why}: ${shown}${hidden > 0 ? ` and ${hidden} more` : ''}.`);
+  };
+  const series = groups.filter(
+    (group) => group.types.some((type) => type.endsWith('Series')) && !isRead(group),
+  );
+  note(
+    series.map(({ path, types: [type] }) => `${path} (${type})`),
+    'Series that are not read, because they are no behavior or have no samples (to read one, list it under variables in a dataset.yaml)',
+  );
+  const everywhere = [{ path: '', group: root }, ...groups];
+  const links = everywhere.flatMap(({ path, group }) =>
+    [...group.members].flatMap(([name, node]) => {
+      const problem = node.kind === 'array' ? brokenLink(node) : undefined;
+      return problem === undefined ? [] : [`${path ? `${path}/` : ''}${name} (${problem})`];
+    }),
+  );
+  note(links, 'Links that cannot be followed, so that what they lead to is not read');
+}
+
+/** Whether a series is behavior that has been read, or left out with a note of its own. */
+function isRead(group: NamedGroup): boolean {
+  return isBehaviorSeries(group) && BEHAVIOR_PLACE.test(group.path);
+}
+
+/** Where a link that cannot be followed leads; undefined for any other array. */
+function brokenLink({ shape, read }: ArrayNode): string | undefined {
+  if (shape.length > 0) return undefined;
+  try {
+    read();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof RecordingError)) throw error;
+    return /it is a (link to .*?)\.?$/.exec(error.message)?.[1];
+  }
 }
 
 /**
@@ -92,7 +150,7 @@ export function guessFromNwb(root: GroupNode, file: string): GuessedDescription 
  *   attribute.
  */
 function checkVersion(root: GroupNode, file: string): void {
-  const attribute = root.attributes.nwb_version;
+  const attribute = unwrapSingle(root.attributes.nwb_version);
   const dataset = root.members.get('nwb_version');
   const text =
     typeof attribute === 'string'
@@ -107,24 +165,39 @@ function checkVersion(root: GroupNode, file: string): void {
   );
 }
 
-/** Whether a table of intervals has a start and a stop for at least one. */
+/** Whether a table of intervals has a start for at least one. */
 function hasIntervals(group: GroupNode): boolean {
-  const [starts, stops] = [arrayMember(group, 'start_time'), arrayMember(group, 'stop_time')];
-  return starts !== undefined && stops !== undefined && (starts.shape[0] ?? 0) > 0;
+  const starts = arrayMember(group, 'start_time');
+  return starts !== undefined && (starts.shape[0] ?? 0) > 0;
+}
+
+/** Whether a table of intervals says when they stop. */
+function hasStops({ group }: NamedGroup): boolean {
+  return arrayMember(group, 'stop_time') !== undefined;
 }
 
 /**
- * The columns of the table of trials as variables, except those with times, which are on the
- * session clock.
+ * Adds the columns of the table of trials, except those with times, which are on the session clock.
+ * Notes columns that have several values for a trial, or cannot be read.
  */
-function trialVariables({ path, group }: NamedGroup, file: string): Record<string, object> {
+function addTrialColumns(
+  variables: NamedVariables,
+  { path, group }: NamedGroup,
+  file: string,
+  notes: string[],
+): void {
   const trialCount = arrayMember(group, 'start_time')!.shape[0];
-  const entries = [...group.members].flatMap(([name, node]): [string, object][] => {
-    if (node.kind !== 'array' || node.shape.length !== 1 || node.shape[0] !== trialCount) return [];
-    if (name === 'id' || /_time$|_index$|timeseries/.test(name) || !isReadable(node)) return [];
-    return [[variableName(name), { data: `${file}#${path}/${name}`, per_trial: true }]];
-  });
-  return Object.fromEntries(entries);
+  const left: string[] = [];
+  for (const [name, node] of group.members) {
+    if (node.kind !== 'array' || name === 'id' || /_time$|_index$|timeseries/.test(name)) continue;
+    if (node.shape.length === 1 && node.shape[0] === trialCount && isReadable(node))
+      variables.add(name, `${path}/${name}`, { data: `${file}#${path}/${name}`, per_trial: true });
+    else left.push(name);
+  }
+  if (left.length > 0)
+    notes.push(
+      `Columns of ${path} that do not have one value for each trial are left out: ${left.join(', ')}.`,
+    );
 }
 
 /** At most this many units are read to find when the session started. */
@@ -243,8 +316,9 @@ function findTraceMatrix(
   notes: string[],
 ): { spikes: object; used: readonly NamedGroup[] } | undefined {
   const matrices = series.filter(
-    ({ group }) =>
-      TRACE_TYPES.includes(neurodataType(group)) && arrayMember(group, 'data')!.shape.length === 2,
+    ({ group, types }) =>
+      types.some((type) => TRACE_TYPES.includes(type)) &&
+      arrayMember(group, 'data')!.shape.length === 2,
   );
   const deconvolved = matrices.find(({ path }) => /deconv|spike/i.test(path));
   const matrix = deconvolved ?? matrices.find(({ path }) => /df|fluor/i.test(path)) ?? matrices[0];
@@ -258,11 +332,23 @@ function findTraceMatrix(
   }
   const spikes = {
     traces: `${file}#${matrix.path}/data`,
-    axes: ['bins', 'neurons'],
+    axes: isTransposed(matrix.group) ? ['neurons', 'bins'] : ['bins', 'neurons'],
     event: isDeconvolved ? { above: 0, each: true } : THRESHOLD_RULE,
     ...seriesClock(matrix.group, file, matrix.path),
   };
   return { spikes, used: matrices };
+}
+
+/**
+ * Whether a matrix of traces has a row for each region, which NWB does not allow but some programs
+ * write: its list of regions, or its timestamps, are as long as the wrong axis.
+ */
+function isTransposed(group: GroupNode): boolean {
+  const [rows, columns] = arrayMember(group, 'data')!.shape;
+  const regions = arrayMember(group, 'rois')?.shape[0];
+  const samples = arrayMember(group, 'timestamps')?.shape[0];
+  if (rows === columns) return false;
+  return samples !== undefined ? samples === columns : regions === rows;
 }
 
 /**

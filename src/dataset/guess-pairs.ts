@@ -4,7 +4,7 @@ import { elementCount, type Numbers } from '../formats/nodes.js';
 import { isTableOfThings, lastName, neuronRank, spikeTimesRank } from './array-names.js';
 import type { ArrayEntry, NumericArray } from './arrays-in-file.js';
 import { isOneDimensional } from './files.js';
-import { guessSessionStart, perTrialVariables, type Reading } from './guess.js';
+import { addPerTrial, guessSessionStart, NamedVariables, type Reading } from './guess.js';
 import { type GuessedUnit, guessTimeUnit, rangeOf, sumOf } from './guess-times.js';
 
 /** All readings of a file as spike times with the neuron of each. */
@@ -234,9 +234,7 @@ function describeTrials(
   // The file may state how long trials are, or the time on their clocks at which they end. It is
   // the latter if spikes span more than the stated time.
   const duration = stated && end - clockStart > stated ? stated - clockStart : stated;
-  const variables = perTrialVariables(arrays, file, trialCount);
-  return {
-    ...(duration && { trials: { duration } }),
-    ...(Object.keys(variables).length > 0 && { variables }),
-  };
+  const variables = new NamedVariables();
+  addPerTrial(variables, arrays, file, trialCount);
+  return { ...(duration && { trials: { duration } }), ...variables.describe() };
 }

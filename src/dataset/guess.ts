@@ -79,11 +79,31 @@ export function guessSessionStart(first: number, end: number, notes: string[]): 
 }
 
 /**
- * A variable's name in dataset.yaml for a name in a file: anything but letters, digits and _
- * becomes _.
+ * A variable's name in dataset.yaml for a name in a file: anything but letters and digits, of any
+ * script, and _ becomes _.
  */
-export function variableName(name: string): string {
-  return name.replace(/[^\w]+/g, '_');
+function variableName(name: string): string {
+  return name.replace(/[^\p{L}\p{M}\p{N}_]+/gu, '_');
+}
+
+/** Variables of a description by name. Those of the same name are told apart by their paths. */
+export class NamedVariables {
+  readonly #byName = new Map<string, object>();
+
+  /** @param path names of groups and of the variable, with slashes between them. */
+  add(name: string, path: string, variable: object): void {
+    const parents = path.split('/').slice(0, -1);
+    let key = variableName(name);
+    for (let depth = 1; this.#byName.has(key) && depth <= parents.length; depth++)
+      key = variableName([...parents.slice(-depth), name].join('_'));
+    for (let n = 2; this.#byName.has(key); n++) key = variableName(`${name}_${n}`);
+    this.#byName.set(key, variable);
+  }
+
+  /** The `variables` key of a description; nothing where there are none. */
+  describe(): { variables?: Record<string, object> } {
+    return this.#byName.size > 0 ? { variables: Object.fromEntries(this.#byName) } : {};
+  }
 }
 
 /** Whether an array has at least two axes, all longer than 1. */
@@ -96,21 +116,20 @@ export function isPlausibleCount(value: number): boolean {
   return Number.isInteger(value) && value >= 0 && value <= 1000;
 }
 
-/** Variables, as in dataset.yaml, for the arrays with one value per trial. */
-export function perTrialVariables(
+/** Adds a variable for each array with one value per trial. */
+export function addPerTrial(
+  variables: NamedVariables,
   arrays: readonly NumericArray[],
   file: string,
   trialCount: number,
-): Record<string, object> {
-  const perTrial = arrays.filter(
-    ({ path, shape, values }) =>
+): void {
+  for (const { path, shape, values } of arrays)
+    if (
       isOneDimensional(shape) &&
       values.length === trialCount &&
-      !NEURON_ARRAY_NAME.test(lastName(path)),
-  );
-  return Object.fromEntries(
-    perTrial.map(({ path }) => [variableName(path), { data: `${file}#${path}`, per_trial: true }]),
-  );
+      !NEURON_ARRAY_NAME.test(lastName(path))
+    )
+      variables.add(path, path, { data: `${file}#${path}`, per_trial: true });
 }
 
 /** An array in the words of a message: its path and shape. */

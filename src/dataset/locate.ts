@@ -15,6 +15,7 @@ import { openSource } from './files.js';
 import { guessFromArrays } from './guess-arrays.js';
 import { guessFromNwb, isNwb } from './guess-nwb.js';
 import { guessFromPhy, isPhyFolder, PHY_SPIKE_FILES } from './guess-phy.js';
+import { guessFromSuite2p, isSuite2pFolder, SUITE2P_TRACES } from './guess-suite2p.js';
 import { parseReference } from './reference.js';
 
 /** A description that was read from a dataset.yaml or guessed. */
@@ -35,6 +36,8 @@ export interface LocatedDescription {
 const DATA_FILE = new RegExp(`\\.(${EXTENSIONS.filter((name) => name !== 'txt').join('|')})$`, 'i');
 const DESCRIPTION_FILE = 'dataset.yaml';
 const MAX_FILES_SHOWN = 8;
+/** Files at the top of a Zarr store. */
+const ZARR_FILES = ['.zgroup', '.zarray', '.zmetadata', 'zarr.json'];
 
 /**
  * Finds or guesses the description of a dataset.
@@ -53,6 +56,11 @@ export async function locateDescription(
     return /\.ya?ml$/i.test(file) ? readDescription(folder, file) : describeDataFile(folder, file);
   if (folder.has(DESCRIPTION_FILE)) return readDescription(folder, DESCRIPTION_FILE);
   if (isPhyFolder(folder)) return describePhy(folder);
+  if (isSuite2pFolder(folder)) return describeSuite2p(folder);
+  if (ZARR_FILES.some((name) => folder.has(name)))
+    throw new RecordingError(
+      `${folder.name} is a Zarr store, which cannot be read: save it as NWB in HDF5, such as with NWBHDF5IO.export.`,
+    );
   const dataFiles = folder.list().filter((name) => DATA_FILE.test(name));
   if (dataFiles.length === 1) return describeDataFile(folder, dataFiles[0]!);
   const others = dataFiles.length > MAX_FILES_SHOWN ? ' and others' : '';
@@ -91,6 +99,10 @@ function readYaml(folder: Folder, file: string, path: string): Record<string, un
       `${path} cannot be read: ${error.message}; give the path of a YAML file.`,
     );
   }
+}
+
+async function describeSuite2p(folder: Folder): Promise<LocatedDescription> {
+  return { file: SUITE2P_TRACES, ...(await guessFromSuite2p(folder)), guessed: true };
 }
 
 function describePhy(folder: Folder): LocatedDescription {

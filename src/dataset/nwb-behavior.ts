@@ -7,12 +7,12 @@ import { type ArrayNode, elementCount, type GroupNode, type Numbers } from '../f
 import { RecordingError } from '../recording/errors.js';
 import { formatCount } from '../text/format.js';
 import { isOneDimensional } from './files.js';
-import { variableName } from './guess.js';
+import type { NamedVariables } from './guess.js';
 import {
   arrayMember,
   hasSamples,
+  isOfType,
   type NamedGroup,
-  neurodataType,
   seriesClock,
   TRACE_TYPES,
   unwrapSingle,
@@ -24,6 +24,8 @@ import {
  */
 const NOT_BEHAVIOR =
   /Electrical|Image|Optical|TwoPhoton|OnePhoton|Index|Decomposition|Interval|Annotation|Patch|Clamp/;
+/** Paths below which behavior is stored. */
+export const BEHAVIOR_PLACE = /^(processing|acquisition)\//;
 /** Neurodata types of containers whose series are not behavior. */
 const NOT_BEHAVIOR_PARENT = /BehavioralEvents|Fluorescence|DfOverF|ElectricalSeries|LFP/;
 /** A series with more columns than this is not read as variables. */
@@ -33,39 +35,32 @@ const MAX_SAMPLING_RATE = 2000;
 const AXES = ['x', 'y', 'z'];
 
 /**
- * Describes behavior as the `variables` of a dataset.yaml: one for each column of a series, and one
+ * Adds behavior to the `variables` of a dataset.yaml: one for each column of a series, and one
  * for each numeric column of a table with timestamps.
  *
  * @param groups the groups to look at.
  * @param file the file's name, for references.
+ * @param variables receives them.
  * @param notes receives what was left out or changed, in sentences.
  */
-export function behaviorVariables(
+export function addBehavior(
   groups: readonly NamedGroup[],
   file: string,
+  variables: NamedVariables,
   notes: string[],
-): Record<string, object> {
-  const variables: Record<string, object> = {};
-  const add = (name: string, path: string, variable: object) => {
-    let key = variableName(name);
-    // Series of the same name, such as those of both eyes, are told apart by the name of their
-    // parent group.
-    if (key in variables) key = variableName(`${path.split('/').at(-2) ?? ''}_${key}`);
-    if (!(key in variables)) variables[key] = variable;
-  };
+): void {
   for (const namedGroup of groups) {
     const { path } = namedGroup;
-    if (!/^(processing|acquisition)\//.test(path)) continue;
+    if (!BEHAVIOR_PLACE.test(path)) continue;
     try {
       for (const [name, variable] of describeGroup(namedGroup, file, notes))
-        add(name, path, variable);
+        variables.add(name, path, variable);
     } catch (error) {
       // One part that cannot be read does not keep the rest from being read.
       if (!(error instanceof RecordingError)) throw error;
       notes.push(`${path} is left out: ${error.message}`);
     }
   }
-  return variables;
 }
 
 /** The variables of a series or a table, each with a name. */
@@ -97,13 +92,13 @@ function describeGroup(
       return [];
     }
     const shared = describeSeries(namedGroup, file, notes);
-    return seriesColumns(arrayMember(group, 'data')!).map(({ suffix, index }) => [
+    return seriesColumns(group).map(({ suffix, index }) => [
       `${name}${suffix}`,
       { data: `${file}#${path}/data${index}`, ...shared },
     ]);
   }
   const timestamps = arrayMember(group, 'timestamps');
-  if (neurodataType(group) !== 'DynamicTable' || !timestamps) return [];
+  if (!isOfType(namedGroup, 'DynamicTable') || !timestamps) return [];
   return [...group.members].flatMap(([column, node]): [string, object][] =>
     isTableColumn(column, node as ArrayNode, timestamps)
       ? [[`${name}_${column}`, describeTableColumn(file, path, column, node as ArrayNode, notes)]]
@@ -127,18 +122,25 @@ function samplingRate(group: GroupNode): number {
  * Whether a group is a series of behavior, by its neurodata type and those around it, with samples
  * and a clock.
  */
-export function isBehaviorSeries({ group, parentTypes }: NamedGroup): boolean {
-  const type = neurodataType(group);
-  if (!type.endsWith('Series') || NOT_BEHAVIOR.test(type) || TRACE_TYPES.includes(type))
-    return false;
-  if (parentTypes.some((parentType) => NOT_BEHAVIOR_PARENT.test(parentType))) return false;
+export function isBehaviorSeries({ group, types, parentTypes }: NamedGroup): boolean {
+  if (!types.some((type) => type.endsWith('Series'))) return false;
+  if (types.some((type) => NOT_BEHAVIOR.test(type) || TRACE_TYPES.includes(type))) return false;
+  if (parentTypes.some((type) => NOT_BEHAVIOR_PARENT.test(type))) return false;
   return hasSamples(group) && seriesClock(group, '', '') !== undefined;
 }
 
 /** How many numbers each sample of a series has. */
 function columnCount(group: GroupNode): number {
   const { shape } = arrayMember(group, 'data')!;
-  return isOneDimensional(shape) ? 1 : elementCount(shape.slice(1));
+  if (isOneDimensional(shape)) return 1;
+  return hasColumnsFirst(group) ? shape[0]! : elementCount(shape.slice(1));
+}
+
+/** Whether a series has its samples along the second axis, by the number of its timestamps. */
+function hasColumnsFirst(group: GroupNode): boolean {
+  const { shape } = arrayMember(group, 'data')!;
+  const samples = arrayMember(group, 'timestamps')?.shape[0];
+  return shape.length === 2 && samples === shape[1] && samples !== shape[0];
 }
 
 /** Whether every time is later than the one before it; true without timestamps. */
@@ -149,11 +151,13 @@ function isStrictlyRising(timestamps: ArrayNode | undefined): boolean {
 }
 
 /** The columns of a series: what each adds to the name of its variable, and to the reference. */
-function seriesColumns({ shape }: ArrayNode): { suffix: string; index: string }[] {
+function seriesColumns(group: GroupNode): { suffix: string; index: string }[] {
+  const { shape } = arrayMember(group, 'data')!;
   if (isOneDimensional(shape)) return [{ suffix: '', index: '' }];
-  return Array.from({ length: shape[1]! }, (_, n) => ({
+  const index = hasColumnsFirst(group) ? (n: number) => `[${n},:]` : (n: number) => `[:,${n}]`;
+  return Array.from({ length: columnCount(group) }, (_, n) => ({
     suffix: `_${AXES[n] ?? n}`,
-    index: `[:,${n}]`,
+    index: index(n),
   }));
 }
 

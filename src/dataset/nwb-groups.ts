@@ -1,7 +1,8 @@
 /** Finds and reads the groups of an NWB file. */
 
-import type { ArrayNode, GroupNode, Numbers } from '../formats/nodes.js';
+import type { ArrayNode, DataNode, GroupNode, Numbers } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
+import { isRecord } from '../text/schema.js';
 
 /** A group of an NWB file and its position in the file. */
 export interface NamedGroup {
@@ -10,7 +11,9 @@ export interface NamedGroup {
   /** The last name of the path. */
   readonly name: string;
   readonly group: GroupNode;
-  /** The neurodata types of the groups that contain it, outermost first. */
+  /** Its neurodata type and those that it inherits from; empty where it has none. */
+  readonly types: readonly string[];
+  /** The neurodata types of the groups that contain it, and those that they inherit from. */
   readonly parentTypes: readonly string[];
 }
 
@@ -18,25 +21,84 @@ export interface NamedGroup {
 export const TRACE_TYPES = ['RoiResponseSeries'];
 
 /**
- * Lists all groups below a group, parents before children, except the cached specifications of the
+ * Lists all groups of a file, parents before children, except the cached specifications of the
  * format.
  */
-export function listGroups(
-  group: GroupNode,
-  path = '',
-  parentTypes: readonly string[] = [],
-): NamedGroup[] {
-  return [...group.members].flatMap(([name, node]) => {
-    if (node.kind !== 'group' || name === 'specifications') return [];
-    const childPath = path ? `${path}/${name}` : name;
-    const child = { path: childPath, name, group: node, parentTypes };
-    return [child, ...listGroups(node, childPath, [...parentTypes, neurodataType(node)])];
-  });
+export function listGroups(root: GroupNode): NamedGroup[] {
+  const inheritance = readInheritance(root);
+  const below = (group: GroupNode, path: string, parentTypes: readonly string[]): NamedGroup[] =>
+    [...group.members].flatMap(([name, node]) => {
+      if (node.kind !== 'group' || name === 'specifications') return [];
+      const childPath = path ? `${path}/${name}` : name;
+      const types = typesOf(node, inheritance);
+      const child = { path: childPath, name, group: node, types, parentTypes };
+      return [child, ...below(node, childPath, [...parentTypes, ...types])];
+    });
+  return below(root, '', []);
 }
 
-/** The NWB type of a group, such as `TimeSeries`; an empty text where it has none. */
-export function neurodataType({ attributes }: GroupNode): string {
-  return typeof attributes.neurodata_type === 'string' ? attributes.neurodata_type : '';
+/** Whether a group is of a neurodata type, or of one that inherits from it. */
+export function isOfType({ types }: NamedGroup, type: string): boolean {
+  return types.includes(type);
+}
+
+/** Types that others are known by where the file does not say what they inherit from. */
+const BASE_TYPES = [
+  'TimeIntervals',
+  'DynamicTable',
+  'RoiResponseSeries',
+  'ElectricalSeries',
+  'ImageSeries',
+  'IntervalSeries',
+  'AnnotationSeries',
+  'SpatialSeries',
+  'TimeSeries',
+];
+
+/** The neurodata type of a group, then those that it inherits from. */
+function typesOf({ attributes }: GroupNode, inheritance: ReadonlyMap<string, string>): string[] {
+  const own = unwrapSingle(attributes.neurodata_type);
+  if (typeof own !== 'string' || own === '') return [];
+  const types = [own];
+  for (let parent = inheritance.get(own); parent !== undefined; parent = inheritance.get(parent)) {
+    if (types.includes(parent)) break;
+    types.push(parent);
+  }
+  // An extension may be called after its base, as LabTimeIntervals is.
+  const base = BASE_TYPES.find((type) => own.endsWith(type));
+  return base === undefined || types.includes(base) ? types : [...types, base];
+}
+
+/** What each neurodata type inherits from, by the specifications that the file has of itself. */
+function readInheritance(root: GroupNode): Map<string, string> {
+  const inheritance = new Map<string, string>();
+  const addAll = (value: unknown) => {
+    if (Array.isArray(value)) for (const item of value) addAll(item);
+    else if (isRecord(value)) {
+      const { neurodata_type_def: type, neurodata_type_inc: base } = value;
+      const [hdmfType, hdmfBase] = [value.data_type_def ?? type, value.data_type_inc ?? base];
+      if (typeof hdmfType === 'string' && typeof hdmfBase === 'string')
+        inheritance.set(hdmfType, hdmfBase);
+      for (const item of Object.values(value)) if (typeof item === 'object') addAll(item);
+    }
+  };
+  const visit = (node: DataNode) => {
+    if (node.kind === 'group') for (const member of node.members.values()) visit(member);
+    else if (node.kind === 'array' && node.type === 'text') addAll(parseSpecification(node));
+  };
+  const specifications = root.members.get('specifications');
+  if (specifications) visit(specifications);
+  return inheritance;
+}
+
+/** A specification; undefined where it cannot be read. */
+function parseSpecification(node: ArrayNode): unknown {
+  try {
+    return JSON.parse(String(node.read()[0]));
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof RecordingError) return undefined;
+    throw error;
+  }
 }
 
 /** The member of a group that has a name; undefined where there is none or it is not an array. */

@@ -27,6 +27,8 @@ export interface Reference {
   readonly path: readonly string[];
   /** One item per axis, where the reference has an index. */
   readonly index: readonly IndexItem[] | undefined;
+  /** With an index: the path if that is part of the last name, as in a variable `speed[0]`. */
+  readonly literalPath?: readonly string[];
 }
 
 /**
@@ -51,10 +53,12 @@ export function parseReference(text: string): Reference {
   const [, location = text, index] = /^(.*?)\[([\d\s:,-]*)\]$/.exec(text) ?? [];
   const [, file = '', path = ''] =
     FILE_PATTERN.exec(location) ?? /^([^#]*)#?(.*)$/s.exec(location) ?? [];
+  const namesOf = (joined: string) => joined.split('/').filter((name) => name !== '');
   return {
     file: file.trim(),
-    path: path.split('/').filter((name) => name !== ''),
+    path: namesOf(path),
     index: index === undefined ? undefined : index.split(',').map((item) => indexItem(item, text)),
+    ...(index !== undefined && { literalPath: namesOf(`${path}[${index}]`) }),
   };
 }
 
@@ -69,9 +73,24 @@ function indexItem(item: string, text: string): IndexItem {
   return { from: Number(from), to: to === '' ? undefined : Number(to) };
 }
 
-/** Whether a reference may match several arrays, because its path contains `*`. */
-export function isPattern({ path }: Reference): boolean {
+/** Whether a path may match several arrays, because a name in it contains `*`. */
+export function isPattern({ path }: Pick<Reference, 'path'>): boolean {
   return path.some((name) => name.includes('*'));
+}
+
+/**
+ * The node to which a path leads if every name in it is meant as it is written, also one that
+ * contains a star.
+ */
+export function findLiteral(root: DataNode, path: readonly string[]): DataNode | undefined {
+  if (path.length === 0) return root;
+  if (root.kind !== 'group') return undefined;
+  for (let length = path.length; length > 0; length--) {
+    const member = root.members.get(path.slice(0, length).join('/'));
+    const found = member && findLiteral(member, path.slice(length));
+    if (found) return found;
+  }
+  return undefined;
 }
 
 /**

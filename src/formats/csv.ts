@@ -11,9 +11,11 @@ const MAX_TEXT_BYTES = 2 ** 28;
  * Reads a table whose values are separated by commas, semicolons, tabs or spaces.
  *
  * The first row names the columns, unless it contains numbers; columns without names are `column0`,
- * `column1` and so on. A column whose fields are all numbers or empty becomes numbers, with NaN for
- * what is missing; any other becomes text, and so do integers that float64 would round. Tables with
- * semicolons may use a decimal comma.
+ * `column1` and so on. Further rows above the numbers are units, which become attributes, or parts
+ * of the names, as in DeepLabCut's tables. A column whose fields are all numbers or empty becomes
+ * numbers, with NaN for what is missing; any other becomes text, and so do integers that float64
+ * would round. A column of numbers with a few fields that are none cannot be read: the error names
+ * the first of them. Tables with semicolons may use a decimal comma.
  *
  * @param name what messages call the table.
  * @throws RecordingError where it is not a table or its rows differ in length.
@@ -32,14 +34,85 @@ export function parseCsv(bytes: Uint8Array, name = 'The table'): GroupNode {
   const rows = delimiter === ';' ? fields.map((row) => row.map(withDecimalPoint)) : fields;
   const [head = []] = rows;
   if (rows.length === 0) throw readError('it is empty');
-  const hasNames = isPandasHeader(head) || head.some((field) => field !== '' && !isNumber(field));
-  const names = hasNames ? uniqueNames(head) : head.map((_, n) => `column${n}`);
-  const body = hasNames ? rows.slice(1) : rows;
-  const columns = names.map((key, n): [string, ArrayNode] => [
-    key,
-    columnNode(body.map((row) => row[n]!)),
-  ]);
+  const { names, units, count } = readHead(rows);
+  const lineOf = (row: number) => {
+    const lines = parseRows(singleSpaced, delimiter, readError, true) as unknown as CsvLine[];
+    return lines[count + row]!.info.lines;
+  };
+  const columns = head.map((_, n): [string, ArrayNode] => {
+    const fields = rows.slice(count).map((row) => row[n]!);
+    const column = { name: names[n]!, unit: units[n], fields };
+    return [names[n]!, columnNode(column, (row) => `${name}, line ${lineOf(row)}`)];
+  });
   return { kind: 'group', members: new Map(columns), attributes: {} };
+}
+
+/** A row as csv-parse gives it with information on it. */
+interface CsvLine {
+  readonly info: { readonly lines: number };
+}
+
+/** At most so many rows stand above the values. */
+const MAX_HEAD_ROWS = 4;
+/** The share of the fields of a column, from which on the others are odd. */
+const MOSTLY = 0.95;
+/** Columns with fewer fields have no usual kind of field. */
+const MIN_USUAL = 20;
+
+/** The rows above the values: names of the columns, and their units. */
+interface TableHead {
+  readonly names: readonly string[];
+  /** Empty texts where there are none. */
+  readonly units: readonly string[];
+  /** How many rows there are. */
+  readonly count: number;
+}
+
+function readHead(rows: readonly (readonly string[])[]): TableHead {
+  const [head = [], second] = rows;
+  const noUnits = head.map(() => '');
+  const hasNames = isPandasHeader(head) || head.some((field) => field !== '' && !isNumber(field));
+  if (!hasNames) return { names: head.map((_, n) => `column${n}`), units: noUnits, count: 0 };
+  const count = countHeadRows(rows);
+  if (count === 2 && second!.every((field) => UNIT.test(field)))
+    return { names: uniqueNames(head), units: second!.map(bareUnit), count };
+  const parts = rows
+    .slice(0, count)
+    // A row with the same text throughout, such as who scored a video, names no column.
+    .filter((row, n) => n === count - 1 || new Set(row.slice(1)).size > 1);
+  const joined = head.map((_, n) =>
+    parts
+      .map((row) => row[n]!)
+      .filter((part) => part !== '')
+      .join('_'),
+  );
+  return { names: uniqueNames(joined), units: noUnits, count };
+}
+
+/** Rows without a number in any column that consists of numbers below them. */
+function countHeadRows(rows: readonly (readonly string[])[]): number {
+  const body = rows.slice(MAX_HEAD_ROWS);
+  if (body.length < MAX_HEAD_ROWS) return 1;
+  const numeric = rows[0]!
+    .map((_, n) => n)
+    .filter(
+      (n) =>
+        body.filter((row) => isNumber(row[n]!) || row[n] === '').length >= MOSTLY * body.length &&
+        body.some((row) => isNumber(row[n]!)),
+    );
+  if (numeric.length === 0) return 1;
+  const isHead = (row: readonly string[]) =>
+    numeric.every((n) => !isNumber(row[n]!)) && numeric.some((n) => row[n] !== '');
+  const end = rows.slice(0, MAX_HEAD_ROWS).findIndex((row) => !isHead(row));
+  return end < 0 ? 1 : Math.max(1, end);
+}
+
+/** What may stand for a unit below a name; columns without a unit have none or a dash. */
+const UNIT =
+  /^([([]?(s|sec|secs|seconds?|ms|us|µs|min|h|hz|khz|mm|cm|m|um|µm|px|pixels?|deg|degrees?|°|rad|v|mv|uv|µv|%|a\.?u\.?|n\/a|id|#|index|frames?|samples?|count|counts|none|[a-zµ°%]{1,4}\/[a-z]{1,3}\^?2?)[)\]]?|-|)$/i;
+
+function bareUnit(field: string): string {
+  return /^(-|id|#|index|none|n\/a)$/i.test(field) ? '' : field.replace(/^[([]|[)\]]$/g, '');
 }
 
 /**
@@ -65,9 +138,11 @@ function parseRows(
   text: string,
   delimiter: string,
   readError: (reason: string) => RecordingError,
+  info = false,
 ): string[][] {
   try {
     return parse(text, {
+      info,
       bom: true,
       delimiter,
       skip_empty_lines: true,
@@ -106,21 +181,45 @@ function uniqueNames(head: readonly string[]): string[] {
   return head.map((field, n) => (field && head.indexOf(field) === n ? field : `column${n}`));
 }
 
-function columnNode(fields: readonly string[]): ArrayNode {
+interface TableColumn {
+  readonly name: string;
+  readonly unit: string | undefined;
+  readonly fields: readonly string[];
+}
+
+/** @param place names a row of the column, for a message. */
+function columnNode(
+  { name, unit, fields }: TableColumn,
+  place: (row: number) => string,
+): ArrayNode {
   // An integer that float64 would round is an id, such as that of a neuron: it stays text.
-  const isNumeric = fields.every(
-    (field) => field === '' || (isNumber(field) && !isUnsafeInteger(field)),
-  );
-  const numbers = isNumeric
-    ? Float64Array.from(fields, (field) =>
-        MISSING_VALUES.test(field) ? Number.NaN : Number(field),
-      )
-    : undefined;
+  const isNumeric = (field: string) => field === '' || (isNumber(field) && !isUnsafeInteger(field));
+  const odd = fields.flatMap((field, row) => (isNumeric(field) ? [] : [row]));
+  const attributes = unit === undefined || unit === '' ? {} : { unit };
+  const shape = [fields.length];
+  if (odd.length > 0 && fields.length >= MIN_USUAL && odd.length <= (1 - MOSTLY) * fields.length)
+    return {
+      kind: 'array',
+      type: 'number',
+      shape,
+      attributes,
+      read: () => {
+        throw new RecordingError(
+          `${place(odd[0]!)}: the column ${name} has ${JSON.stringify(fields[odd[0]!])}, but numbers elsewhere (${odd.length} of ${fields.length} fields are none): correct it, or leave the field empty.`,
+        );
+      },
+    };
+  const numbers =
+    odd.length === 0
+      ? Float64Array.from(fields, (field) =>
+          MISSING_VALUES.test(field) ? Number.NaN : Number(field),
+        )
+      : undefined;
   return {
     kind: 'array',
-    type: isNumeric ? 'number' : 'text',
-    shape: [fields.length],
-    attributes: {},
+    type: numbers ? 'number' : 'text',
+    shape,
+    attributes,
     read: (from = 0, to = fields.length) => (numbers ?? fields).slice(from, to) as Float64Array,
   };
 }

@@ -27,6 +27,24 @@ const HEAD_BYTES = 4096;
 const HDF5_SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
 const HDF5_SIGNATURE_OFFSETS = [0, 512, 1024, 2048];
 
+const GZIP_MAGIC = [0x1f, 0x8b];
+/** Texts that are often found where data should be, by how they begin. */
+const STRANGERS = [
+  {
+    pattern: /^version https:\/\/git-lfs/,
+    sentence: 'is a pointer of Git LFS, not the data: fetch them with git lfs pull.',
+  },
+  {
+    pattern: /^(\.\.\/)*\.?\/?(\.git\/)?annex\/objects\//,
+    sentence:
+      'is a pointer of git-annex, not the data: fetch them with git annex get or datalad get.',
+  },
+  {
+    pattern: /^\s*<(!doctype html|html)/i,
+    sentence: 'is a web page, not the data: its download may have needed a login.',
+  },
+] as const;
+
 const TABLE_NAME = new RegExp(`\\.(${TABLE_EXTENSIONS.join('|')})$`, 'i');
 
 /**
@@ -46,6 +64,12 @@ export async function openFile(source: ByteSource, name = source.name): Promise<
     await prepareHdf5();
     return openHdf5(source, name);
   }
+  const stranger = STRANGERS.find(({ pattern }) => pattern.test(new TextDecoder().decode(head)));
+  if (stranger) throw new RecordingError(`${name} ${stranger.sentence}`);
+  if (hasBytes(0, GZIP_MAGIC))
+    throw new RecordingError(
+      `${name} is compressed with gzip: unpack it first, such as with gunzip.`,
+    );
   if (hasBytes(0, NPY_MAGIC)) return inMemory(openNpy(source, name));
   const bytes = () => readAll(source, name);
   if (hasBytes(0, [0x50, 0x4b])) return inMemory(openNpz(bytes(), name));

@@ -317,6 +317,17 @@ describe('inspecting a recording', () => {
     expect(readFileSync(inFolder('look', 'inspect.html'), 'utf8')).toContain('<svg');
   });
 
+  it('says the same to programs, as JSON', async () => {
+    const { code, out } = await neuroformer('inspect', inFolder('data'), '--json');
+    expect(code).toBe(0);
+    const overview = JSON.parse(out);
+    expect(overview).toMatchObject({ name: 'tuned neurons', neurons: 16, guessed: false });
+    expect(overview.rates).toHaveLength(16);
+    expect(overview.names.slice(0, 4)).toEqual(['3', '13', '23', '33']);
+    expect(overview.description.variables.place.unit).toBe('cm');
+    expect(overview.warnings.join()).toMatch(/heading ranges from/);
+  });
+
   it('refuses a recording without the variable to decode, as training does', async () => {
     const yaml = readFileSync(inFolder('data', 'dataset.yaml'), 'utf8');
     cpSync(inFolder('data'), inFolder('renamed'), { recursive: true });

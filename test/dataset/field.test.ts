@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { summarizeRecording } from '../../src/analyze/overview.js';
 import { encodeNpy } from '../../src/formats/npy.js';
 import { openDataset } from '../../src/node/dataset.js';
-import { datasetOpener, spikeTimes, useFolders } from '../helpers/dataset.js';
+import { datasetOpener, spikeCounts, spikeTimes, useFolders } from '../helpers/dataset.js';
 import {
   ALL_LABELS,
   ALL_TIMES,
@@ -363,6 +363,44 @@ describe('whole numbers as spike times', () => {
       expect(times.map(({ length }) => length)).toEqual(TIMES.map(({ length }) => length));
       expect(times[0]![0]).toBeCloseTo(TIMES[0]![0]!, 6);
     }
+  });
+});
+
+describe('axes', () => {
+  /** Counts of five neurons in 40 bins. */
+  const COUNTS = TRAINS.map((train) =>
+    Array.from({ length: 40 }, (_, bin) => train.filter((time) => Math.floor(time) === bin).length),
+  );
+  const spikes = Array.from({ length: 40 }, (_, n) => n / 10);
+
+  it.each<[string, Uint8Array]>([
+    ['ids of the neurons', npz({ spike_counts: transposed(COUNTS), unit_ids: LABELS })],
+    ['times of the bins', npz({ spike_counts: COUNTS, time: spikes.map((t) => t ** 2) })],
+    ['names of channels', npz({ spike_counts: transposed(COUNTS), channel: LABELS })],
+  ])('are known by the lengths of other arrays: %s', async (_, bytes) => {
+    const message = await rejection(open('a.npz', bytes));
+    expect(message).not.toContain('nothing says which axis is which');
+    const [yaml] = advisedYaml(message);
+    const { recording } = await openDescribed(`spikes: ${yaml}`, { 'a.npz': bytes });
+    expect(recording.neurons).toBe(5);
+    expect(spikeCounts(recording.trials[0]!)).toEqual(COUNTS);
+  });
+
+  it('are a question where nothing says which is which', async () => {
+    const bytes = npz({ spike_counts: transposed(COUNTS) });
+    expect(await rejection(open('a.npz', bytes))).toContain(
+      'if each column is a bin instead of a neuron, axes: [neurons, bins]',
+    );
+    const square = COUNTS.slice(0, 5).map((row) => row.slice(0, 5));
+    const clocked = npz({ spike_counts: square, time: [0, 0.1, 0.2, 0.3, 0.4] });
+    const message = await rejection(open('a.npz', clocked));
+    const advised = await Promise.all(
+      advisedYaml(message).map((yaml) => openDescribed(yaml, { 'a.npz': clocked })),
+    );
+    expect(advised.map(({ recording }) => spikeCounts(recording.trials[0]!))).toEqual([
+      square,
+      transposed(square),
+    ]);
   });
 });
 

@@ -171,7 +171,7 @@ describe('a file without a dataset.yaml', () => {
       [4, 10],
     );
     await expect(openOne('F.npy', bytes)).rejects.toThrow(
-      "such as: spikes: {traces: 'F.npy', axes: [neurons, bins], dt: 0.05, event: {above: 3, in: deviations}}, where dt is the bin width in seconds.",
+      "such as: spikes: {traces: 'F.npy', axes: [neurons, bins], dt: 0.05, event: {above: 3, in: deviations}}, where dt is the bin width in seconds; nothing says which axis is which, so if each row is a bin instead of a neuron, axes: [bins, neurons].",
     );
   });
 

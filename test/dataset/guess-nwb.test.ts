@@ -164,6 +164,7 @@ describe('an NWB 2 file', () => {
     expect(recording.trials[0]!.variables).toEqual({});
     expect(notes).toEqual([
       'The timestamps of acquisition/ttl do not increase from sample to sample: it is left out.',
+      'Series that are not read, because they are no behavior or have no samples (to read one, list it under variables in a dataset.yaml): acquisition/lfp (ElectricalSeries), acquisition/licks/left (TimeSeries), acquisition/video (ImageSeries).',
     ]);
   });
 
@@ -336,5 +337,113 @@ describe('an NWB 2 file', () => {
     await expect(truncated).rejects.toThrow(
       'the times of neuron 1 would be at indices 2 to 32415 of spikes.times, which has 2 values: the file is cut short',
     );
+  });
+
+  it('is known by attributes that are lists, and without a type of its own', async () => {
+    const path = join(writeFolder({}), 'x.nwb');
+    const bytes = files.written((root) => {
+      root.create_attribute('nwb_version', ['2.6.0']);
+      units(root);
+    });
+    writeFileSync(path, bytes);
+    expect((await openDataset(path)).recording.neurons).toBe(3);
+  });
+
+  it('has types that inherit, by its own specification or by name', async () => {
+    const { recording, notes } = await open((root) => {
+      units(root);
+      const specification = root
+        .create_group('specifications')
+        .create_group('ndx-lab')
+        .create_group('0.1.0');
+      const groups = [
+        { neurodata_type_def: 'Whisking', neurodata_type_inc: 'SpatialSeries' },
+        { neurodata_type_def: 'SpatialSeries', neurodata_type_inc: 'TimeSeries' },
+        { neurodata_type_def: 'Probe', neurodata_type_inc: 'ElectricalSeries' },
+      ];
+      specification.create_dataset({ name: 'ndx-lab', data: JSON.stringify({ groups }) });
+      const behavior = typed(root.create_group('processing'), 'behavior', 'ProcessingModule');
+      series(behavior, 'whisker', 'Whisking', [1, 2, 3]);
+      series(behavior, 'probe', 'Probe', [1, 2, 3]);
+      const trials = typed(root.create_group('intervals'), 'trials', 'LabTimeIntervals');
+      numbers(trials, 'start_time', [0, 0.5]);
+      numbers(trials, 'stop_time', [0.5, 1]);
+    });
+    expect(recording.trials).toHaveLength(2);
+    expect(Object.keys(recording.trials[0]!.variables)).toEqual(['whisker']);
+    expect(notes.join()).toContain('processing/behavior/probe (Probe)');
+  });
+
+  it('has trials without a stop, which last until the next one', async () => {
+    const { recording, notes } = await open((root) => {
+      units(root);
+      const trials = typed(root.create_group('intervals'), 'trials', 'TimeIntervals');
+      numbers(trials, 'start_time', [0, 0.4]);
+      numbers(trials, 'choice', [1, 2]);
+      numbers(trials, 'licks', [1, 2, 3]);
+    });
+    expect(recording.trials.map(({ start }) => start)).toEqual([0, 0.4]);
+    expect(recording.trials[1]!.variables.choice!.values[0]).toBe(2);
+    expect(notes).toContain(
+      'Columns of intervals/trials that do not have one value for each trial are left out: licks.',
+    );
+  });
+
+  it('tells variables of one name apart by their paths, whatever the script', async () => {
+    const { recording } = await open((root) => {
+      units(root);
+      const processing = root.create_group('processing');
+      for (const module of ['left', 'right']) {
+        const parent = typed(processing, module, 'ProcessingModule');
+        for (const camera of ['a', 'b', 'c'])
+          series(typed(parent, camera, 'Tracking'), 'pupil', 'TimeSeries', [1, 2, 3]);
+      }
+      const behavior = typed(processing, '行为', 'ProcessingModule');
+      series(behavior, '速度', 'TimeSeries', [1, 2, 3]);
+      series(behavior, '位置', 'TimeSeries', [4, 5, 6]);
+      series(behavior, 'choice', 'TimeSeries', [7, 8, 9]);
+      const trials = typed(root.create_group('intervals'), 'trials', 'TimeIntervals');
+      numbers(trials, 'start_time', [0]);
+      numbers(trials, 'stop_time', [1]);
+      numbers(trials, 'choice', [1]);
+    });
+    const { variables } = recording.trials[0]!;
+    expect(Object.keys(variables).filter((name) => name.includes('pupil'))).toHaveLength(6);
+    expect(samples(variables.速度!)).toEqual([1, 2, 3]);
+    expect(samples(variables.位置!)).toEqual([4, 5, 6]);
+    expect(variables.choice!.values[0]).toBe(1);
+    expect(samples(variables.行为_choice!)).toEqual([7, 8, 9]);
+  });
+
+  it('has series whose names look like a pattern or an index', async () => {
+    const { recording } = await open((root) => {
+      units(root);
+      const behavior = typed(root.create_group('processing'), 'behavior', 'ProcessingModule');
+      series(behavior, 'left*', 'TimeSeries', [1, 2, 3]);
+      series(behavior, 'left*right', 'TimeSeries', [4, 5, 6]);
+      series(behavior, 'whisker[0]', 'TimeSeries', [7, 8, 9]);
+    });
+    const { variables } = recording.trials[0]!;
+    expect(Object.values(variables).map(samples)).toEqual([
+      [1, 2, 3],
+      [4, 5, 6],
+      [7, 8, 9],
+    ]);
+  });
+
+  it('has series and traces whose samples lie along the second axis, by their timestamps', async () => {
+    const { recording } = await open((root) => {
+      const processing = root.create_group('processing');
+      const traces = typed(processing, 'traces', 'RoiResponseSeries');
+      numbers(traces, 'data', [0, 1, 0, 9, 1, 0, 9, 1, 2, 1, 1, 9], [3, 4]);
+      numbers(traces, 'timestamps', [0, 0.1, 0.2, 0.3]);
+      const position = typed(processing, 'position', 'SpatialSeries');
+      numbers(position, 'data', [1, 2, 3, 4, 5, 6, 7, 8], [2, 4]);
+      numbers(position, 'timestamps', [0, 0.1, 0.2, 0.3]);
+    });
+    expect(recording.neurons).toBe(3);
+    const { variables } = recording.trials[0]!;
+    expect(samples(variables.position_x!)).toEqual([1, 2, 3, 4]);
+    expect(samples(variables.position_y!)).toEqual([5, 6, 7, 8]);
   });
 });

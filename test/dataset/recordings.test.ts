@@ -54,6 +54,7 @@ describe('published recordings contain what their authors report', () => {
     const { neurons, spikes, trials } = summarizeRecording(recording);
     expect([neurons, spikes, trials.count]).toEqual([1, 1679, 178]);
     expect(notes).toEqual([
+      'Series that are not read, because they are no behavior or have no samples (to read one, list it under variables in a dataset.yaml): acquisition/lick_times/lick_left_times (TimeSeries), acquisition/lick_times/lick_right_times (TimeSeries).',
       'Spike times that were not in order are sorted (1 of 1 neurons).',
       'Trials without an end last until the next one starts (178 of 178).',
     ]);

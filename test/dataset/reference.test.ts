@@ -36,11 +36,13 @@ describe('a reference', () => {
       file: 'a.npy',
       path: [],
       index: [{ from: 0, to: undefined }, 1],
+      literalPath: ['[:,1]'],
     });
     expect(parseReference('b c.nwb#processing/Tracked 2D [cm]/data[:, 1]')).toEqual({
       file: 'b c.nwb',
       path: ['processing', 'Tracked 2D [cm]', 'data'],
       index: [{ from: 0, to: undefined }, 1],
+      literalPath: ['processing', 'Tracked 2D [cm]', 'data[:, 1]'],
     });
   });
 

@@ -2,9 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { parseCsv } from '../../src/formats/csv.js';
 import type { ArrayNode } from '../../src/formats/nodes.js';
 
+/** A table named T. */
+function parseText(text: string) {
+  return parseCsv(new TextEncoder().encode(text), 'T');
+}
+
 /** The columns of a table named T. */
 function columns(text: string) {
-  const { members } = parseCsv(new TextEncoder().encode(text), 'T');
+  const { members } = parseText(text);
   return Object.fromEntries(
     [...members].map(([name, node]) => [name, [...(node as ArrayNode).read()]]),
   );
@@ -92,5 +97,40 @@ describe('parseCsv', () => {
     ],
   ])('rejects a table %s', (_, text, message) => {
     expect(() => columns(text)).toThrow(message);
+  });
+
+  describe('with several rows above its numbers', () => {
+    const rows = (line: (n: number) => string) =>
+      Array.from({ length: 30 }, (_, n) => line(n)).join('\n');
+
+    it('has units, as attributes', () => {
+      const text = `time,speed,state\n(s),cm/s,-\n${rows((n) => `${n / 10},${n},run`)}\n`;
+      const { members } = parseText(text);
+      expect([...members.keys()]).toEqual(['time', 'speed', 'state']);
+      expect(members.get('speed')).toMatchObject({ type: 'number', attributes: { unit: 'cm/s' } });
+      expect(members.get('state')).toMatchObject({ type: 'text', attributes: {} });
+    });
+
+    it('has names of several parts, without those that all columns share', () => {
+      const text = `scorer,DLC,DLC,DLC\nbodyparts,nose,nose,tail\ncoords,x,y,x\n${rows((n) => `${n},${n * 2},${n * 3},${n * 4}`)}\n`;
+      const { members } = parseText(text);
+      expect([...members.keys()]).toEqual(['bodyparts_coords', 'nose_x', 'nose_y', 'tail_x']);
+      expect(members.get('nose_y')).toMatchObject({ type: 'number', shape: [30] });
+    });
+
+    it('keeps a first row of texts, where columns are texts', () => {
+      const text = `name,kind\na,b\n${rows((n) => `n${n},k${n}`)}\n`;
+      expect(parseText(text).members.get('name')).toMatchObject({ type: 'text', shape: [31] });
+    });
+  });
+
+  it('names the line of the only field of a column that is no number', () => {
+    const lines = Array.from({ length: 40 }, (_, n) => `${n},${n === 7 ? '3.5e' : n}`);
+    const text = `# tracking\ntime,speed\n${lines.join('\n')}\n`;
+    const speed = parseText(text).members.get('speed');
+    expect(speed).toMatchObject({ type: 'number' });
+    expect(() => (speed as ArrayNode).read()).toThrow(
+      'line 10: the column speed has "3.5e", but numbers elsewhere (1 of 40 fields are none): correct it, or leave the field empty.',
+    );
   });
 });
