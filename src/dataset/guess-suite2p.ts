@@ -25,7 +25,7 @@ export function isSuite2pFolder(folder: Folder): boolean {
 /**
  * Describes the deconvolved traces of the regions that are cells.
  *
- * @throws RecordingError where ops.npy does not give the rate of frames, or the files are not of the
+ * @throws RecordingError where ops.npy does not give the rate of frames, or the files are not of
  *   same regions.
  */
 export async function guessFromSuite2p(folder: Folder): Promise<GuessedDescription> {

@@ -11,7 +11,7 @@ describe('a folder of suite2p', () => {
     'spks.npy': encodeNpy(Float32Array.of(0, 2, 0, 1, 5, 5, 0, 0, 0, 0, 0, 3), [3, 4]),
     'iscell.npy': encodeNpy(Float64Array.of(1, 0.9, 0, 0.1, 1, 0.8), [3, 2]),
   };
-  /** What Python writes of {'nplanes': 1, 'fs': rate, 'tau': 1}, after the header of a .npy file. */
+  /** What Python writes of {'fs': rate}, after the beginning of a .npy file. */
   const settings = (key: number[], value: number[]) =>
     Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, 0x80, 4, ...key, ...value, 0x2e);
   const float = (value: number) => {
