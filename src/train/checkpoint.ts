@@ -11,6 +11,7 @@ import { type HostTensor, SafetensorsError } from '../nn/safetensors.js';
 import { FileError } from '../ports/errors.js';
 import type { RunStore } from '../ports/run-store.js';
 import type { Tokenizer } from '../recording/tokenizer.js';
+import { checkSeal, SEAL_METADATA, sealFile } from './seal.js';
 
 /** The lowest validation loss of one objective so far. */
 export interface BestLoss {
@@ -39,8 +40,14 @@ export interface TrainingProgress {
 /** Key of the progress in the file's metadata. */
 const PROGRESS_KEY = 'neuroformer.progress';
 
+/** A model read back from its file. */
+export interface ReadModel extends SavedModel {
+  /** Sentences about the file. */
+  readonly notes: readonly string[];
+}
+
 /** A checkpoint read back from its file. */
-export interface Checkpoint extends SavedModel {
+export interface Checkpoint extends ReadModel {
   /** The configuration of the model, always present in a checkpoint. */
   readonly config: ModelConfig;
   /** The vocabularies and scales of the model, always present in a checkpoint. */
@@ -72,8 +79,10 @@ export async function writeCheckpoint(
       for (const [name, tensor] of await parameters.moments(kind))
         extra.set(`optimizer.${kind}.${name}`, tensor);
   }
-  const metadata = { [PROGRESS_KEY]: JSON.stringify(progress) };
-  await store.write(path, await saveModel(parameters, config, tokenizer, metadata, extra));
+  const metadata = { [PROGRESS_KEY]: JSON.stringify(progress), ...SEAL_METADATA };
+  const file = await saveModel(parameters, config, tokenizer, metadata, extra);
+  sealFile(file);
+  await store.write(path, file);
 }
 
 /**
@@ -81,7 +90,7 @@ export async function writeCheckpoint(
  *
  * @throws FileError where the file cannot be read or is damaged.
  */
-export function readModelFile(store: RunStore, path: string): Promise<SavedModel> {
+export function readModelFile(store: RunStore, path: string): Promise<ReadModel> {
   return readFileAs('model', store, path, ({ saved }) => saved);
 }
 
@@ -108,7 +117,7 @@ export function readCheckpoint(store: RunStore, path: string): Promise<Checkpoin
 
 /** The tensors of a file, sorted into weights and Adam's moments. */
 interface FileContents {
-  readonly saved: SavedModel;
+  readonly saved: ReadModel;
   readonly moments: Checkpoint['moments'];
 }
 
@@ -123,6 +132,7 @@ async function readFileAs<T>(
   const bytes = await store.read(path);
   if (!bytes) throw new FileError(`${name} cannot be read: there is no such file or folder.`);
   try {
+    const isSealed = checkSeal(bytes);
     const saved = openModel(bytes);
     const moments = { m: new Map<string, HostTensor>(), v: new Map<string, HostTensor>() };
     const weights = new Map<string, HostTensor>();
@@ -131,7 +141,12 @@ async function readFileAs<T>(
       if (moment && parameter) moments[moment as 'm' | 'v'].set(parameter, tensor);
       else weights.set(tensorName, tensor);
     }
-    return interpret({ saved: { ...saved, tensors: weights }, moments });
+    // Files of the original, without progress, never had a seal.
+    const isOld = !isSealed && saved.metadata[PROGRESS_KEY] !== undefined;
+    const notes = isOld
+      ? [`${name} has no hash of its contents, as in earlier versions: damage would go unnoticed.`]
+      : [];
+    return interpret({ saved: { ...saved, tensors: weights, notes }, moments });
   } catch (error) {
     throw new FileError(`${name} is not a usable ${kind}: ${(error as Error).message}`);
   }
@@ -141,8 +156,8 @@ async function readFileAs<T>(
  * Loads the weights and the optimizer's state from a checkpoint.
  *
  * @param name the checkpoint's name in error messages.
- * @throws FileError where a parameter of the model is missing or has another shape or
- *   type in the checkpoint.
+ * @throws FileError where a parameter of the model is missing or has another shape or type in the
+ *   checkpoint, or its moments are missing.
  */
 export function restoreCheckpoint(
   { tensors, moments, progress }: Checkpoint,
@@ -156,6 +171,11 @@ export function restoreCheckpoint(
     throw new FileError(
       `${name} is not a checkpoint of this model: parameter ${wrong} is missing or has another shape or type.`,
     );
+  for (const { name: parameter } of parameters)
+    if (!moments.m.has(parameter) || !moments.v.has(parameter))
+      throw new FileError(
+        `${name} lacks the optimizer's moments of ${parameter}, so the run cannot go on as it was: resume from a complete checkpoint.`,
+      );
   parameters.assignMoments('m', moments.m);
   parameters.assignMoments('v', moments.v);
   optimizer.steps = progress.step;

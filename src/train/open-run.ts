@@ -3,12 +3,12 @@
 import type { Dataset } from '../dataset/dataset.js';
 import type { Engine } from '../gpu/engine.js';
 import { type FrozenModel, frozenModel } from '../neuroformer/frozen-model.js';
-import { loadNotes, type SavedModel } from '../neuroformer/saved.js';
+import { loadNotes } from '../neuroformer/saved.js';
 import { FileError } from '../ports/errors.js';
 import type { RunStore } from '../ports/run-store.js';
 import type { Part, Split } from '../recording/splits.js';
 import type { WindowRef } from '../recording/windows.js';
-import { readModelFile } from './checkpoint.js';
+import { type ReadModel, readModelFile } from './checkpoint.js';
 import { LAST_CHECKPOINT, type RunFacts, RunRecords } from './run-records.js';
 import { prepareTrainingData, type TrainingData } from './training-data.js';
 
@@ -21,7 +21,7 @@ export interface OpenedRun extends TrainingData {
   /** The data the run was trained on. */
   readonly dataset: Dataset;
   /** The model as read from its file. */
-  readonly saved: SavedModel;
+  readonly saved: ReadModel;
   /** Path of the model's file in the run's store. */
   readonly weights: string;
 }
@@ -72,7 +72,8 @@ export async function loadModel(
   { layout, saved }: Pick<OpenedRun, 'layout' | 'saved'>,
 ): Promise<LoadedModel> {
   const frozen = frozenModel(engine, layout);
-  return { ...frozen, notes: loadNotes(frozen.store.assign(saved.tensors)) };
+  const notes = loadNotes(frozen.store.assign(saved.tensors));
+  return { ...frozen, notes: [...saved.notes, ...notes] };
 }
 
 /** The windows of one part of a split, or of all parts. */

@@ -286,6 +286,7 @@ class Trainer {
       restoreCheckpoint(checkpoint, this.#store, this.#step.optimizer, name);
       this.#progress = checkpoint.progress;
       await records.dropMetricsAfter(this.#progress.step);
+      for (const sentence of checkpoint.notes) watcher.note(sentence);
       watcher.note(`Resuming at update ${this.#progress.step} of ${this.#totalSteps}.`);
       return;
     }

@@ -3,21 +3,25 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/engine.js';
+import { HostRandom } from '../../src/math/random.js';
 import { tokenizerFor } from '../../src/neuroformer/batch.js';
 import { parseConfig } from '../../src/neuroformer/config.js';
 import { openModel } from '../../src/neuroformer/saved.js';
 import { decodeSafetensors, encodeSafetensors } from '../../src/nn/safetensors.js';
 import { diskStore } from '../../src/node/disk-store.js';
 import { createEngine } from '../../src/node.js';
+import { memoryStore } from '../../src/ports/run-store.js';
 import { silentWatcher } from '../../src/ports/watcher.js';
 import { createRecording } from '../../src/recording/recording.js';
 import { Scale } from '../../src/recording/scales.js';
+import { readCheckpoint } from '../../src/train/checkpoint.js';
 import { finetunedTokenizer } from '../../src/train/finetuned-tokenizer.js';
 import { bestWeightsPath, RunRecords } from '../../src/train/run-records.js';
 import { parseTrainSettings } from '../../src/train/settings.js';
 import { type TrainerOptions, trainModel } from '../../src/train/trainer.js';
 import { prepareTrainingData } from '../../src/train/training-data.js';
 import { checkpointAt } from '../helpers/run-files.js';
+import { caseCount } from '../helpers/thorough.js';
 import {
   syntheticRecording,
   TINY,
@@ -45,6 +49,11 @@ const MODEL = {
   modalities: WITH_BEHAVIOR.modalities,
   dropout: DROPOUT,
 };
+
+/** The metadata of a checkpoint as earlier versions wrote them. */
+function withoutSeal({ 'neuroformer.sha256': _, ...metadata }: Record<string, string>) {
+  return metadata;
+}
 
 let folders = 0;
 interface TestRun extends TrainerOptions {
@@ -305,9 +314,51 @@ describe('a run that cannot be trained or resumed ends with a clear error', () =
     await trainModel(run);
     const { tensors, metadata } = decodeSafetensors(readFileSync(lastPath(run)));
     (tensors.get('tok_emb.weight')!.data as Float32Array)[3] = Number.NaN;
-    writeFileSync(lastPath(run), encodeSafetensors(tensors, metadata));
+    writeFileSync(lastPath(run), encodeSafetensors(tensors, withoutSeal(metadata)));
     await expect(checkpointAt(lastPath(run))).rejects.toThrow(
       'is not a usable checkpoint: tok_emb.weight contains non-finite values: the file is damaged.',
+    );
+  });
+
+  it('for a checkpoint of which any one bit has changed', async () => {
+    const run = newRun({ steps: 1 }, TINY);
+    await trainModel(run);
+    const bytes = readFileSync(lastPath(run));
+    const headerBits = 8 * (8 + Number(bytes.readBigUInt64LE(0)));
+    const random = new HostRandom(7);
+    const name = lastPath(run);
+    for (let n = 0; n < caseCount(2000); n++) {
+      // Half of them in the header, which is small.
+      const bit = random.integer(n % 2 === 0 ? headerBits : 8 * bytes.length);
+      const damaged = Uint8Array.from(bytes);
+      damaged[bit >> 3]! ^= 1 << (bit & 7);
+      const store = memoryStore();
+      await store.write('last.safetensors', damaged);
+      const outcome = await readCheckpoint(store, 'last.safetensors').then(
+        ({ notes }) => notes.join(),
+        (error: Error) => `${error.name}: ${error.message}`,
+      );
+      // Where the name of the hash itself has changed, the file is one of an earlier version.
+      expect(outcome, `bit ${bit} of ${name}`).toMatch(
+        /^FileError: .* is not a usable checkpoint: |has no hash of its contents, as in earlier versions/,
+      );
+    }
+  });
+
+  it('for a checkpoint without moments, and reads one without a hash with a note', async () => {
+    const run = newRun({ steps: 1 }, TINY);
+    await trainModel(run);
+    const { tensors, metadata } = decodeSafetensors(readFileSync(lastPath(run)));
+    const old = withoutSeal(metadata);
+    writeFileSync(lastPath(run), encodeSafetensors(tensors, old));
+    await trainModel({ ...run, resume: true });
+    expect(run.notes).toContain(
+      `${lastPath(run)} has no hash of its contents, as in earlier versions: damage would go unnoticed.`,
+    );
+    tensors.delete('optimizer.v.tok_emb.weight');
+    writeFileSync(lastPath(run), encodeSafetensors(tensors, old));
+    await expect(trainModel({ ...run, resume: true })).rejects.toThrow(
+      "lacks the optimizer's moments of tok_emb.weight, so the run cannot go on as it was",
     );
   });
 
