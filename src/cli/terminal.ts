@@ -9,6 +9,29 @@ import { formatCount, formatDuration } from '../text/format.js';
 /** Exit code of a command that the user stopped; shells use it for SIGINT. */
 const STOPPED_EXIT_CODE = 130;
 
+/**
+ * Signals that ask a command to stop: Ctrl-C, a scheduler or `kill`, a terminal that closes, and
+ * Ctrl-Break on Windows.
+ */
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK'] as const;
+/**
+ * A signal so soon after another is the same one: npm passes on what the shell has sent to the
+ * whole group of processes.
+ */
+const SAME_SIGNAL_MS = 500;
+
+/**
+ * Lets a command go on when nobody reads its output any more, because a pipe or the terminal was
+ * closed. Where output is lost for another reason, such as a full disk, the command fails in the
+ * end.
+ */
+export function outliveOutput(): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', ({ code }: NodeJS.ErrnoException) => {
+      if (code !== 'EPIPE' && code !== 'EIO') process.exitCode = 1;
+    });
+}
+
 /** Prints a line on standard output. */
 export function print(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -26,6 +49,8 @@ export class TerminalWatcher implements Watcher {
   #lastShown = 0;
   #isLineOpen = false;
   #isStopRequested = false;
+  /** When it was, in milliseconds. */
+  #stopRequested = 0;
   #activity = '';
   /** What Ctrl-C does, in a sentence. */
   #reaction = '';
@@ -63,13 +88,13 @@ export class TerminalWatcher implements Watcher {
   }
 
   /**
-   * While work can stop cleanly, makes Ctrl-C request a stop; otherwise Ctrl-C ends the process at
-   * once.
+   * While work can stop cleanly, makes Ctrl-C and other signals request a stop; otherwise they end
+   * the process at once.
    */
   setStoppable(isStoppable: boolean, reaction = 'Stopping.'): void {
     this.#isStopRequested = false;
     this.#reaction = reaction;
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    for (const signal of STOP_SIGNALS) {
       process.off(signal, this.#onSignal);
       if (isStoppable) process.on(signal, this.#onSignal);
     }
@@ -83,8 +108,13 @@ export class TerminalWatcher implements Watcher {
   }
 
   readonly #onSignal = () => {
-    if (this.#isStopRequested) process.exit(STOPPED_EXIT_CODE);
+    const now = performance.now();
+    if (this.#isStopRequested) {
+      if (now - this.#stopRequested < SAME_SIGNAL_MS) return;
+      process.exit(STOPPED_EXIT_CODE);
+    }
     this.#isStopRequested = true;
+    this.#stopRequested = now;
     this.close();
     this.#stream.write(`${this.#reaction} Press Ctrl-C again to stop at once.\n`);
   };

@@ -4,6 +4,8 @@ import { type CsvError, parse } from 'csv-parse/sync';
 import { RecordingError } from '../recording/errors.js';
 import type { ArrayNode, GroupNode } from './nodes.js';
 
+/** The delimiter is guessed from so much of the text. */
+const MAX_GUESS_CHARACTERS = 2 ** 17;
 /** A table is decoded into one string, which has to fit into memory. */
 const MAX_TEXT_BYTES = 2 ** 28;
 
@@ -120,9 +122,12 @@ function bareUnit(field: string): string {
  * Without any of them it is a space if the first two rows have equally many words, else a comma.
  */
 function guessDelimiter(text: string): string {
-  const lines = text.split('\n', 50).filter((line) => line.trim() !== '' && !line.startsWith('#'));
-  // Delimiters inside quotes are part of a field.
-  const [line0 = '', line1 = ''] = lines.map((line) => line.trim().replace(/"[^"]*"/g, ''));
+  // Delimiters and line breaks inside quotes are part of a field.
+  const unquoted = text.slice(0, MAX_GUESS_CHARACTERS).replace(/"[^"]*"/g, '""');
+  const lines = unquoted
+    .split(/\r?\n|\r/, 50)
+    .filter((line) => line.trim() !== '' && !line.startsWith('#'));
+  const [line0 = '', line1 = ''] = lines.map((line) => line.trim());
   const mark = ['\t', ';', ','].find((candidate) => line0.includes(candidate));
   if (mark) return mark;
   const wordCount = (line: string) => line.split(/ +/).length;

@@ -24,18 +24,23 @@ export function alignedPairs(pairs: readonly (readonly [name: string, value: str
 
 /**
  * Objects as a CSV table, one a row. The keys of the first row are the header; a missing value is
- * an empty cell, and cells are quoted where they need it (RFC 4180).
+ * an empty cell. Cells and names are quoted where they need it (RFC 4180).
  */
 export function toCsv(rows: readonly object[]): string {
   const [first] = rows;
   if (!first) return '';
   const keys = Object.keys(first);
-  const cell = (value: unknown) => {
-    const text = String(value ?? '');
-    return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
   const lines = rows.map((row) =>
-    keys.map((key) => cell((row as Record<string, unknown>)[key])).join(','),
+    keys.map((key) => csvCell((row as Record<string, unknown>)[key])).join(','),
   );
-  return `${[keys.join(','), ...lines].join('\n')}\n`;
+  return `${[keys.map(csvCell).join(','), ...lines].join('\n')}\n`;
+}
+
+/**
+ * A cell, in quotes where a reader could take a part of it for a separator, for the end of the row
+ * or for a comment, or could leave out spaces around it.
+ */
+function csvCell(value: unknown): string {
+  const text = String(value ?? '');
+  return /[",;\t\r\n]|^[\s#]|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

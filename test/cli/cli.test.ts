@@ -454,6 +454,33 @@ describe('the command line, from training to the report', () => {
     expect(await lastCheckpoint('stopped')).toEqual(await lastCheckpoint('run'));
   });
 
+  it('saves when its terminal closes and when it is told to end, also twice at once', {
+    timeout: 180_000,
+  }, async () => {
+    for (const signal of ['SIGHUP', 'SIGTERM'] as const) {
+      const running = new RunningCommand(trainArgs(signal));
+      await running.waitForUpdates(inFolder(signal), 5);
+      running.child.kill(signal);
+      running.child.kill(signal);
+      const { code, out } = await running.ended;
+      expect(code).toBe(130);
+      expect(out).toMatch(/Saved at update \d+\. To resume: /);
+      const { step } = await lastCheckpoint(signal);
+      expect(step).toBeGreaterThanOrEqual(5);
+      expect(step).toBeLessThan(STEPS);
+    }
+  });
+
+  it('trains on when nobody reads its output any more', { timeout: 180_000 }, async () => {
+    const running = new RunningCommand(trainArgs('unread'));
+    await running.waitForUpdates(inFolder('unread'), 3);
+    running.child.stdout!.destroy();
+    running.child.stderr!.destroy();
+    const { code } = await running.ended;
+    expect(code).toBe(0);
+    expect(await lastCheckpoint('unread')).toEqual(await lastCheckpoint('run'));
+  });
+
   // Up to five processes, each of which compiles the kernels again.
   it('resumes after being killed at any time, to the same weights as a run without a stop', {
     timeout: 180_000,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseCsv } from '../../src/formats/csv.js';
 import type { ArrayNode } from '../../src/formats/nodes.js';
+import { toCsv } from '../../src/text/table.js';
 
 /** A table named T. */
 function parseText(text: string) {
@@ -132,5 +133,31 @@ describe('parseCsv', () => {
     expect(() => (speed as ArrayNode).read()).toThrow(
       'line 10: the column speed has "3.5e", but numbers elsewhere (1 of 40 fields are none): correct it, or leave the field empty.',
     );
+  });
+
+  it('reads back what is written, whatever the names and the texts', () => {
+    const names = [
+      'a,b',
+      'x"y"',
+      'a\ttab',
+      'semi;colon',
+      'line\nbreak',
+      'carriage\rreturn',
+      ' space ',
+      '#hash',
+      '速度',
+      '__proto__',
+      'toString',
+    ];
+    const row = (text: string) => Object.fromEntries(names.map((name) => [name, text + name]));
+    for (const order of [names, [...names].reverse()]) {
+      const rows = ['', 'v', '#'].map((text) =>
+        Object.fromEntries(order.map((name) => [name, row(text)[name]])),
+      );
+      const { members } = parseText(toCsv(rows));
+      expect([...members.keys()]).toEqual(order);
+      for (const name of order)
+        expect([...(members.get(name) as ArrayNode).read()]).toEqual(rows.map((r) => r[name]));
+    }
   });
 });
