@@ -3,10 +3,11 @@
  */
 
 import { sumLosses } from '../tensor/elementwise.js';
-import { contrastiveLoss, crossEntropy, meanSquaredError } from '../tensor/losses.js';
+import { contrastiveLoss, crossEntropy, meanSquaredError, NO_CLASS } from '../tensor/losses.js';
 import { normalize } from '../tensor/normalize.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { ConfigError } from '../text/schema.js';
+import type { HostBatch } from './batch.js';
 import type { ModelConfig } from './config.js';
 import type { ModelOutputs, Neuroformer } from './model.js';
 
@@ -21,10 +22,34 @@ export interface ModelTargets {
    * classes.
    */
   readonly variables?: Readonly<Record<string, Tensor>> | undefined;
+  /**
+   * The number of rows that the mean of each cross-entropy is over, [1], by the name of the loss.
+   * Default: those of the batch that have a target.
+   */
+  readonly counted?: Readonly<Record<string, Tensor>> | undefined;
   /** The padding token of neurons, which does not count. */
   readonly padId: number;
   /** The padding token of times, which does not count. */
   readonly padTime: number;
+}
+
+/** How many rows of a batch have a target, by the name of the cross-entropy. */
+export function countTargets(
+  { nextIds, nextTimes, targets }: Pick<HostBatch, 'nextIds' | 'nextTimes' | 'targets'>,
+  { padId, padTime }: Pick<ModelTargets, 'padId' | 'padTime'>,
+  { ignore_index_pad: ignoresPadding }: Pick<ModelConfig, 'ignore_index_pad'>,
+): Record<string, number> {
+  const count = (values: Uint32Array, ignored: number) =>
+    values.reduce((sum, value) => sum + Number(value !== ignored), 0);
+  const counts = Object.entries(targets).flatMap(([name, values]) =>
+    values instanceof Uint32Array ? [[name, count(values, NO_CLASS)] as const] : [],
+  );
+  const [id, time] = ignoresPadding ? [padId, padTime] : [NO_CLASS, NO_CLASS];
+  return {
+    ...Object.fromEntries(counts),
+    id: count(nextIds, id),
+    time: count(nextTimes, time),
+  };
 }
 
 /** Weights of the classes in the two cross-entropies. */
@@ -89,7 +114,7 @@ export function modelLosses(
     const factor = config.loss.variables[name] ?? 1;
     const isClass = truth.dtype === 'u32';
     parts[name] = isClass
-      ? crossEntropy(prediction, truth, { factor })
+      ? crossEntropy(prediction, truth, { factor, totalWeight: targets.counted?.[name] })
       : // The sum over the components of an angle of their mean squared errors.
         meanSquaredError(prediction, truth, { factor: factor * truth.axis(1) });
   }
@@ -100,6 +125,7 @@ export function modelLosses(
     parts.id = crossEntropy(outputs.idLogits, targets.nextIds, {
       factor: factors.id,
       weights: weights.id,
+      totalWeight: targets.counted?.id,
       ...ignore(targets.padId),
     });
   }
@@ -107,6 +133,7 @@ export function modelLosses(
     parts.time = crossEntropy(outputs.timeLogits, targets.nextTimes, {
       factor: factors.time,
       weights: weights.dt,
+      totalWeight: targets.counted?.time,
       ...ignore(targets.padTime),
     });
   }

@@ -6,9 +6,10 @@ import { AdamW, type AdamWOptions } from '../nn/optimizer.js';
 import type { ParameterStore } from '../nn/parameters.js';
 import type { RandomState } from '../tensor/random.js';
 import { differentiate } from '../tensor/tape.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { Tensor } from '../tensor/tensor.js';
 import { Batch, type BatchLayout, type HostBatch } from './batch.js';
-import { modelLosses } from './losses.js';
+import type { ModelConfig } from './config.js';
+import { countTargets, modelLosses } from './losses.js';
 import type { Neuroformer } from './model.js';
 
 /** The losses of a step by name, before its update. The total is `loss`. */
@@ -41,6 +42,12 @@ export class TrainingStep {
    * The update where gradients of several batches are accumulated. Otherwise `#pass` ends with it.
    */
   readonly #update: Step<void> | undefined;
+  /**
+   * Where batches are accumulated: a share of the rows of all of them, by the name of the
+   * cross-entropy, so that each token counts as much as in one large batch.
+   */
+  readonly #counted: Readonly<Record<string, Tensor>> | undefined;
+  readonly #config: ModelConfig;
 
   /**
    * Records the step.
@@ -64,12 +71,15 @@ export class TrainingStep {
       this.optimizer.apply();
       store.zeroGradients();
     };
+    this.#config = model.config;
+    this.#counted = accumulate > 1 ? this.#countedRows(engine) : undefined;
     store.zeroGradients();
     model.setDropout(dropout);
     this.#pass = engine.record(() => {
       const tensors = differentiate(engine, () => {
         const outputs = model.forward(this.#batch.inputs);
-        const { parts, total } = modelLosses(model, outputs, this.#batch.targets, {}, losses);
+        const targets = { ...this.#batch.targets, counted: this.#counted };
+        const { parts, total } = modelLosses(model, outputs, targets, {}, losses);
         return { ...parts, loss: total };
       });
       if (accumulate === 1) update();
@@ -85,7 +95,7 @@ export class TrainingStep {
    * @param hosts one batch, or as many as are accumulated.
    * @param rate the learning rate.
    * @param update the index of this update, from 0, which selects the dropout masks.
-   * @returns `losses` reads the mean losses of the batches.
+   * @returns `losses` reads the losses of all batches together.
    * @throws Error where the number of batches is wrong.
    */
   run(
@@ -99,6 +109,7 @@ export class TrainingStep {
     const named = Object.entries(this.#pass.value);
     const tensors = named.map(([, tensor]) => tensor);
     this.optimizer.prepare(rate, 1 / batches.length);
+    this.#writeCounted(batches);
     const fetched = batches.map((host, index): FetchedValues => {
       this.#batch.write(host);
       if (this.#dropout) this.#dropout.step = update * this.#accumulate + index;
@@ -116,6 +127,25 @@ export class TrainingStep {
     return { losses };
   }
 
+  /** A number for each cross-entropy of the batch. */
+  #countedRows(engine: Engine): Record<string, Tensor> {
+    const { variables = {} } = this.#batch.targets;
+    const classified = Object.keys(variables).filter((name) => variables[name]!.dtype === 'u32');
+    return Object.fromEntries(
+      ['id', 'time', ...classified].map((name) => [name, Tensor.zeros(engine, [1]).keep()]),
+    );
+  }
+
+  /** The mean of batches divides by their number, so each has its share of all rows. */
+  #writeCounted(batches: readonly HostBatch[]): void {
+    if (!this.#counted) return;
+    const counts = batches.map((host) => countTargets(host, this.#batch.targets, this.#config));
+    for (const [name, tensor] of Object.entries(this.#counted)) {
+      const rows = counts.reduce((sum, count) => sum + count[name]!, 0);
+      tensor.write(Float32Array.of(rows / batches.length));
+    }
+  }
+
   /** Floating-point operations of the matrix products of one update. */
   get flops(): number {
     return this.#accumulate * this.#pass.flops;
@@ -126,6 +156,7 @@ export class TrainingStep {
     this.#pass.dispose();
     this.#update?.dispose();
     this.#batch.dispose();
+    for (const tensor of Object.values(this.#counted ?? {})) tensor.dispose();
     this.optimizer.dispose();
   }
 

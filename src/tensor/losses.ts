@@ -5,6 +5,7 @@
 
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
+import type { BufferView } from '../gpu/memory.js';
 import { matmulTransposed } from './linear.js';
 import { rowGrid, scaleInto } from './primitives.js';
 import { markLoss, pushNode, tracks } from './tape.js';
@@ -25,6 +26,11 @@ export interface CrossEntropyOptions {
    * PyTorch.
    */
   weights?: Tensor | undefined;
+  /**
+   * The weight of all rows that the mean is over, [1]. Default: that of the rows given. Where a
+   * batch is divided, it makes the losses and gradients of the parts add up to those of the whole.
+   */
+  totalWeight?: Tensor | undefined;
   /** Multiplies the loss. Default: 1. */
   factor?: number;
 }
@@ -43,11 +49,12 @@ export function crossEntropy(
   options: CrossEntropyOptions = {},
 ): Tensor {
   const { engine } = logits;
-  const { ignore = NO_CLASS, weights, factor = 1 } = options;
+  const { ignore = NO_CLASS, weights, totalWeight, factor = 1 } = options;
   const { rows, classes } = rowShape('crossEntropy', logits, targets);
   if (weights) {
     expectShape('crossEntropy', 'weights', weights, [classes]);
   }
+  if (totalWeight) expectShape('crossEntropy', 'totalWeight', totalWeight, [1]);
   const { loss, totals, gradient } = lossOutputs(engine, logits);
   const rowLoss = Tensor.empty(engine, [rows]);
   const params = {
@@ -60,7 +67,8 @@ export function crossEntropy(
   };
   const shared = { targets, weights: weights ?? engine.placeholders.read, totals };
   const oneWorkgroup = { constants: { WG: engine.tuning.reduceGroup } };
-  engine.dispatch('cross_entropy.total_weight', shared, params, 1, oneWorkgroup);
+  if (totalWeight) engine.copy(totalWeight, secondOf(totals));
+  else engine.dispatch('cross_entropy.total_weight', shared, params, 1, oneWorkgroup);
   engine.dispatch(
     'cross_entropy.rows',
     { ...shared, logits, dlogits: gradient ?? engine.placeholders.write, rowLoss },
@@ -71,6 +79,11 @@ export function crossEntropy(
   rowLoss.release();
   pushLoss('crossEntropy', loss, logits, gradient);
   return loss;
+}
+
+/** The second of two numbers. */
+function secondOf({ buffer, offset }: Tensor): BufferView {
+  return { buffer, offset: offset + 4, size: 4 };
 }
 
 /**

@@ -59,7 +59,10 @@ const fractions = object({
 const FIELDS = {
   /** Windows in a batch. */
   batch: withDefault(integer(1), 64),
-  /** Batches whose gradients are added up for one update. */
+  /**
+   * Batches that make one update, as one batch of all their windows would: every token counts
+   * alike. Only the contrastive loss compares windows within each of them.
+   */
   accumulate: withDefault(integer(1), 1),
   /** Number of updates. Default: as many as `epochs` takes. */
   steps: optional(integer(1)),

@@ -9,11 +9,11 @@ import {
 import { parseConfig } from '../../src/neuroformer/config.js';
 import { describeEstimate, estimateTraining } from '../../src/neuroformer/estimate.js';
 import { Neuroformer } from '../../src/neuroformer/model.js';
-import { TrainingStep } from '../../src/neuroformer/step.js';
+import { type StepLosses, TrainingStep } from '../../src/neuroformer/step.js';
 import { ParameterStore } from '../../src/nn/parameters.js';
 import { createEngine } from '../../src/node.js';
 import { createRecording } from '../../src/recording/recording.js';
-import { type Window, Windows } from '../../src/recording/windows.js';
+import { Windows } from '../../src/recording/windows.js';
 import { RandomState } from '../../src/tensor/random.js';
 import { useEngine } from '../helpers/engine.js';
 import { THOROUGH } from '../helpers/thorough.js';
@@ -68,42 +68,44 @@ describe('a training step', () => {
     expect(new Set(runs).size).toBe(1);
   });
 
-  it('that accumulates two batches has the gradient of one batch twice as large', async () => {
+  it('that accumulates batches makes the updates of one large batch, whatever their spikes', async () => {
     const raw = { ...WITH_VIDEO, modalities: WITH_BEHAVIOR.modalities };
+    // Windows with many and with few spikes, unevenly divided.
+    const ends = [1, 2.35, 3.6, 4.8, 0.7, 1.4, 2.9, 4.1];
+    const histories: StepLosses[][] = [];
     const moments: Float32Array[] = [];
-    for (const accumulate of [1, 2]) {
+    for (const accumulate of [1, 2, 4]) {
       const tiny = new TinyNeuroformer(engine(), raw);
-      // The batches have the same number of spikes, so that the mean of their means is the mean
-      // over all.
-      const [a, b] = tiny.at(1, 2.35) as [Window, Window];
-      const parts =
-        accumulate === 1
-          ? [[a, a, b, b]]
-          : [
-              [a, b],
-              [a, b],
-            ];
-      const options = { accumulate, maxNorm: 0 };
-      const step = new TrainingStep(
-        engine(),
-        tiny.store,
-        tiny.model,
-        tiny.layout,
-        4 / accumulate,
-        options,
+      const windows = tiny.at(...ends);
+      const size = ends.length / accumulate;
+      const hosts = Array.from({ length: accumulate }, (_, n) =>
+        tiny.layout.collate(windows.slice(n * size, (n + 1) * size)),
       );
-      step.run(
-        parts.map((part) => tiny.layout.collate(part)),
-        1e-3,
-      );
-      // After one update the first moment is a tenth of the gradient.
-      moments.push(await tiny.store.memory.m.floats());
+      const step = new TrainingStep(engine(), tiny.store, tiny.model, tiny.layout, size, {
+        accumulate,
+      });
+      const losses: StepLosses[] = [];
+      for (let n = 0; n < 20; n++) {
+        losses.push(await step.run(hosts, 1e-3).losses());
+        // After one update the first moment is a tenth of the gradient.
+        if (n === 0) moments.push(await tiny.store.memory.m.floats());
+      }
+      histories.push(losses);
       expect(() => step.run([], 1e-3)).toThrow(`An update takes ${accumulate} batches, but got 0.`);
       step.dispose();
     }
+    const [whole, ...divided] = histories as [StepLosses[], ...StepLosses[][]];
+    expect(whole[0]!.loss - whole.at(-1)!.loss).toBeGreaterThan(0.05);
+    for (const losses of divided)
+      for (const [n, expected] of whole.entries())
+        for (const [name, loss] of Object.entries(expected))
+          expect(Math.abs(losses[n]![name]! - loss), `${name}, update ${n}`).toBeLessThan(
+            1e-6 * Math.max(1, Math.abs(loss)),
+          );
     const largest = moments[0]!.reduce((maximum, m) => Math.max(maximum, Math.abs(m)), 0);
     expect(largest).toBeGreaterThan(1e-3);
-    expect(maxDifference(moments[0]!, moments[1]!) / largest).toBeLessThan(1e-5);
+    for (const other of moments.slice(1))
+      expect(maxDifference(moments[0]!, other) / largest).toBeLessThan(1e-5);
   });
 
   it('trains with selected losses alone, and rejects losses that the model does not have', async () => {

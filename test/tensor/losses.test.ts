@@ -167,6 +167,36 @@ function weightedSquaredCase(shape: readonly number[]): LossCase<Weighted> {
   };
 }
 
+describe('a cross-entropy whose total weight is given', () => {
+  const engine = useEngine();
+
+  it('is that of the rows, with its gradient, by the share of their weight', async () => {
+    const random = new HostRandom(3);
+    const [rows, classes] = [7, 5];
+    const logits = Float32Array.from({ length: rows * classes }, () => random.normal());
+    const targets = Uint32Array.of(0, 4, 2, NO_CLASS, 1, 1, 3);
+    const run = async (totalWeight?: number) => {
+      const z = Tensor.from(engine(), logits, [rows, classes]).keep();
+      z.requiresGrad = true;
+      const y = Tensor.from(engine(), targets, [rows]);
+      const total =
+        totalWeight === undefined
+          ? undefined
+          : Tensor.from(engine(), Float32Array.of(totalWeight), [1]);
+      const loss = differentiate(engine(), () =>
+        crossEntropy(z, y, { factor: 2, totalWeight: total }),
+      );
+      return { loss: (await loss.floats())[0]!, gradient: await z.gradient!.floats() };
+    };
+    const own = await run();
+    const given = await run(24);
+    // Six rows count.
+    expect(given.loss).toBeCloseTo(own.loss / 4, 6);
+    for (const [n, slope] of own.gradient.entries())
+      expect(given.gradient[n]).toBeCloseTo(slope / 4, 7);
+  });
+});
+
 describe('the reference', () => {
   it('has the numeric gradients of its losses', () => {
     checkReference(lossAsOp(plainCase([3, 5])));
