@@ -143,7 +143,7 @@ export type {
 } from './simulate/truth.js';
 export type { Gaze } from './simulate/visual/behavior.js';
 export type { ReceptiveFields } from './simulate/visual/fields.js';
-export type { BestLoss, TrainingProgress } from './train/checkpoint.js';
+export type { BestLoss, ReadModel, TrainingProgress } from './train/checkpoint.js';
 export type { EngineSource } from './train/engine-source.js';
 export type { RunFacts } from './train/run-records.js';
 export type { TrainResult } from './train/trainer.js';
