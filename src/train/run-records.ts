@@ -111,12 +111,36 @@ export class RunRecords {
    * Removes the files of an earlier run, including its figures and the runs of its baselines and
    * labels. Other files stay.
    *
-   * @throws FileError where a file cannot be removed.
+   * @returns the names of the files and folders that were removed.
+   * @throws FileError where files are called like those of a run, but no run.json says that they
+   *   are; or where a file cannot be removed.
    */
-  async clear(): Promise<void> {
-    for (const name of await this.store.list())
-      if (RUN_FILES.some((pattern) => pattern.test(name))) await this.store.remove(name);
+  async clear(): Promise<string[]> {
+    const names = (await this.store.list()).filter((name) =>
+      RUN_FILES.some((pattern) => pattern.test(name)),
+    );
+    if (names.length > 0 && !(await this.#isRun())) {
+      const more = names.length > 3 ? ` and ${names.length - 3} more` : '';
+      throw new FileError(
+        `${this.store.name} holds ${names.slice(0, 3).join(', ')}${more}, which a run would replace, but no ${FACTS_FILE} of a run, so they may be something else: choose another folder, or move them away.`,
+      );
+    }
+    // What says that the others are a run's goes last.
+    names.sort((p, q) => Number(p === FACTS_FILE) - Number(q === FACTS_FILE));
+    for (const name of names) await this.store.remove(name);
     await this.removeFigures();
+    return names;
+  }
+
+  /** Whether there is a run.json that this package has written, of any version. */
+  async #isRun(): Promise<boolean> {
+    try {
+      const facts: unknown = JSON.parse((await readText(this.store, FACTS_FILE)) ?? '');
+      return isRecord(facts) && typeof facts.fingerprint === 'string';
+    } catch (error) {
+      if (error instanceof SyntaxError) return false;
+      throw error;
+    }
   }
 
   /**

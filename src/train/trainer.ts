@@ -290,7 +290,9 @@ class Trainer {
       watcher.note(`Resuming at update ${this.#progress.step} of ${this.#totalSteps}.`);
       return;
     }
-    await records.clear();
+    const removed = await records.clear();
+    if (removed.length > 0)
+      watcher.note(`The earlier run in ${records.store.name} is removed: ${removed.join(', ')}.`);
     await this.#options.onStart?.();
     if (initialModel)
       for (const note of loadNotes(this.#store.assign(initialModel.tensors))) watcher.note(note);

@@ -18,7 +18,6 @@ describe('the records of a run', () => {
     const store = memoryStore();
     const records = await withFiles(
       store,
-      'run.json',
       'report.html',
       'notes.txt',
       ...['losses', 'clamped-raster', 'scatter-running-speed', 'learnt'].flatMap(figure),
@@ -27,7 +26,8 @@ describe('the records of a run', () => {
       'figures/decoded-place.csv',
       'figures/talk.key',
     );
-    await records.clear();
+    await store.write('run.json', '{"fingerprint": "of an earlier version"}');
+    expect(await records.clear()).toEqual(['report.html', 'run.json']);
     expect(await store.list()).toEqual(['figures', 'notes.txt']);
     expect(await store.within('figures').list()).toEqual([
       'attention.svg',
@@ -36,6 +36,22 @@ describe('the records of a run', () => {
       'my-own.svg',
       'talk.key',
     ]);
+  });
+
+  it.each([
+    ['without a run.json', undefined],
+    ['with a run.json of something else', '{"name": "my run along the river"}'],
+    ['with a run.json that is no JSON', 'my run'],
+  ])('are not cleared %s, as files of those names may be something else', async (_, facts) => {
+    const store = memoryStore();
+    const files = ['baselines/notes.txt', 'decoded.csv', 'labels/mine.csv', 'probes/a.npz'];
+    const records = await withFiles(store, ...files);
+    if (facts !== undefined) await store.write('run.json', facts);
+    const before = await store.list();
+    await expect(records.clear()).rejects.toThrow(
+      /^memory holds baselines, decoded\.csv, labels and \d more, which a run would replace, but no run\.json of a run, so they may be something else: choose another folder, or move them away\.$/,
+    );
+    expect(await store.list()).toEqual(before);
   });
 
   it('remove the folder of figures where it holds nothing else, on disk too', async () => {
