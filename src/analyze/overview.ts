@@ -337,7 +337,8 @@ function observationWarnings(
   recording: Recording,
   { neurons, seconds }: Pick<RecordingOverview, 'neurons' | 'seconds'>,
 ): string[] {
-  const observed = Array.from({ length: neurons }, (_, n) => observedSeconds(recording, n));
+  if (!recording.observed) return [];
+  const observed = recording.observed.map((_, n) => observedSeconds(recording, n));
   const partly = observed.filter((time) => time < MOST_OF_THE_TIME * seconds);
   if (partly.length === 0) return [];
   const mean = partly.reduce((sum, time) => sum + time, 0) / partly.length;

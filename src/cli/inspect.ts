@@ -14,7 +14,7 @@ import { openDataset } from '../node.js';
 import { expectEmpty } from '../ports/run-store.js';
 import type { Recording } from '../recording/recording.js';
 import { inspectDataset, previewConfig, writeOverview } from '../stages/inspect.js';
-import { formatCount, formatDuration } from '../text/format.js';
+import { formatCount, formatDuration, formatList } from '../text/format.js';
 import { alignedPairs, alignedTable } from '../text/table.js';
 import { readSettings } from './settings.js';
 import { print, runCommand } from './terminal.js';
@@ -174,8 +174,7 @@ function tabulateVariables({ variables, trials }: RecordingOverview): string {
 }
 
 function shortList(labels: readonly string[]): string {
-  const shown = labels.slice(0, 4).join(', ');
-  return labels.length > 4 ? `${shown} and ${labels.length - 4} more` : shown;
+  return formatList(labels, 4);
 }
 
 function tabulateWindows({ windows }: RecordingOverview): string {

@@ -9,6 +9,7 @@ import type { ByteSource } from '../ports/byte-source.js';
 import { SourceError } from '../ports/errors.js';
 import type { Folder } from '../ports/folder.js';
 import { RecordingError } from '../recording/errors.js';
+import { formatList } from '../text/format.js';
 import {
   type ArrayValues,
   findGrid,
@@ -50,6 +51,8 @@ export interface VectorReader {
 export class DataFiles {
   readonly #label: string;
   readonly #opened: Map<string, OpenedFile>;
+  /** What references lead to, by their text: one is asked for several times as it is read. */
+  readonly #resolved = new Map<string, ResolvedReference>();
 
   private constructor(label: string, opened: Iterable<readonly [string, OpenedFile]>) {
     this.#label = label;
@@ -105,6 +108,14 @@ export class DataFiles {
 
   /** What a reference leads to. What looks like a pattern or an index may be a name in the file. */
   #resolve(text: string): ResolvedReference {
+    const known = this.#resolved.get(text);
+    if (known) return known;
+    const resolved = this.#search(text);
+    this.#resolved.set(text, resolved);
+    return resolved;
+  }
+
+  #search(text: string): ResolvedReference {
     const reference = parseReference(text);
     const { file, path, index, literalPath } = reference;
     const { root } = this.#opened.get(file)!;
@@ -313,8 +324,5 @@ const MAX_NAMES_SHOWN = 12;
 function formatContents(node: DataNode): string {
   if (node.kind === 'array') return `an array of shape [${node.shape.join(', ')}]`;
   if (node.kind === 'list') return `a list of ${node.items.length} items`;
-  const names = [...node.members.keys()];
-  const hidden = names.length - MAX_NAMES_SHOWN;
-  const shown = names.slice(0, MAX_NAMES_SHOWN).join(', ') || 'nothing';
-  return `${shown}${hidden > 0 ? ` and ${hidden} more` : ''}`;
+  return formatList([...node.members.keys()], MAX_NAMES_SHOWN) || 'nothing';
 }

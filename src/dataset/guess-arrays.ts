@@ -6,6 +6,7 @@
 
 import { type DataNode, elementCount } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
+import { formatList } from '../text/format.js';
 import { isBoundary, isTableOfThings, neuronRank } from './array-names.js';
 import {
   type ArrayEntry,
@@ -41,14 +42,13 @@ export function guessFromArrays(root: DataNode, file: string): GuessedDescriptio
   ]);
   if (reading) notes.push(...reading.notes);
   const rawDescription = reading?.description ?? guessCounts(arrays, file, notes);
-  if (rawDescription) {
-    const problems = entries.flatMap((entry) => unreadable(entry) ?? []);
+  const problems = entries.flatMap((entry) => unreadable(entry) ?? []);
+  if (rawDescription)
     return {
       rawDescription,
       notes: [...notes, ...problems, ...unusedNotes(entries, rawDescription)],
     };
-  }
-  const [problem] = entries.flatMap((entry) => unreadable(entry) ?? []);
+  const [problem] = problems;
   if (problem !== undefined)
     throw new RecordingError(`${file} contains no spikes that can be recognized. ${problem}`);
   const table = describeTable(entries, file);
@@ -77,9 +77,7 @@ function describeTable(entries: readonly ArrayEntry[], file: string): string | u
 
 /** The first entries in the words of a message, and how many more there are. */
 function listEntries(entries: readonly ArrayEntry[], limit: number): string {
-  const hidden = entries.length - limit;
-  const shown = entries.slice(0, limit).map(formatEntry).join(', ');
-  return `${shown}${hidden > 0 ? ` and ${hidden} more` : ''}`;
+  return formatList(entries.map(formatEntry), limit);
 }
 
 /**

@@ -8,6 +8,7 @@ import { lastName, neuronRank } from './array-names.js';
 import type { ArrayEntry } from './arrays-in-file.js';
 import { isOneDimensional } from './files.js';
 import type { FoundLists, GuessedFile } from './guess-lists.js';
+import { rowAndColumn } from './reference.js';
 
 type Axes = readonly ['trials', 'neurons'] | readonly ['neurons', 'trials'];
 
@@ -57,13 +58,10 @@ function everyListANeuron(path: string, lists: readonly Numbers[]): GridReading 
 /** Two axes of more than one item each; undefined where trials differ in neurons. */
 function gridOf({ path, stars }: ArrayEntry): Grid | undefined {
   const levels = path.split('*').length - 1;
-  const indices = stars.map((star): readonly [number, number] => {
-    const [outer, inner] = star;
-    if (levels === 2 && outer && inner) return [outer.index, inner.index];
-    const [rows = 1] = outer!.shape;
-    return [outer!.index % rows, Math.floor(outer!.index / rows)];
-  });
   if (levels > 2) return undefined;
+  const indices = stars.map(([outer, inner]): readonly [number, number] =>
+    inner ? [outer!.index, inner.index] : rowAndColumn(outer!),
+  );
   const lengths = [0, 1].map((axis) => 1 + Math.max(...indices.map((pair) => pair[axis]!)));
   const [first = 0, second = 0] = lengths;
   if (first < 2 || second < 2 || first * second !== indices.length) return undefined;

@@ -4,6 +4,7 @@
  */
 
 import { elementCount, type Numbers } from '../formats/nodes.js';
+import { joined } from '../math/vectors.js';
 import { lastName, spikeTimesRank } from './array-names.js';
 import { type ArrayEntry, MAX_INSPECTED_VALUES, type NumericArray } from './arrays-in-file.js';
 import { isOneDimensional } from './files.js';
@@ -12,7 +13,7 @@ import { gridReadings } from './guess-grids.js';
 import { findMatrices } from './guess-matrices.js';
 import { coversIndices } from './guess-pairs.js';
 import { neuronNamesPath } from './guess-ragged.js';
-import { guessTimeUnit, rangeOf, sumOf } from './guess-times.js';
+import { guessTimeUnit, isAscending, rangeOf, sumOf } from './guess-times.js';
 
 /** A file, as the guesses at lists read it. */
 export interface GuessedFile {
@@ -51,7 +52,7 @@ export function guessLists(file: GuessedFile): Reading[] {
 /** The readings of lists: one for each unit that their times may have. */
 function describeLists(found: FoundLists, { arrays }: GuessedFile): Reading[] {
   const { path, lists, counts, trials, keys, rest = {}, rank } = found;
-  const times = joinLists(lists);
+  const times = joined(lists);
   const toGuess = {
     path,
     times,
@@ -81,17 +82,6 @@ function describeLists(found: FoundLists, { arrays }: GuessedFile): Reading[] {
       ...(trials && { trials }),
     };
   });
-}
-
-/** Joins lists to one array. */
-function joinLists(lists: readonly Numbers[]): Float64Array {
-  const times = new Float64Array(lists.reduce((sum, list) => sum + list.length, 0));
-  let offset = 0;
-  for (const list of lists) {
-    times.set(list, offset);
-    offset += list.length;
-  }
-  return times;
 }
 
 /**
@@ -172,11 +162,6 @@ function readTimeLists({ path, arrays }: ArrayEntry, isNamed: boolean): Numbers[
   return arePossible && (isNamed || lists.every(isAscending)) ? lists : undefined;
 }
 
-/** Whether numbers never fall; NaN do. */
-function isAscending(list: Numbers): boolean {
-  return list.every((time, n) => (n === 0 ? !Number.isNaN(time) : time >= list[n - 1]!));
-}
-
 /**
  * Whether an array can be a list of times. An empty MATLAB cell has two axes, one of them of length
  * 0.
@@ -206,7 +191,7 @@ function findTrialOfEach(
       ),
   );
   if (!beside) return undefined;
-  const trials = joinLists(beside.arrays.map((array) => array.read() as Numbers));
+  const trials = joined(beside.arrays.map((array) => array.read() as Numbers));
   const labels = file.entries.find(
     ({ path: other, arrays }) =>
       other.startsWith(parent) &&

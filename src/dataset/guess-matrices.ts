@@ -9,6 +9,7 @@ import type { NumericArray } from './arrays-in-file.js';
 import { isPlausibleCount, isTable } from './guess.js';
 import type { FoundLists, GuessedFile } from './guess-lists.js';
 import { neuronNamesPath } from './guess-ragged.js';
+import { isAscending } from './guess-times.js';
 
 /** What may fill up a matrix, in the words of dataset.yaml. */
 const PADDINGS = [Number.NaN, 0, -1] as const;
@@ -73,8 +74,7 @@ function areFilledUp(lines: readonly Float64Array[], padding: number): boolean {
   for (const line of lines) {
     const end = line.findLastIndex((time) => !Object.is(time, padding)) + 1;
     if (end < line.length) filled += 1;
-    for (let n = 0; n < end; n++)
-      if (Number.isNaN(line[n]) || (n > 0 && line[n]! < line[n - 1]!)) return false;
+    if (!isAscending(line.subarray(0, end))) return false;
   }
   return filled > 0;
 }

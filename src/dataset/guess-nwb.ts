@@ -5,6 +5,7 @@
 
 import type { ArrayNode, GroupNode, Numbers } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
+import { formatList } from '../text/format.js';
 import { isOneDimensional } from './files.js';
 import { type GuessedDescription, guessSessionStart, NamedVariables } from './guess.js';
 import { addBehavior, BEHAVIOR_PLACE, isBehaviorSeries } from './nwb-behavior.js';
@@ -106,10 +107,7 @@ const MAX_UNREAD_NAMED = 8;
 /** Notes series that are no behavior, and links that lead nowhere, so that nothing is missed. */
 function noteUnread(root: GroupNode, groups: readonly NamedGroup[], notes: string[]): void {
   const note = (unread: readonly string[], why: string) => {
-    if (unread.length === 0) return;
-    const shown = unread.slice(0, MAX_UNREAD_NAMED).join(', ');
-    const hidden = unread.length - MAX_UNREAD_NAMED;
-    notes.push(`${why}: ${shown}${hidden > 0 ? ` and ${hidden} more` : ''}.`);
+    if (unread.length > 0) notes.push(`${why}: ${formatList(unread, MAX_UNREAD_NAMED)}.`);
   };
   const series = groups.filter(
     (group) => group.types.some((type) => type.endsWith('Series')) && !isRead(group),

@@ -5,7 +5,7 @@ import { isTableOfThings, lastName, neuronRank, spikeTimesRank } from './array-n
 import type { ArrayEntry, NumericArray } from './arrays-in-file.js';
 import { isOneDimensional } from './files.js';
 import { addPerTrial, guessSessionStart, NamedVariables, type Reading } from './guess.js';
-import { type GuessedUnit, guessTimeUnit, rangeOf, sumOf } from './guess-times.js';
+import { areWhole, type GuessedUnit, guessTimeUnit, rangeOf, sumOf } from './guess-times.js';
 
 /** All readings of a file as spike times with the neuron of each. */
 export function guessPairs(
@@ -45,10 +45,6 @@ function pairRank(neuron: NumericArray, times: NumericArray, file: string): numb
   const table = times.path.includes('/') ? times.path.split('/').at(-2)! : file;
   if (isTableOfThings(table) && rank < 3) return 0;
   return rank + (neuronRank(lastName(neuron.path)) - 1) / 2;
-}
-
-function areWhole(values: Numbers): boolean {
-  return values.every((value) => Number.isInteger(value));
 }
 
 /** Whether neurons occur more than once: else it is a table with a row for each neuron. */

@@ -5,7 +5,7 @@ import { lastName, neuronRank, spikeTimesRank } from './array-names.js';
 import type { ArrayEntry, NumericArray } from './arrays-in-file.js';
 import { isOneDimensional } from './files.js';
 import { guessSessionStart, type Reading } from './guess.js';
-import { guessTimeUnit, rangeOf, sumOf } from './guess-times.js';
+import { areWhole, guessTimeUnit, isAscending, rangeOf, sumOf } from './guess-times.js';
 
 /** All readings of a file as times grouped by neuron, with the size or the end of each group. */
 export function guessRagged(
@@ -59,8 +59,7 @@ function groupSizes(
 ): { readonly key: 'ends' | 'sizes'; readonly sizes: readonly number[] } | undefined {
   const total = times.values.length;
   if (path === times.path || values.length < 2 || !areSizes(values)) return undefined;
-  const isAscending = values.every((value, n) => n === 0 || value >= values[n - 1]!);
-  if (isAscending && values.at(-1) === total)
+  if (isAscending(values) && values.at(-1) === total)
     return { key: 'ends', sizes: Array.from(values, (end, n) => end - (values[n - 1] ?? 0)) };
   return sumOf(values) === total ? { key: 'sizes', sizes: [...values] } : undefined;
 }
@@ -74,7 +73,7 @@ function* groupsOf(values: Numbers, sizes: readonly number[]): Generator<Numbers
 }
 
 function areSizes(values: Numbers): boolean {
-  return values.every((value) => Number.isInteger(value) && value >= 0);
+  return areWhole(values) && values.every((value) => value >= 0);
 }
 
 /** 2 for a name that belongs to that of the times, 1 for one of sizes or ends, 0 for others. */

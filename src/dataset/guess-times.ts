@@ -47,7 +47,7 @@ export interface TimesToGuess {
 }
 
 /** The sampling rate that a file states, Hz; undefined where it states none. */
-export function statedSamplingRate(arrays: readonly NumericArray[]): number | undefined {
+function statedSamplingRate(arrays: readonly NumericArray[]): number | undefined {
   const stated = arrays.find(
     ({ path, values }) =>
       values.length === 1 &&
@@ -91,9 +91,9 @@ export function guessTimeUnit(
   const stated = UNITS.find(({ name }) => name === named);
   if (stated === SECOND) return [guess(SECOND)];
   if (stated) return [guess(stated, `Spike times are in ${stated.name}, as ${path} says.`)];
-  const areWhole = times.every((time) => Number.isInteger(time));
+  const isWhole = areWhole(times);
   const rate = statedSamplingRate(arrays);
-  if (areWhole && rate !== undefined && rateIn(SECOND) < MIN_PLAUSIBLE_RATE) {
+  if (isWhole && rate !== undefined && rateIn(SECOND) < MIN_PLAUSIBLE_RATE) {
     const samples = samplesAt(rate);
     return [
       guess(
@@ -109,7 +109,7 @@ export function guessTimeUnit(
     `Spike times look like ${unit.name}: read as seconds, neurons would fire at ${rateIn(SECOND).toPrecision(2)} Hz on average; read as ${unit.name}, at ${rateIn(unit).toPrecision(2)} Hz. If that is wrong, set spikes.unit in a dataset.yaml, such as 1/30000 for samples at 30 kHz.`,
   );
   const samples = USUAL_RATES.map(samplesAt).find((candidate) => isPlausible(rateIn(candidate)));
-  if (!areWhole || !samples || !isPlausible(rateIn(unit))) return [guessed];
+  if (!isWhole || !samples || !isPlausible(rateIn(unit))) return [guessed];
   return shortestInterval(lists()) < MIN_INTERVAL ? [guessed] : [guessed, guess(samples)];
 }
 
@@ -132,6 +132,16 @@ function shortestInterval(lists: Iterable<ArrayLike<number>>): number {
     }
   }
   return shortest;
+}
+
+/** Whether all values are whole numbers. */
+export function areWhole(values: Numbers): boolean {
+  return values.every((value) => Number.isInteger(value));
+}
+
+/** Whether numbers never fall; NaN do. */
+export function isAscending(values: Numbers): boolean {
+  return values.every((time, n) => (n === 0 ? !Number.isNaN(time) : time >= values[n - 1]!));
 }
 
 /** The sum of all values. */

@@ -3,7 +3,7 @@
 import type { Numbers } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
 import { type DataFiles, isOneDimensional, type PlacedArray } from './files.js';
-import { type ArrayValues, formatShape } from './reference.js';
+import { type ArrayValues, formatShape, rowAndColumn } from './reference.js';
 
 /** What an axis of lists counts. `spikes` is the axis along a list. */
 export type ListAxis = 'neurons' | 'trials' | 'spikes';
@@ -41,9 +41,7 @@ export function readListsByAxes(
   const arrays = files.placedArrays('spikes.lists', reference);
   const isGrid = isGridOfLists(arrays, named);
   const lists = arrays.flatMap((array) => {
-    const outer = array.stars.flatMap(({ index, shape: [rows = 1] }) =>
-      isGrid ? [index % rows, Math.floor(index / rows)] : [index],
-    );
+    const outer = array.stars.flatMap((star) => (isGrid ? rowAndColumn(star) : [star.index]));
     return splitArray(array.values, named, outer);
   });
   const count = (axis: 'neuron' | 'trial') =>

@@ -128,6 +128,11 @@ export interface GridMatch {
   }[];
 }
 
+/** The row and the column of an item of a list: MATLAB's order is one column after the other. */
+export function rowAndColumn({ index, shape: [rows = 1] }: GridMatch['stars'][number]) {
+  return [index % rows, Math.floor(index / rows)] as const;
+}
+
 /** Finds the nodes that a pattern leads to, as `findNodes` does, with their index in each list. */
 export function findGrid(root: DataNode, path: readonly string[]): GridMatch[] {
   const depth = path.findIndex((name) => name.includes('*'));

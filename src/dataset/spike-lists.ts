@@ -4,6 +4,7 @@
  */
 
 import type { Numbers } from '../formats/nodes.js';
+import { joined } from '../math/vectors.js';
 import { RecordingError } from '../recording/errors.js';
 import type { SpikesSpec } from './description.js';
 import { type DataFiles, isOneDimensional } from './files.js';
@@ -82,13 +83,12 @@ function readTrialOfEach(
     throw new RecordingError(
       `spikes.trials has ${trials[unequal]!.data.length} values for neuron ${unequal}, but spikes.lists has ${times[unequal]!.data.length} times: each spike needs a trial.`,
     );
-  const joined = (arrays: readonly ArrayValues[]) =>
-    Float64Array.from(arrays.flatMap(({ data }) => Array.from(data as Numbers)));
+  const numbersOf = ({ data }: ArrayValues) => data as Numbers;
   return sortIntoTrials(
     {
-      times: joined(times),
+      times: joined(times.map(numbersOf)),
       neurons: Int32Array.from(times.flatMap(({ data }, n) => Array<number>(data.length).fill(n))),
-      trials: joined(trials),
+      trials: joined(trials.map(numbersOf)),
       neuronCount: times.length,
     },
     spec,

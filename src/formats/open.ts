@@ -64,7 +64,8 @@ export async function openFile(source: ByteSource, name = source.name): Promise<
     await prepareHdf5();
     return openHdf5(source, name);
   }
-  const stranger = STRANGERS.find(({ pattern }) => pattern.test(new TextDecoder().decode(head)));
+  const beginning = new TextDecoder().decode(head);
+  const stranger = STRANGERS.find(({ pattern }) => pattern.test(beginning));
   if (stranger) throw new RecordingError(`${name} ${stranger.sentence}`);
   if (hasBytes(0, GZIP_MAGIC))
     throw new RecordingError(

@@ -12,6 +12,7 @@ import {
 } from '../nn/safetensors.js';
 import { Tokenizer, type TokenizerJson } from '../recording/tokenizer.js';
 import { formatShape } from '../tensor/tensor.js';
+import { formatList } from '../text/format.js';
 import { type ModelConfig, parseConfig } from './config.js';
 
 /** Keys of the metadata. */
@@ -94,10 +95,7 @@ const ORIGINAL_BUFFERS = /(^|\.)(mask|inv_freq|div_term|pe)$/;
 
 /** Notes for the user about loading a model; empty if everything fits. */
 export function loadNotes({ loaded, missing, unknown, mismatched }: LoadReport): string[] {
-  const list = (names: readonly string[]) => {
-    const listed = names.slice(0, 5).join(', ');
-    return names.length > 5 ? `${listed} and ${names.length - 5} more` : listed;
-  };
+  const list = (names: readonly string[]) => formatList(names, 5);
   const describe = ({ dtype, shape }: TypeAndShape) => `${dtype} ${formatShape(shape)}`;
   const unexpected = unknown.filter((name) => !ORIGINAL_BUFFERS.test(name));
   const notes: string[] = [];

@@ -36,3 +36,10 @@ export function formatDuration(seconds: number): string {
 export function formatScore(value: number): string {
   return Number.isFinite(value) ? value.toFixed(3) : '';
 }
+
+/** The first items of a list, and how many more there are: "a, b and 3 more". */
+export function formatList(items: readonly string[], limit: number): string {
+  const hidden = items.length - limit;
+  const shown = items.slice(0, limit).join(', ');
+  return hidden > 0 ? `${shown} and ${hidden} more` : shown;
+}

@@ -5,6 +5,7 @@
 
 import { FileError } from '../ports/errors.js';
 import { type RunStore, readText } from '../ports/run-store.js';
+import { formatList } from '../text/format.js';
 import { ConfigError, isRecord } from '../text/schema.js';
 import { parseTrainSettings, type TrainSettings } from './settings.js';
 
@@ -119,12 +120,10 @@ export class RunRecords {
     const names = (await this.store.list()).filter((name) =>
       RUN_FILES.some((pattern) => pattern.test(name)),
     );
-    if (names.length > 0 && !(await this.#isRun())) {
-      const more = names.length > 3 ? ` and ${names.length - 3} more` : '';
+    if (names.length > 0 && !(await this.#isRun()))
       throw new FileError(
-        `${this.store.name} holds ${names.slice(0, 3).join(', ')}${more}, which a run would replace, but no ${FACTS_FILE} of a run, so they may be something else: choose another folder, or move them away.`,
+        `${this.store.name} holds ${formatList(names, 3)}, which a run would replace, but no ${FACTS_FILE} of a run, so they may be something else: choose another folder, or move them away.`,
       );
-    }
     // What says that the others are a run's goes last.
     names.sort((p, q) => Number(p === FACTS_FILE) - Number(q === FACTS_FILE));
     for (const name of names) await this.store.remove(name);
