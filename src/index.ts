@@ -18,7 +18,12 @@ export { FileError, SourceError } from './ports/errors.js';
 export { fileSource } from './ports/file-source.js';
 export { type Folder, fileFolder, memoryFolder } from './ports/folder.js';
 export { opfsStore } from './ports/opfs-store.js';
-export { memoryStore, type RunStore } from './ports/run-store.js';
+export {
+  type FileContents,
+  memoryStore,
+  type RunStore,
+  type StoreLock,
+} from './ports/run-store.js';
 export type { Progress, Watcher } from './ports/watcher.js';
 export type {
   ConnectivityResults,
@@ -147,3 +152,4 @@ export type { BestLoss, ReadModel, TrainingProgress } from './train/checkpoint.j
 export type { EngineSource } from './train/engine-source.js';
 export type { RunFacts } from './train/run-records.js';
 export type { TrainResult } from './train/trainer.js';
+export type { WeightsId } from './train/weights.js';

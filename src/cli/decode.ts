@@ -9,6 +9,7 @@ import { decodedFileName } from '../stages/result-files.js';
 import { formatCount } from '../text/format.js';
 import { alignedTable } from '../text/table.js';
 import { describePart } from '../train/open-run.js';
+import { describeWeights } from '../train/weights.js';
 import { parseCount, parseCounts, parsePositive, parseWhole } from './options.js';
 import { DATA_OPTION, openRunFolder } from './run-folder.js';
 import { print, runCommand, type TerminalWatcher } from './terminal.js';
@@ -83,6 +84,6 @@ async function decodeCommand(
   for (const note of results.notes) print(note);
   const name = decodedFileName(options.part);
   print(
-    `${formatCount(results.refs.length)} time points of ${describePart(options.part)}. ${describeIntervals(results)}\nWritten to ${folder}/${name}.csv, ${name}.nwb and ${name}.json.`,
+    `${formatCount(results.refs.length)} time points of ${describePart(options.part)}, decoded with ${describeWeights(results.weights)}. ${describeIntervals(results)}\nWritten to ${folder}/${name}.csv, ${name}.nwb and ${name}.json.`,
   );
 }

@@ -17,7 +17,8 @@ export function addReport(program: Command): void {
     .addHelpText('after', '\nExample:\n  neuroformer report runs/hub')
     .action((folder: string, options: { data?: string }) =>
       runCommand(async () => {
-        await report(await openRunFolder(folder, options.data));
+        const { warnings } = await report(await openRunFolder(folder, options.data));
+        for (const sentence of warnings) print(sentence);
         print(
           `The report is ${folder}/${REPORT_PATH}. Its figures and their numbers are in ${folder}/figures.`,
         );

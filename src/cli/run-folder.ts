@@ -43,7 +43,7 @@ export async function startRun(
   const store = diskStore(out!);
   await expectEmpty(store, force);
   const dataset = await openDataset(data!);
-  await trainAndPrint({ ...request, dataset, store, force: true }, watcher);
+  await trainAndPrint({ ...request, dataset, store, ...(force && { force }) }, watcher);
 }
 
 /** Trains a run, and prints how to resume it if it was stopped. */

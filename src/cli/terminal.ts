@@ -5,6 +5,7 @@
 import { GpuError, ShapeError, UnsupportedError } from '../engine.js';
 import type { Progress, Watcher } from '../ports/watcher.js';
 import { formatCount, formatDuration } from '../text/format.js';
+import { printable } from '../text/printable.js';
 
 /** Exit code of a command that the user stopped; shells use it for SIGINT. */
 const STOPPED_EXIT_CODE = 130;
@@ -34,7 +35,7 @@ export function outliveOutput(): void {
 
 /** Prints a line on standard output. */
 export function print(text: string): void {
-  process.stdout.write(`${text}\n`);
+  process.stdout.write(`${printable(text)}\n`);
 }
 
 /** Minimum time between progress lines when standard error is not a terminal. */
@@ -69,7 +70,7 @@ export class TerminalWatcher implements Watcher {
     // A new activity is shown at once, terminal or not.
     if (state.activity !== this.#activity) this.#lastShown = 0;
     this.#activity = state.activity;
-    const text = describeProgress(state);
+    const text = printable(describeProgress(state));
     if (this.#stream.isTTY) {
       const width = (this.#stream.columns ?? 100) - 1;
       this.#stream.write(`\r\u001b[K${text.slice(0, width)}`);
@@ -160,7 +161,7 @@ export async function runCommand(run: (watcher: TerminalWatcher) => Promise<void
   } catch (error) {
     watcher.close();
     process.exitCode = (error as Error).name === 'StoppedError' ? STOPPED_EXIT_CODE : 1;
-    process.stderr.write(`${messageFor(error)}\n`);
+    process.stderr.write(`${printable(messageFor(error))}\n`);
     if (process.env.DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   } finally {
     watcher.close();

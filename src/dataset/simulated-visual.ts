@@ -4,18 +4,13 @@
 
 import { stringify } from 'yaml';
 import { encodeNpz } from '../formats/npz.js';
+import type { FileContents } from '../ports/run-store.js';
 import { FRAME_SECONDS } from '../simulate/visual/clock.js';
 import { FIELD_FRAMES, FIELD_PHASES } from '../simulate/visual/fields.js';
 import { FILM_LEVEL, FILM_LIMIT } from '../simulate/visual/film.js';
 import { RECONSTRUCTION, type VisualRecording } from '../simulate/visual/visual.js';
 import { toCsv } from '../text/table.js';
-import {
-  BLOCK_CUT,
-  type DatasetFiles,
-  sharedDescription,
-  smallestBlock,
-  spikeArrays,
-} from './simulated.js';
+import { BLOCK_CUT, sharedDescription, smallestBlock, spikeArrays } from './simulated.js';
 
 /**
  * The dataset folder of a simulated visual recording. Pixels are the levels of brightness that the
@@ -23,7 +18,7 @@ import {
  * that predicts spikes, and `decode.yaml`, with one that decodes behavior as well. Both split the
  * trials alike.
  */
-export function visualDataset(recording: VisualRecording): DatasetFiles {
+export function visualDataset(recording: VisualRecording): FileContents {
   const { neurons, size, seed, modulation, spikes, trials, speed, gaze, truth } = recording;
   const strength = modulation === 1 ? '' : `, modulation ${modulation}`;
   const name = `visual recording of ${neurons} neurons, seed ${seed}${strength}`;

@@ -5,6 +5,7 @@
 
 import { stringify } from 'yaml';
 import { encodeNpz } from '../formats/npz.js';
+import type { FileContents } from '../ports/run-store.js';
 import { countSpikes } from '../recording/spikes.js';
 import type { HubNetwork } from '../simulate/hub.js';
 import { type DrivenNeurons, INPUT_DEVIATION, INPUT_MEAN, INPUT_STEP } from '../simulate/inputs.js';
@@ -22,9 +23,6 @@ export function smallestBlock(counts: ArrayLike<number>, cut: number): number {
   const sorted = Int32Array.from(counts).sort();
   return sorted[Math.ceil((1 - cut) * sorted.length) - 1]! + 2;
 }
-
-/** The contents of the files of a dataset folder, by name. */
-export type DatasetFiles = Readonly<Record<string, Uint8Array | string>>;
 
 /**
  * The spikes of all neurons as two arrays, ordered by neuron: the time of each spike in seconds,
@@ -65,7 +63,7 @@ export function sharedDescription(
  * The dataset folder of a simulated hub network, with its weights, strong connections and hubs as
  * the truth.
  */
-export function hubDataset(network: HubNetwork): DatasetFiles {
+export function hubDataset(network: HubNetwork): FileContents {
   const { neurons, groups, seed, spikes, weights, hubs, strong } = network;
   const shape = [neurons, neurons];
   return {
@@ -93,7 +91,7 @@ export function hubDataset(network: HubNetwork): DatasetFiles {
  * of height 1 with one pixel per input, in standard deviations; the input of each neuron is the
  * truth. Beside `dataset.yaml` there is `config.yaml`, with a model for the recording.
  */
-export function drivenDataset(driven: DrivenNeurons): DatasetFiles {
+export function drivenDataset(driven: DrivenNeurons): FileContents {
   const { neurons, seed, spikes, inputs, map } = driven;
   const samples = inputs.length / neurons;
   return {

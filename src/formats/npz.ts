@@ -103,16 +103,19 @@ function checksums(bytes: Uint8Array): Map<string, number> {
   return sums;
 }
 
+/** An array to be written. */
+export interface NpzEntry {
+  readonly data: Exclude<NpyArray['data'], string[]>;
+  /** Default: one axis. */
+  readonly shape?: readonly number[];
+}
+
 /**
  * Writes arrays as a compressed archive. The same arrays give the same bytes.
  *
- * @param arrays data by name; `shape` defaults to one axis.
+ * @param arrays by name.
  */
-export function encodeNpz(
-  arrays: Readonly<
-    Record<string, { data: Exclude<NpyArray['data'], string[]>; shape?: readonly number[] }>
-  >,
-): Uint8Array {
+export function encodeNpz(arrays: Readonly<Record<string, NpzEntry>>): Uint8Array {
   const files = Object.entries(arrays).map(([key, { data, shape }]) => [
     `${key}.npy`,
     encodeNpy(data, shape),

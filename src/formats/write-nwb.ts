@@ -37,7 +37,7 @@ export interface NwbColumn {
 
 /** A time series. */
 export interface NwbSeries {
-  /** Its name in the file. */
+  /** Its name, in which the file has underscores for slashes and colons. */
   readonly name: string;
   /** What it contains, as a sentence. */
   readonly description: string;
@@ -49,21 +49,37 @@ export interface NwbSeries {
   readonly timestamps: Float64Array;
 }
 
-/** Encodes an NWB file and returns its bytes. */
+/**
+ * Encodes an NWB file and returns its bytes.
+ *
+ * @throws Error where the library could not write all of it, as when memory runs out.
+ */
 export async function encodeNwb(contents: NwbContents): Promise<Uint8Array<ArrayBuffer>> {
   const { ready, File } = await import('h5wasm');
   const { FS } = await ready;
   filesWritten += 1;
   const path = `/written-${filesWritten}.nwb`;
+  const disk = FS as unknown as MemoryDisk;
   const file = new File(path, 'w');
   try {
-    writeFile(file, contents);
+    let status = -1;
+    try {
+      writeFile(file, contents);
+    } finally {
+      status = file.close();
+    }
+    const bytes = Uint8Array.from(disk.readFile(path));
+    if (status < 0 || endOfFile(bytes) !== bytes.length)
+      throw new Error('The NWB file could not be written completely.');
+    return bytes;
   } finally {
-    file.close();
+    disk.unlink(path);
   }
-  const bytes = Uint8Array.from((FS as unknown as MemoryDisk).readFile(path));
-  (FS as unknown as MemoryDisk).unlink(path);
-  return bytes;
+}
+
+/** Where the superblock of an HDF5 file, of version 2 as the library writes it, has its end. */
+function endOfFile(bytes: Uint8Array): number {
+  return Number(new DataView(bytes.buffer).getBigUint64(28, true));
 }
 
 let filesWritten = 0;
@@ -87,7 +103,7 @@ function randomUuid(): string {
 }
 
 function writeFile(file: Group, contents: NwbContents): void {
-  const { description, started, units, names, trials, series = [] } = contents;
+  const { description, started, units, names: unitNames, trials, series = [] } = contents;
   writeType(file, 'NWBFile');
   file.create_attribute('nwb_version', NWB_VERSION);
   writeText(file, 'identifier', randomUuid());
@@ -98,13 +114,29 @@ function writeFile(file: Group, contents: NwbContents): void {
   for (const name of ['acquisition', 'analysis', 'general', 'processing', 'stimulus'])
     file.create_group(name);
   for (const name of ['presentation', 'templates']) getGroup(file, 'stimulus').create_group(name);
-  if (units) writeUnits(file, units, names);
+  if (units) writeUnits(file, units, unitNames);
   if (trials) writeTrials(file, trials);
   if (series.length === 0) return;
   const behavior = getGroup(file, 'processing').create_group('behavior');
   writeType(behavior, 'ProcessingModule');
   behavior.create_attribute('description', 'Behavior as recorded and as decoded.');
-  for (const item of series) writeSeries(behavior, item);
+  const names = seriesNames(series.map(({ name }) => name));
+  for (const [n, item] of series.entries()) writeSeries(behavior, names[n]!, item);
+}
+
+/**
+ * Names that objects of a file can have: HDF5 has slashes between groups, and NWB has no colons.
+ * Those that would be the same are numbered.
+ */
+function seriesNames(names: readonly string[]): string[] {
+  const taken = new Set<string>();
+  return names.map((name) => {
+    const plain = name.replaceAll(/[/:\0]/g, '_').replace(/^\.*$/, '_');
+    let unique = plain;
+    for (let n = 2; taken.has(unique); n++) unique = `${plain}_${n}`;
+    taken.add(unique);
+    return unique;
+  });
 }
 
 /** Writes the attributes that identify the schema type of an object. */
@@ -195,11 +227,13 @@ function writeTrials(file: Group, trials: NonNullable<NwbContents['trials']>): v
 
 function writeSeries(
   parent: Group,
-  { name, description, unit, data, timestamps }: NwbSeries,
+  name: string,
+  { name: variable, description, unit, data, timestamps }: NwbSeries,
 ): void {
   const series = parent.create_group(name);
   writeType(series, 'TimeSeries');
-  series.create_attribute('description', description);
+  const origin = name === variable ? '' : ` Its name is ${JSON.stringify(variable)}.`;
+  series.create_attribute('description', `${description}${origin}`);
   series.create_attribute('comments', 'no comments');
   const values = series.create_dataset({ name: 'data', data: data as Float64Array | string[] });
   values.create_attribute('unit', unit);

@@ -1,53 +1,104 @@
 /**
  * A run's folder on disk. Files are written under a temporary name, synced and renamed, so that a
- * crash never leaves a part of one.
+ * crash never leaves a part of one, or one file of several that belong together.
  */
 
 import {
-  appendFileSync,
   closeSync,
   existsSync,
-  fsyncSync,
-  mkdirSync,
+  fstatSync,
+  ftruncateSync,
   openSync,
   readdirSync,
   readFileSync,
-  renameSync,
   rmSync,
-  writeSync,
 } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { FileError, reasonFor } from '../ports/errors.js';
-import type { RunStore } from '../ports/run-store.js';
+import type { FileContents, RunStore, StoreLock } from '../ports/run-store.js';
+import { finishChange, isTemporary, replaceFiles } from './file-changes.js';
+import { lockFolder } from './folder-lock.js';
+import { makeFolder, writeAll } from './write-files.js';
 
 /** The store of a folder on disk. The folder is created with its first file. */
 export function diskStore(path: string): RunStore {
-  return {
-    name: path,
-    async write(file, data) {
-      writeFile(join(path, file), data);
-    },
-    async append(file, line) {
-      attempt(join(path, file), 'written', () => {
-        createParentFolder(join(path, file));
-        appendFileSync(join(path, file), `${line}\n`);
-      });
-    },
-    async read(file) {
-      const fullPath = join(path, file);
-      if (!existsSync(fullPath)) return undefined;
-      return attempt(fullPath, 'read', () => new Uint8Array(readFileSync(fullPath)));
-    },
-    async list() {
-      return attempt(path, 'read', () => namesIn(path).sort());
-    },
-    async remove(file) {
-      attempt(join(path, file), 'removed', () =>
-        rmSync(join(path, file), { recursive: true, force: true }),
-      );
-    },
-    within: (folder) => diskStore(join(path, folder)),
-  };
+  return new DiskStore(path);
+}
+
+class DiskStore implements RunStore {
+  constructor(readonly name: string) {}
+
+  write(file: string, data: Uint8Array | string): Promise<void> {
+    return this.writeTogether({ [file]: data });
+  }
+
+  async writeTogether(files: FileContents, removed: readonly string[] = []): Promise<void> {
+    this.#finishChange();
+    replaceFiles(this.name, files, removed);
+  }
+
+  async append(file: string, line: string): Promise<void> {
+    const path = join(this.name, file);
+    this.#attempt(file, 'written', () => {
+      makeFolder(dirname(path));
+      const opened = openSync(path, 'a');
+      const { size } = fstatSync(opened);
+      try {
+        writeAll(opened, new TextEncoder().encode(`${line}\n`));
+      } catch (error) {
+        // A part of a line would be joined with the next one.
+        ftruncateSync(opened, size);
+        throw error;
+      } finally {
+        closeSync(opened);
+      }
+    });
+  }
+
+  async read(file: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    this.#finishChange();
+    const path = join(this.name, file);
+    if (!existsSync(path)) return undefined;
+    return this.#attempt(file, 'read', () => new Uint8Array(readFileSync(path)));
+  }
+
+  async list(): Promise<string[]> {
+    this.#finishChange();
+    return this.#attempt('', 'read', () =>
+      namesIn(this.name)
+        .filter((name) => !isTemporary(name))
+        .sort(),
+    );
+  }
+
+  async remove(file: string): Promise<void> {
+    this.#attempt(file, 'removed', () =>
+      rmSync(join(this.name, file), { recursive: true, force: true }),
+    );
+  }
+
+  async lock(): Promise<StoreLock> {
+    return this.#attempt('', 'written', () => lockFolder(this.name));
+  }
+
+  within(folder: string): RunStore {
+    return new DiskStore(join(this.name, folder));
+  }
+
+  /** Finishes what a crash has interrupted. */
+  #finishChange(): void {
+    this.#attempt('', 'written', () => finishChange(this.name));
+  }
+
+  /** Runs an operation on a file. @throws FileError naming its path and the reason. */
+  #attempt<T>(file: string, operation: 'written' | 'read' | 'removed', run: () => T): T {
+    try {
+      return run();
+    } catch (error) {
+      if (error instanceof FileError) throw error;
+      throw new FileError(`${join(this.name, file)} cannot be ${operation}: ${reasonFor(error)}.`);
+    }
+  }
 }
 
 /** Names in a folder; none where it does not exist. */
@@ -57,58 +108,5 @@ function namesIn(folder: string): string[] {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
-  }
-}
-
-function createParentFolder(file: string): void {
-  try {
-    mkdirSync(dirname(file), { recursive: true });
-  } catch (error) {
-    // EEXIST means that there is a file where the folder should be.
-    const { code } = error as NodeJS.ErrnoException;
-    throw code === 'EEXIST' ? Object.assign(new Error(), { code: 'ENOTDIR' }) : error;
-  }
-}
-
-/** Replaces a file atomically: a reader, or a crash, finds its old or its new contents. */
-function writeFile(path: string, data: Uint8Array | string): void {
-  attempt(path, 'written', () => createParentFolder(path));
-  const temporary = join(dirname(path), `.${basename(path)}.part`);
-  const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data;
-  try {
-    const file = openSync(temporary, 'w');
-    try {
-      for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(temporary, path);
-    syncFolder(dirname(path));
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw new FileError(
-      `${path} cannot be written: ${reasonFor(error)}. Its previous contents are unchanged.`,
-    );
-  }
-}
-
-/** Syncs a folder, as a rename survives a crash only then. Some platforms cannot sync folders. */
-function syncFolder(path: string): void {
-  try {
-    const folder = openSync(path, 'r');
-    fsyncSync(folder);
-    closeSync(folder);
-  } catch {
-    // Windows cannot open folders.
-  }
-}
-
-/** Runs an operation on `path`. @throws FileError naming the path and the reason. */
-function attempt<T>(path: string, operation: 'written' | 'read' | 'removed', run: () => T): T {
-  try {
-    return run();
-  } catch (error) {
-    throw new FileError(`${path} cannot be ${operation}: ${reasonFor(error)}.`);
   }
 }

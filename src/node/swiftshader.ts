@@ -6,7 +6,18 @@
  */
 
 import { constants as fsConstants } from 'node:fs';
-import { access, mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
+import {
+  access,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+} from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { homedir, constants as osConstants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -74,19 +85,62 @@ async function driverFolder(): Promise<string> {
   const source = packageFolder()!;
   const { version } = JSON.parse(await readFile(join(source, 'package.json'), 'utf8'));
   const archive = join(source, 'bin', 'swiftshader.tar.br');
-  const roots = [process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), tmpdir()];
-  let failure: unknown;
+  const roots = [
+    join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'neuroformer-webgpu'),
+    join(tmpdir(), `neuroformer-webgpu-${process.getuid!()}`),
+  ];
+  const failures: string[] = [];
   for (const root of roots) {
-    const folder = join(root, 'neuroformer-webgpu', `swiftshader-${version}`);
+    const folder = join(root, `swiftshader-${version}`);
     try {
-      if (!(await exists(join(folder, ICD)))) await unpack(archive, folder);
+      const isUsable = await expectOwn(folder).then(
+        () => exists(join(folder, ICD)),
+        () => false,
+      );
+      if (isUsable) return folder;
+      await rm(folder, { recursive: true, force: true });
+      await unpack(archive, folder);
+      await expectOwn(folder);
       return folder;
     } catch (error) {
-      failure = error;
+      failures.push(`${folder}: ${(error as Error).message}`);
     }
   }
-  throw new Error(`SwiftShader could not be unpacked into ${roots.join(' or ')}: ${failure}`);
+  throw new Error(`SwiftShader could not be unpacked. ${failures.join('; ')}.`);
 }
+
+/**
+ * Expects that nobody but this user, and root, can have written what is in a folder, or can put
+ * something else in its place: a library runs with all rights of whoever loads it.
+ *
+ * @throws Error naming what others can write.
+ */
+export async function expectOwn(folder: string): Promise<void> {
+  const uid = process.getuid!();
+  const real = await realpath(folder);
+  const inside = await readdir(real, { recursive: true });
+  for (const path of [real, ...inside.map((name) => join(real, name))]) {
+    const { uid: owner, mode } = await lstat(path);
+    const isLink = (mode & fsConstants.S_IFMT) === fsConstants.S_IFLNK;
+    if ((owner !== uid && owner !== 0) || isLink || (mode & WRITABLE_BY_OTHERS) !== 0)
+      throw new Error(`others than you can write ${path}, so no library is loaded from there`);
+  }
+  // In a sticky folder, such as /tmp, only the owner of an entry can replace it.
+  for (let path = dirname(real); ; path = dirname(path)) {
+    const { uid: owner, mode } = await lstat(path);
+    const isShared = (mode & WRITABLE_BY_OTHERS) !== 0 && (mode & STICKY) === 0;
+    if ((owner !== uid && owner !== 0) || isShared)
+      throw new Error(
+        `others than you can replace what is in ${path}, so no library is loaded from there`,
+      );
+    if (path === dirname(path)) return;
+  }
+}
+
+/** Bits of a mode: the group, or everyone, can write. */
+const WRITABLE_BY_OTHERS = 0o022;
+/** Bit of a mode: only its owner can remove or rename an entry of the folder. */
+const STICKY = 0o1000;
 
 /**
  * Unpacks into a temporary folder and renames it, so that another process never sees a part of the
@@ -94,11 +148,16 @@ async function driverFolder(): Promise<string> {
  */
 async function unpack(archive: string, folder: string): Promise<void> {
   const { default: tar } = await import('tar-fs');
-  await mkdir(dirname(folder), { recursive: true });
+  await mkdir(dirname(folder), { recursive: true, mode: 0o700 });
   const partial = await mkdtemp(`${folder}-`);
   try {
     const bytes = await promisify(brotliDecompress)(await readFile(archive));
-    await pipeline(Readable.from([bytes]), tar.extract(partial));
+    // As root, files would become those of whoever packed them.
+    const [uid, gid] = [process.getuid!(), process.getgid!()];
+    const unpacked = tar.extract(partial, {
+      map: (header) => Object.assign(header, { uid, gid, mode: (header.mode ?? 0) & 0o700 }),
+    });
+    await pipeline(Readable.from([bytes]), unpacked);
     await rename(partial, folder);
   } catch (error) {
     await rm(partial, { recursive: true, force: true });

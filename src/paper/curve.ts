@@ -9,8 +9,8 @@ import { COLORS, draw, type Figure, seedsPanel } from '../report/draw.js';
 import type { Section } from '../report/html.js';
 import { describeSpread } from '../report/spread.js';
 import { explainStimulus } from '../stages/explain-stimulus.js';
-import { readJsonResults } from '../stages/json-results.js';
 import { scoreRates } from '../stages/rates.js';
+import { formatFacts, readJsonResults } from '../stages/stored-results.js';
 import { toCsv } from '../text/table.js';
 import { withEngine } from '../train/engine-source.js';
 import { loadModel, type OpenedRun } from '../train/open-run.js';
@@ -81,8 +81,7 @@ export async function measureCurve(
         watcher.note(
           `${tflop} TFLOP, seed ${seed}, ${FILM_MODEL_TITLES[kind]}: ${SCORES.map(([key, title, digits]) => `${title} ${point[key].toFixed(digits)}`).join(', ')}.`,
         );
-        await store.write(FILE, `${JSON.stringify(points, null, 2)}\n`);
-        await store.write('curve.csv', toCsv(points));
+        await store.writeTogether({ [FILE]: formatFacts(points), 'curve.csv': toCsv(points) });
       }
 }
 

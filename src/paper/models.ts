@@ -2,10 +2,10 @@
 
 import { parse } from 'yaml';
 import type { Dataset } from '../dataset/dataset.js';
-import type { DatasetFiles } from '../dataset/simulated.js';
 import { visualDataset } from '../dataset/simulated-visual.js';
 import { parseConfig } from '../neuroformer/config.js';
 import { estimateTraining } from '../neuroformer/estimate.js';
+import type { FileContents } from '../ports/run-store.js';
 import { readText } from '../ports/run-store.js';
 import { simulateVisual } from '../simulate/visual/visual.js';
 import { simulationProgress, writeDataset } from '../stages/simulate.js';
@@ -34,7 +34,7 @@ export interface SimulatedData {
 export async function simulatedOnce(
   context: PaperContext,
   path: string,
-  simulate: () => DatasetFiles,
+  simulate: () => FileContents,
   configuration = 'config.yaml',
 ): Promise<SimulatedData> {
   const dataset = await datasetOnce(context, path, simulate, 'config.yaml');
@@ -51,7 +51,7 @@ export async function simulatedOnce(
 export async function datasetOnce(
   { store, openDataset }: PaperContext,
   path: string,
-  simulate: () => DatasetFiles,
+  simulate: () => FileContents,
   last: string,
 ): Promise<Dataset> {
   const folder = store.within(path);

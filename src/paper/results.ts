@@ -1,8 +1,8 @@
 /** Findings in the store: a JSON file per claim, tables as CSV, figures as SVG with their CSV. */
 
-import type { RunStore } from '../ports/run-store.js';
+import type { FileContents, RunStore } from '../ports/run-store.js';
 import type { Figure } from '../report/draw.js';
-import { readJsonResults } from '../stages/json-results.js';
+import { formatFacts, readJsonResults } from '../stages/stored-results.js';
 import { toCsv } from '../text/table.js';
 import type { Claim, Findings } from './claim.js';
 
@@ -46,17 +46,19 @@ export async function writeFindings(
       ),
     ),
   );
-  await store.write(`${FOLDER}/${name}.csv`, toCsv(rows));
-  for (const figure of findings.figures)
-    await writeFigure(store, { ...figure, name: `${name}-${figure.name}` });
-  // Last, since the claim counts as measured once it is there.
-  await store.write(`${FOLDER}/${name}.json`, `${JSON.stringify(findings, null, 2)}\n`);
+  const figures = findings.figures.map((figure) =>
+    figureFiles({ ...figure, name: `${name}-${figure.name}` }),
+  );
+  await store.writeTogether({
+    [`${FOLDER}/${name}.csv`]: toCsv(rows),
+    ...Object.assign({}, ...figures),
+    [`${FOLDER}/${name}.json`]: formatFacts(findings),
+  });
 }
 
-/** Writes a figure with its numbers. @throws FileError where it cannot be written. */
-export async function writeFigure(store: RunStore, { name, svg, csv }: Figure): Promise<void> {
-  await store.write(`${FIGURES}/${name}.svg`, svg);
-  await store.write(`${FIGURES}/${name}.csv`, csv);
+/** A figure and its numbers as files. */
+export function figureFiles({ name, svg, csv }: Figure): FileContents {
+  return { [`${FIGURES}/${name}.svg`]: svg, [`${FIGURES}/${name}.csv`]: csv };
 }
 
 /**

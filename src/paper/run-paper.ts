@@ -4,7 +4,7 @@ import { withEngine } from '../train/engine-source.js';
 import type { Claim, PaperContext } from './claim.js';
 import { curveSection, measureCurve, readCurve } from './curve.js';
 import { paperPage } from './page.js';
-import { readFindings, writeFigure, writeFindings } from './results.js';
+import { figureFiles, readFindings, writeFindings } from './results.js';
 
 /** Path of the page in the store. */
 export const PAPER_PAGE = 'paper.html';
@@ -54,9 +54,12 @@ export async function runCurve(
 async function writePage(all: readonly Claim[], { store }: PaperContext): Promise<void> {
   const points = await readCurve({ store });
   const curve = points && (await curveSection(points));
-  for (const figure of curve?.figures ?? []) await writeFigure(store, figure);
   const measured = await Promise.all(
     all.map(async (claim) => ({ claim, findings: await readFindings(store, claim) })),
   );
-  await store.write(PAPER_PAGE, paperPage(measured, curve));
+  const figures = (curve?.figures ?? []).map(figureFiles);
+  await store.writeTogether({
+    ...Object.assign({}, ...figures),
+    [PAPER_PAGE]: paperPage(measured, curve),
+  });
 }

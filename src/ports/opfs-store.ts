@@ -4,7 +4,7 @@
  */
 
 import { FileError, reasonFor } from './errors.js';
-import type { RunStore } from './run-store.js';
+import { type FileContents, lockedError, type RunStore, type StoreLock } from './run-store.js';
 
 /**
  * The store of a folder in the origin private file system. The folder is created with its first
@@ -25,11 +25,32 @@ class OpfsStore implements RunStore {
     this.#parts = parts;
   }
 
-  async write(path: string, data: Uint8Array | string): Promise<void> {
-    await this.#attempt(path, 'written', 'Its previous contents are unchanged.', async () => {
-      const file = await this.#file(path);
-      await replaceFile(await file!.createWritable(), data as Uint8Array<ArrayBuffer> | string);
-    });
+  write(path: string, data: Uint8Array | string): Promise<void> {
+    return this.writeTogether({ [path]: data });
+  }
+
+  /** The browser copies each file on opening, and replaces it when the copy is closed. */
+  async writeTogether(files: FileContents, removed: readonly string[] = []): Promise<void> {
+    const discard: (() => Promise<void>)[] = [];
+    const replace: (() => Promise<void>)[] = [];
+    try {
+      for (const [path, data] of Object.entries(files)) {
+        await this.#attempt(path, 'written', 'Its previous contents are unchanged.', async () => {
+          const isNew = (await this.#file(path, false)) === undefined;
+          if (isNew) discard.push(() => this.remove(path));
+          const file = await this.#file(path);
+          const copy = await file!.createWritable();
+          discard.unshift(() => copy.abort());
+          await copy.write(data as Uint8Array<ArrayBuffer> | string);
+          replace.push(() => this.#attempt(path, 'written', undefined, () => copy.close()));
+        });
+      }
+    } catch (error) {
+      for (const step of discard) await step().catch(() => {});
+      throw error;
+    }
+    for (const step of replace) await step();
+    for (const path of removed) await this.remove(path);
   }
 
   async append(path: string, line: string): Promise<void> {
@@ -62,6 +83,26 @@ class OpfsStore implements RunStore {
       const [folders, name] = this.#split(path);
       const folder = await this.#folder(folders, false);
       await folder?.removeEntry(name, { recursive: true }).catch(undefinedIfMissing);
+    });
+  }
+
+  lock(): Promise<StoreLock> {
+    return new Promise((resolve, reject) => {
+      const request = navigator.locks.request(
+        `neuroformer ${this.name}`,
+        { ifAvailable: true },
+        (lock) => {
+          if (!lock) throw lockedError(this.name, 'another page or worker');
+          return new Promise<void>((unlock) => {
+            const release = async () => {
+              unlock();
+              await request;
+            };
+            resolve({ release });
+          });
+        },
+      );
+      request.catch(reject);
     });
   }
 

@@ -15,6 +15,16 @@ export interface RunStore {
    * @throws FileError where it cannot be written.
    */
   write(path: string, data: Uint8Array | string): Promise<void>;
+  /**
+   * Writes files that belong together, and removes others, as one change: where it fails, nothing
+   * has changed, and a crash leaves the old or the new files, never some of each. In a browser, a
+   * crash while the files are replaced may still leave some of each.
+   *
+   * @param files contents by path.
+   * @param removed paths of files that are no longer among them.
+   * @throws FileError where a file cannot be written.
+   */
+  writeTogether(files: FileContents, removed?: readonly string[]): Promise<void>;
   /** Appends a line to a file. @throws FileError where it cannot be written. */
   append(path: string, line: string): Promise<void>;
   /**
@@ -33,8 +43,26 @@ export interface RunStore {
    * @throws FileError where it cannot be removed.
    */
   remove(path: string): Promise<void>;
+  /**
+   * Keeps other processes, pages and calls from training into the store, until it is released. A
+   * lock whose process has ended is taken over.
+   *
+   * @throws FileError where the store is locked, with the words for whoever holds it.
+   */
+  lock(): Promise<StoreLock>;
   /** The store of a folder inside this one. */
   within(folder: string): RunStore;
+}
+
+/** Contents of files, by path. */
+export type FileContents = Readonly<Record<string, Uint8Array | string>>;
+
+/** A lock on a store. */
+export interface StoreLock {
+  /** What happened to an earlier lock, as a sentence; absent if there was none. */
+  readonly note?: string;
+  /** Unlocks the store. */
+  release(): Promise<void>;
 }
 
 /**
@@ -61,29 +89,55 @@ export async function expectEmpty(store: RunStore, force = false): Promise<void>
 }
 
 /**
+ * The error of a store that is locked.
+ *
+ * @param store its name.
+ * @param holder whoever trains into it.
+ * @param addition a further sentence. Default: none.
+ */
+export function lockedError(store: string, holder: string, addition = ''): FileError {
+  return new FileError(
+    `${store} is in use: ${holder} trains into it. Wait for it to end, stop it, or choose another folder.${addition && ` ${addition}`}`,
+  );
+}
+
+/**
  * A store in memory, which is lost when the program ends.
  *
  * @param name what messages call it.
  */
 export function memoryStore(name = 'memory'): RunStore {
-  return new MemoryStore(name, '', new Map());
+  return new MemoryStore(name, '', new Map(), new Set());
 }
 
 class MemoryStore implements RunStore {
   readonly name: string;
   readonly #prefix: string;
   readonly #files: Map<string, Uint8Array<ArrayBuffer>>;
+  /** Prefixes of the stores that are locked. */
+  readonly #locked: Set<string>;
 
-  constructor(name: string, prefix: string, files: Map<string, Uint8Array<ArrayBuffer>>) {
+  constructor(
+    name: string,
+    prefix: string,
+    files: Map<string, Uint8Array<ArrayBuffer>>,
+    locked: Set<string>,
+  ) {
     this.name = name;
     this.#prefix = prefix;
     this.#files = files;
+    this.#locked = locked;
   }
 
   async write(path: string, data: Uint8Array | string): Promise<void> {
     // slice() of a Node Buffer would share its memory.
     const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : new Uint8Array(data);
     this.#files.set(this.#prefix + path, bytes);
+  }
+
+  async writeTogether(files: FileContents, removed: readonly string[] = []): Promise<void> {
+    for (const [path, data] of Object.entries(files)) await this.write(path, data);
+    for (const path of removed) await this.remove(path);
   }
 
   async append(path: string, line: string): Promise<void> {
@@ -111,7 +165,14 @@ class MemoryStore implements RunStore {
       if (file === removed || file.startsWith(`${removed}/`)) this.#files.delete(file);
   }
 
+  async lock(): Promise<StoreLock> {
+    if (this.#locked.has(this.#prefix)) throw lockedError(this.name, 'another call');
+    this.#locked.add(this.#prefix);
+    return { release: async () => void this.#locked.delete(this.#prefix) };
+  }
+
   within(folder: string): RunStore {
-    return new MemoryStore(`${this.name}/${folder}`, `${this.#prefix}${folder}/`, this.#files);
+    const prefix = `${this.#prefix}${folder}/`;
+    return new MemoryStore(`${this.name}/${folder}`, prefix, this.#files, this.#locked);
   }
 }

@@ -11,6 +11,7 @@ import {
   splitHalfCeiling,
   type TrialCounts,
 } from '../analyze/rate-scores.js';
+import type { WeightsId } from '../train/weights.js';
 
 /** Agreement of rates with the recorded PSTH. */
 export interface PsthScore {
@@ -56,6 +57,8 @@ export interface RateMethod {
 
 /** The results of scoring rates. */
 export interface RateResults {
+  /** The model's weights; absent in results of earlier versions. */
+  readonly weights?: WeightsId;
   /** Which trials were scored, in a few words. */
   readonly trials: string;
   /** How many. */

@@ -8,6 +8,7 @@ import type { DrawSettings } from '../generate/sampler.js';
 import type { GeneratedTrial } from '../generate/trials.js';
 import type { Part } from '../recording/splits.js';
 import type { WindowRef } from '../recording/windows.js';
+import type { WeightsId } from '../train/weights.js';
 import type { Connectivity } from './connectivity.js';
 import type { GeneratedScores, OneWindowAheadScores, WindowScores } from './generated.js';
 import type { ActivityFeature } from './latents.js';
@@ -29,8 +30,8 @@ export interface MethodScores {
 export interface DecodedResults {
   /** Which windows were decoded. */
   readonly part: Part | 'all';
-  /** The file of the weights that decoded them, in the run's store. */
-  readonly weights: string;
+  /** The weights that decoded them. */
+  readonly weights: WeightsId;
   /** The decoded windows. */
   readonly refs: readonly WindowRef[];
   /** True values, and those decoded by the model, at the end of each window. */
@@ -69,8 +70,8 @@ export interface GeneratedResults {
     readonly id: DrawSettings | undefined;
     /** How times were drawn. */
     readonly time: DrawSettings | undefined;
-    /** The file of the weights, in the run's store. */
-    readonly weights: string;
+    /** The weights they were drawn with. */
+    readonly weights: WeightsId;
   };
   /** A sentence on the neurons that were silenced or driven; empty if none was. */
   readonly clamped: string;
@@ -89,6 +90,8 @@ export interface GeneratedResults {
 
 /** The results of `connectivity`. */
 export interface ConnectivityResults extends Connectivity {
+  /** The model's weights; absent in results of earlier versions. */
+  readonly weights?: WeightsId;
   /** How long the computation took. */
   readonly seconds: number;
   /** Names of the neurons, if they have others than their indices. */
@@ -103,8 +106,8 @@ export interface StimulusResults {
   readonly grid: StimulusGrid;
   /** The part of the split that the model read. */
   readonly part: Part | 'all';
-  /** The file of the model's weights, in the run's store. */
-  readonly weights: string;
+  /** The model's weights. */
+  readonly weights: WeightsId;
   /** Seed of all random choices. */
   readonly seed: number;
   /** How many windows of that part attention was read from. */
@@ -156,6 +159,8 @@ export interface LabelVariable {
 
 /** The results of `labels`. */
 export interface LabelResults {
+  /** The run's weights; absent in results of earlier versions. */
+  readonly weights?: WeightsId;
   /** Updates with labels, of each model that is trained on them. */
   readonly updates: number;
   /** Seconds of the stretches of time that have labels. */
@@ -206,8 +211,8 @@ export interface LatentResults {
   readonly aligned: readonly string[];
   /** How many of the nearest training windows a value is read from. */
   readonly neighbors: number;
-  /** The file of the model's weights, in the run's store. */
-  readonly weights: string;
+  /** The model's weights. */
+  readonly weights: WeightsId;
   /** Updates of each model. */
   readonly updates: number;
   /** The variables at the ends of training windows. */
@@ -232,6 +237,8 @@ export interface ProbeRow {
 
 /** The results of `ladder probes`. */
 export interface ProbeResults {
+  /** The run's weights; absent in results of earlier versions. */
+  readonly weights?: WeightsId;
   /** The stages from the bottom up, then the spike counts. */
   readonly stages: readonly LadderRung[];
   /** Names of the variables. */

@@ -9,6 +9,7 @@ import type { DecodedResults } from '../probe/results.js';
 import type { WindowRef } from '../recording/windows.js';
 import { formatCount, formatDecimals } from '../text/format.js';
 import { describePart } from '../train/open-run.js';
+import { describeWeights } from '../train/weights.js';
 import { COLORS, draw, type Figure } from './draw.js';
 import type { Section, Table } from './html.js';
 
@@ -40,7 +41,7 @@ export async function decodedSection(decoded: DecodedResults): Promise<Section> 
   return {
     title: 'Decoded behavior',
     text: [
-      `${formatCount(refs.length)} time points of ${describePart(part)}, decoded with ${weights}. All methods were trained on the same ${formatCount(trained)} windows. ${describeIntervals(decoded)}`,
+      `${formatCount(refs.length)} time points of ${describePart(part)}, decoded with ${describeWeights(weights)}. All methods were trained on the same ${formatCount(trained)} windows. ${describeIntervals(decoded)}`,
       ...notes,
     ],
     tables: decodingTables(decoded),
@@ -138,7 +139,7 @@ function tracesFigure(variable: Numeric, decoded: DecodedResults): Promise<Figur
       : { type: 'line', strokeWidth: 1.4 };
   return draw(
     {
-      name: `decoded-${variable.name.replace(/\W+/g, '-')}`,
+      name: `decoded-${variable.name}`,
       title: `${variable.name}, decoded`,
       caption: `The first ${SHOWN_SECONDS} s of the longest stretch without a break.`,
     },
@@ -184,7 +185,7 @@ function scatterFigure(variable: Numeric, decoded: DecodedResults): Promise<Figu
   });
   return draw(
     {
-      name: `scatter-${variable.name.replace(/\W+/g, '-')}`,
+      name: `scatter-${variable.name}`,
       title: `${variable.name}, true and decoded`,
       caption: `${stride > 1 ? `One in ${stride} decoded time points` : 'All decoded time points'}; the dashed line marks equal values.`,
     },
@@ -225,7 +226,7 @@ function confusionFigure(variable: Extract<DecodedVariable, { kind: 'class' }>):
   });
   return draw(
     {
-      name: `confusion-${name.replace(/\W+/g, '-')}`,
+      name: `confusion-${name}`,
       title: `${name}, true and decoded`,
       caption: 'Number of windows by true and decoded class.',
     },

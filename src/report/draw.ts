@@ -1,11 +1,12 @@
 /** Drawing of figures: a Vega-Lite specification in, an SVG and its numbers as CSV out. */
 
 import type { TopLevelSpec } from 'vega-lite';
+import { printable } from '../text/printable.js';
 import { toCsv } from '../text/table.js';
 
 /** A figure with its caption and its numbers. */
 export interface Figure {
-  /** Base name of its files: letters, digits and dashes. */
+  /** Its name, from which that of its files is made, see `fileNames`. */
   readonly name: string;
   /** Title, as plain text. */
   readonly title: string;
@@ -97,5 +98,5 @@ export async function draw(
   const view = new View(parse(compile(completeSpec).spec), { renderer: 'none' });
   const svg = await view.toSVG();
   view.finalize();
-  return { ...facts, svg, csv: toCsv(rows) };
+  return { ...facts, svg: printable(svg), csv: printable(toCsv(rows)) };
 }

@@ -1,5 +1,6 @@
 /** Pages as single HTML files with styles, figures and numbers embedded. */
 
+import { printable } from '../text/printable.js';
 import type { Figure } from './draw.js';
 
 /** A table of text cells; the first column holds row titles. */
@@ -22,7 +23,7 @@ export interface Section {
 
 /** Escapes text for use in HTML and in quoted attributes. */
 export function escapeHtml(text: string): string {
-  return text
+  return printable(text)
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')

@@ -117,7 +117,7 @@ function curveFigure(results: LabelResults, variable: LabelVariable): Promise<Fi
   });
   return draw(
     {
-      name: `labels-${variable.name.replace(/\W+/g, '-')}`,
+      name: `labels-${variable.name}`,
       title: `${variable.name}, by share of labeled windows`,
       caption: `One point per draw and network; lines connect the means. Dashed: the run itself, ${formatCount(updates)} updates on all labels.`,
     },

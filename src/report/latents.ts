@@ -5,6 +5,7 @@ import type { RecordedVariable } from '../analyze/readout.js';
 import { wrapToTurn } from '../math/angles.js';
 import type { LatentMethod, LatentResults } from '../probe/results.js';
 import { formatCount, formatDecimals } from '../text/format.js';
+import { describeWeights } from '../train/weights.js';
 import { pickEvenly } from '../train/window-batches.js';
 import { draw, type Figure } from './draw.js';
 import type { Section, Table } from './html.js';
@@ -22,7 +23,7 @@ export async function latentsSection(results: LatentResults): Promise<Section> {
   return {
     title: 'Latents',
     text: [
-      `A latent is the feature of a window ${place} as the contrastive loss compares it: projected, and of length 1. Those of \`${weights}\` were aligned with ${aligned.join(' and ')} for ${formatCount(updates)} updates. Readouts were fitted on ${formatCount(train.rows)} training windows and scored on ${formatCount(test.rows)} test windows.`,
+      `A latent is the feature of a window ${place} as the contrastive loss compares it: projected, and of length 1. Those of ${describeWeights(weights)} were aligned with ${aligned.join(' and ')} for ${formatCount(updates)} updates. Readouts were fitted on ${formatCount(train.rows)} training windows and scored on ${formatCount(test.rows)} test windows.`,
       latentVerdict(results),
     ],
     tables: [latentTable(results)],
@@ -113,7 +114,7 @@ function latentsFigure(
   });
   return draw(
     {
-      name: `latents-${name.replace(/\W+/g, '-')}`,
+      name: `latents-${name}`,
       title: `Latents, by ${name}`,
       caption: `One point per test window (${windows.length}): the first two principal components of the latents, fitted to training windows.`,
     },

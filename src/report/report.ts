@@ -17,9 +17,11 @@ import type {
   ProbeResults,
   StimulusResults,
 } from '../probe/results.js';
+import { fileNames } from '../text/file-names.js';
 import { formatCount, formatScore } from '../text/format.js';
 import { describePart, type OpenedRun } from '../train/open-run.js';
 import type { MetricLine } from '../train/run-records.js';
+import { describeWeights } from '../train/weights.js';
 import { decodedSection } from './decoded.js';
 import type { Figure } from './draw.js';
 import {
@@ -61,6 +63,8 @@ export interface ReportInputs {
   readonly latents: LatentResults | undefined;
   /** A ladder of probes. */
   readonly probes: ProbeResults | undefined;
+  /** Sentences on what does not belong together; empty if all does. */
+  readonly warnings: readonly string[];
   /** Seconds that each stage took; empty if that is unknown. */
   readonly durations: readonly (readonly [stage: string, seconds: number])[];
 }
@@ -71,12 +75,14 @@ export interface Report {
   readonly page: string;
   /** The figures of the page, to be kept as files as well. */
   readonly figures: readonly Figure[];
+  /** The warnings that stand on the page. */
+  readonly warnings: readonly string[];
 }
 
 /** Renders the report on a run. */
 export async function renderReport(inputs: ReportInputs): Promise<Report> {
   const { run } = inputs;
-  const sections = [
+  const sections = withFileNames([
     runSection(inputs),
     await trainingSection(inputs.metrics),
     ...(inputs.decoded ? [await decodedSection(inputs.decoded)] : []),
@@ -88,15 +94,27 @@ export async function renderReport(inputs: ReportInputs): Promise<Report> {
     ...(inputs.clamped ? [await clampedSection(run, inputs.clamped)] : []),
     ...(inputs.connectivity ? [await wiringSection(inputs.connectivity, run.dataset.truth)] : []),
     ...(inputs.stimulus ? [await stimulusSection(inputs.stimulus, run.dataset.truth)] : []),
-  ];
+  ]);
   const lead = `${run.dataset.recording.name}; ${run.facts.started.slice(0, 16).replace('T', ' ')}.`;
   return {
     page: renderPage('Neuroformer report', lead, sections),
     figures: sections.flatMap(({ figures = [] }) => figures),
+    warnings: inputs.warnings,
   };
 }
 
-function runSection({ run, durations }: ReportInputs): Section {
+/** Gives all figures names that their files can have. */
+function withFileNames(sections: readonly Section[]): Section[] {
+  const figures = sections.flatMap((section) => section.figures ?? []);
+  const names = fileNames(figures.map(({ name }) => name));
+  const named = new Map(figures.map((figure, n) => [figure, { ...figure, name: names[n]! }]));
+  return sections.map((section) => ({
+    ...section,
+    figures: (section.figures ?? []).map((figure) => named.get(figure)!),
+  }));
+}
+
+function runSection({ run, warnings, durations }: ReportInputs): Section {
   const { facts, config, split, dataset } = run;
   const { recording } = dataset;
   const seconds = recording.trials.reduce((sum, { duration }) => sum + duration, 0);
@@ -119,12 +137,13 @@ function runSection({ run, durations }: ReportInputs): Section {
       'model',
       `width ${config.n_embd}, ${config.n_head} heads, blocks: ${config.layers.state} state, ${config.layers.state_history} history, ${config.layers.stimulus} stimulus; rules of the ${config.compat}`,
     ],
+    ['weights', describeWeights(run.weights)],
     ['seed', String(facts.training.seed)],
     ...durations.map(([stage, elapsed]): [string, string] => [stage, `${elapsed.toFixed(1)} s`]),
   ];
   return {
     title: 'Run',
-    text: facts.notes,
+    text: [...warnings, ...facts.notes],
     tables: [
       {
         title: 'Settings',
@@ -314,7 +333,7 @@ function describeDrawing({ weights, part, seed, id, time }: GeneratedResults['se
       ...(topK === undefined ? [] : [`among the ${topK} most likely`]),
       ...(topP === undefined ? [] : [`among the most likely with a total probability of ${topP}`]),
     ].join(', ');
-  return `Drawn with ${weights} from windows of ${describePart(part)}, seed ${seed}: ${describeHead('neurons', id)}; ${describeHead('times', time)}.`;
+  return `Drawn with ${describeWeights(weights)} from windows of ${describePart(part)}, seed ${seed}: ${describeHead('neurons', id)}; ${describeHead('times', time)}.`;
 }
 
 /** The section on trials with clamped neurons, whose figures have names of their own. */

@@ -9,6 +9,7 @@ import { placeCount } from '../probe/stimulus-grid.js';
 import type { Truth } from '../simulate/truth.js';
 import { formatCount, formatDecimals, formatPercent } from '../text/format.js';
 import { describePart } from '../train/open-run.js';
+import { describeWeights } from '../train/weights.js';
 import type { Section, Table } from './html.js';
 import { mapsFigure, SOURCES, scoresFigure } from './stimulus-figures.js';
 
@@ -22,7 +23,7 @@ export async function stimulusSection(
   return {
     title: kind === 'film' ? 'Where in the film neurons look' : 'Which input drives each neuron',
     text: [
-      `The model was read with ${weights} in ${formatCount(windows)} windows of ${describePart(part)}, and an untrained model in the same ones. What needs no model is from ${formatCount(trained)} training windows. Maps show what each reading depends on, not what causes spikes.`,
+      `The model was read with ${describeWeights(weights)} in ${formatCount(windows)} windows of ${describePart(part)}, and an untrained model in the same ones. What needs no model is from ${formatCount(trained)} training windows. Maps show what each reading depends on, not what causes spikes.`,
       table
         ? stimulusVerdict(results)
         : 'The truth is not known of places such as these, so the maps have no scores.',

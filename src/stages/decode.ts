@@ -26,7 +26,7 @@ import {
   whatIsRead,
 } from './decode-methods.js';
 import { UsageError } from './errors.js';
-import { TIME_COLUMNS, variableColumns, writeDecoded, writeDecodedNwb } from './result-files.js';
+import { TIME_COLUMNS, variableColumns, writeDecoded } from './result-files.js';
 
 /** What to decode, and what to compare it with. */
 export interface DecodeSettings {
@@ -159,8 +159,7 @@ export async function decode(
     notes: caveats(run, complete),
   };
   const { store } = run.records;
-  await writeDecoded(store, results, dataset.recording);
-  await writeDecodedNwb(store, results, dataset.recording, run.facts.started);
+  await writeDecoded(store, results, dataset.recording, run.facts.started);
   return results;
 }
 
@@ -175,7 +174,7 @@ function caveats(
       ? ['These windows include training windows, so the scores say little about new data.']
       : []),
     ...split.caveats,
-    ...(part === 'validation' && weights.startsWith('best')
+    ...(part === 'validation' && weights.file.startsWith('best')
       ? ['The weights were selected on these windows, so the scores are slightly optimistic.']
       : []),
     ...(baselines && inputNames.length > 0

@@ -53,7 +53,13 @@ export async function explainConnectivity(
     );
   const maps = scoreMaps([...ofModel, ...ofSpikes], dataset.truth?.wiring);
   const seconds = (performance.now() - startTime) / 1000;
-  const results = { ...counts, maps, seconds, ...(dataset.names && { names: dataset.names }) };
+  const results = {
+    weights: run.weights,
+    ...counts,
+    maps,
+    seconds,
+    ...(dataset.names && { names: dataset.names }),
+  };
   await writeConnectivity(records.store, results);
   return results;
 }

@@ -25,7 +25,7 @@ import { describeAnyPart, loadModel, type OpenedRun, windowsInPart } from '../tr
 import { pickEvenly, spreadWindows } from '../train/window-batches.js';
 import { type StageOptions, stageContext, stoppable } from './context.js';
 import { UsageError } from './errors.js';
-import { writeGenerated, writeGeneratedNwb } from './result-files.js';
+import { writeGenerated } from './result-files.js';
 
 /** What to generate, and how it is drawn. */
 export interface GenerateSettings {
@@ -86,8 +86,7 @@ export async function generate(
   );
   const { dataset, facts, records } = run;
   const name = results.clamped ? 'clamped' : 'generated';
-  await writeGenerated(records.store, name, results);
-  await writeGeneratedNwb(records.store, name, results, {
+  await writeGenerated(records.store, name, results, {
     recording: dataset.recording.name,
     ...(dataset.names && { names: dataset.names }),
     started: facts.started,

@@ -60,10 +60,9 @@ export async function writeOverview(
   overview: RecordingOverview,
   referenceFrom: (reference: string) => string,
 ): Promise<void> {
-  await store.write('inspect.html', await renderOverview(dataset, overview));
-  if (!dataset.guessed) return;
-  await store.write(
-    'dataset.yaml',
-    stringify(mapReferences(dataset.rawDescription, referenceFrom)),
-  );
+  const description = mapReferences(dataset.rawDescription, referenceFrom);
+  await store.writeTogether({
+    'inspect.html': await renderOverview(dataset, overview),
+    ...(dataset.guessed && { 'dataset.yaml': stringify(description) }),
+  });
 }

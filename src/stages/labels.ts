@@ -89,7 +89,7 @@ export async function compareLabels(
   const labels = drawLabels(context);
   const features = await allFeatures(context, labels);
   const runs: LabelRun[] = [];
-  const results = { updates, stretch, pretraining, variables, runs, whole };
+  const results = { weights: run.weights, updates, stretch, pretraining, variables, runs, whole };
   const add = (label: Labels, result: Pick<LabelRun, 'from' | 'scores' | 'network'>) => {
     const { draw, share, windows } = label;
     runs.push({ draw, share, windows: windows.length, ...result });

@@ -84,6 +84,7 @@ export async function ladderProbes(
   }
   rows.push({ seed: first, stage: COUNTS.name, trained: countScores(run, read) });
   const results: ProbeResults = {
+    weights: run.weights,
     stages: [...Array.from(stages, ([name, title]) => ({ name, title })), COUNTS],
     variables,
     trained: read.train.refs.length,

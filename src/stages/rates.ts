@@ -108,6 +108,7 @@ export async function scoreRates(
       }
     }
     return {
+      weights: run.weights,
       trials: chosen.title,
       count: chosen.trials.length,
       repeated: chosen.repeated,

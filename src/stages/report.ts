@@ -3,7 +3,9 @@
 import { type Report, renderReport } from '../report/report.js';
 import type { OpenedRun } from '../train/open-run.js';
 import { FIGURES_FOLDER } from '../train/run-records.js';
+import type { WeightsId } from '../train/weights.js';
 import {
+  decodedFileName,
   readConnectivity,
   readDecoded,
   readGenerated,
@@ -13,6 +15,7 @@ import {
   readRates,
   readStimulus,
 } from './result-files.js';
+import { staleResults, type WeighedResult } from './result-weights.js';
 
 /** Path of the report in a run's store. */
 export const REPORT_PATH = 'report.html';
@@ -30,9 +33,7 @@ export async function report(
 ): Promise<Report> {
   const { store } = run.records;
   const { neurons } = run.dataset.recording;
-  const rendered = await renderReport({
-    run,
-    metrics: await run.records.readMetrics(),
+  const results = {
     generated: await readGenerated(store, 'generated', neurons),
     clamped: await readGenerated(store, 'clamped', neurons),
     connectivity: await readConnectivity(store, neurons),
@@ -42,13 +43,41 @@ export async function report(
     rates: await readRates(store),
     latents: await readLatentFiles(store),
     probes: await readProbes(store),
+  };
+  const { decoded } = results;
+  const warnings = await staleResults(run, [
+    weighed('generate', 'generated', results.generated?.settings),
+    weighed('generate', 'clamped', results.clamped?.settings),
+    weighed('connectivity', 'connectivity', results.connectivity),
+    weighed('explain stimulus', 'stimulus', results.stimulus),
+    weighed('decode', decodedFileName(decoded?.part ?? 'test'), decoded),
+    weighed('labels', 'labels', results.labels),
+    weighed('generate --baselines', 'rates', results.rates),
+    weighed('latents', 'latents', results.latents),
+    weighed('ladder probes', 'probes', results.probes),
+  ]);
+  const rendered = await renderReport({
+    run,
+    metrics: await run.records.readMetrics(),
+    ...results,
+    warnings,
     durations,
   });
-  for (const { name, svg, csv } of rendered.figures) {
-    await store.write(`${FIGURES_FOLDER}/${name}.svg`, svg);
-    await store.write(`${FIGURES_FOLDER}/${name}.csv`, csv);
-  }
-  await run.records.removeFigures(rendered.figures.map(({ name }) => name));
-  await store.write(REPORT_PATH, rendered.page);
+  const figures = rendered.figures.flatMap(({ name, svg, csv }) => [
+    [`${FIGURES_FOLDER}/${name}.svg`, svg] as const,
+    [`${FIGURES_FOLDER}/${name}.csv`, csv] as const,
+  ]);
+  await store.writeTogether(
+    { ...Object.fromEntries(figures), [REPORT_PATH]: rendered.page },
+    await run.records.staleFigures(rendered.figures.map(({ name }) => name)),
+  );
   return rendered;
+}
+
+function weighed(
+  command: string,
+  name: string,
+  result: { readonly weights?: WeightsId } | undefined,
+): WeighedResult {
+  return { file: `${name}.json`, command, weights: result?.weights };
 }

@@ -1,8 +1,7 @@
 /** The simulate stage: recordings whose ground truth is known, as files of a dataset folder. */
 
 import { hubEvidence } from '../analyze/hub-check.js';
-import type { DatasetFiles } from '../dataset/simulated.js';
-import type { RunStore } from '../ports/run-store.js';
+import type { FileContents, RunStore } from '../ports/run-store.js';
 import type { Watcher } from '../ports/watcher.js';
 import { countSpikes } from '../recording/spikes.js';
 import { type HubNetwork, type HubSettings, simulateHub } from '../simulate/hub.js';
@@ -70,6 +69,6 @@ export function describeVisual(recording: VisualRecording): string {
  *
  * @throws FileError where the store cannot be written.
  */
-export async function writeDataset(store: RunStore, files: DatasetFiles): Promise<void> {
-  for (const [name, data] of Object.entries(files)) await store.write(name, data);
+export async function writeDataset(store: RunStore, files: FileContents): Promise<void> {
+  await store.writeTogether(files);
 }

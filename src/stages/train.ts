@@ -45,12 +45,22 @@ export interface TrainRequest {
 /**
  * Starts a run in a store, or resumes the one in it.
  *
- * @throws FileError where the store is not empty and `force` is not set, holds no run to resume, or
- *   cannot be
- * written; ConfigError, RecordingError or TrainingError as `prepareTrainingData` and `trainModel`
- * throw them; GpuError from the device.
+ * @throws FileError where the store is not empty and `force` is not set, holds no run to resume, is
+ *   being trained into, or cannot be written; ConfigError, RecordingError or TrainingError as
+ *   `prepareTrainingData` and `trainModel` throw them; GpuError from the device.
  */
 export async function trainRun(request: TrainRequest, options: StageOptions): Promise<TrainResult> {
+  const { watcher } = stageContext(options);
+  const lock = await request.store.lock();
+  try {
+    if (lock.note !== undefined) watcher.note(lock.note);
+    return await trainLocked(request, options);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function trainLocked(request: TrainRequest, options: StageOptions): Promise<TrainResult> {
   const { config, settings, initialModel, dataset, store, resume = false, quiet = false } = request;
   const { engine, watcher } = stageContext(options);
   const records = new RunRecords(store);

@@ -10,8 +10,10 @@ import type { ParameterStore } from '../nn/parameters.js';
 import { type HostTensor, SafetensorsError } from '../nn/safetensors.js';
 import { FileError } from '../ports/errors.js';
 import type { RunStore } from '../ports/run-store.js';
+import { sha256 } from '../ports/sha256.js';
 import type { Tokenizer } from '../recording/tokenizer.js';
 import { checkSeal, SEAL_METADATA, sealFile } from './seal.js';
+import type { WeightsId } from './weights.js';
 
 /** The lowest validation loss of one objective so far. */
 export interface BestLoss {
@@ -42,6 +44,8 @@ const PROGRESS_KEY = 'neuroformer.progress';
 
 /** A model read back from its file. */
 export interface ReadModel extends SavedModel {
+  /** Which weights they are. */
+  readonly weights: WeightsId;
   /** Sentences about the file. */
   readonly notes: readonly string[];
 }
@@ -142,14 +146,34 @@ async function readFileAs<T>(
       else weights.set(tensorName, tensor);
     }
     // Files of the original, without progress, never had a seal.
-    const isOld = !isSealed && saved.metadata[PROGRESS_KEY] !== undefined;
+    const progress = saved.metadata[PROGRESS_KEY];
+    const isOld = !isSealed && progress !== undefined;
     const notes = isOld
       ? [`${name} has no hash of its contents, as in earlier versions: damage would go unnoticed.`]
       : [];
-    return interpret({ saved: { ...saved, tensors: weights, notes }, moments });
+    const id: WeightsId = {
+      file: path,
+      ...(progress !== undefined && { step: (JSON.parse(progress) as TrainingProgress).step }),
+      sha256: hashOf(weights),
+    };
+    return interpret({ saved: { ...saved, tensors: weights, weights: id, notes }, moments });
   } catch (error) {
     throw new FileError(`${name} is not a usable ${kind}: ${(error as Error).message}`);
   }
+}
+
+/**
+ * A hash of the names and values of tensors, which are the same wherever and however long they were
+ * trained.
+ */
+function hashOf(tensors: ReadonlyMap<string, HostTensor>): string {
+  const hash = sha256();
+  for (const name of [...tensors.keys()].sort()) {
+    const { data } = tensors.get(name)!;
+    hash.update(new TextEncoder().encode(name));
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return hash.hex();
 }
 
 /**

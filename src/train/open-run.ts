@@ -11,6 +11,7 @@ import type { WindowRef } from '../recording/windows.js';
 import { type ReadModel, readModelFile } from './checkpoint.js';
 import { LAST_CHECKPOINT, type RunFacts, RunRecords } from './run-records.js';
 import { prepareTrainingData, type TrainingData } from './training-data.js';
+import type { WeightsId } from './weights.js';
 
 /** A run with its model and its data, as the stages after training use it. */
 export interface OpenedRun extends TrainingData {
@@ -22,8 +23,8 @@ export interface OpenedRun extends TrainingData {
   readonly dataset: Dataset;
   /** The model as read from its file. */
   readonly saved: ReadModel;
-  /** Path of the model's file in the run's store. */
-  readonly weights: string;
+  /** Which weights the model has. */
+  readonly weights: WeightsId;
 }
 
 /**
@@ -42,12 +43,12 @@ export async function openRun(
 ): Promise<OpenedRun> {
   const records = new RunRecords(store);
   const facts = await records.readFacts();
-  const weights = which === 'last' ? LAST_CHECKPOINT : await records.weightsPath();
-  const saved = await readModelFile(store, weights);
+  const path = which === 'last' ? LAST_CHECKPOINT : await records.weightsPath();
+  const saved = await readModelFile(store, path);
   const { config, tokenizer } = saved;
   if (!config || !tokenizer) {
     throw new FileError(
-      `${store.name}/${weights} contains weights but not the configuration of their model.`,
+      `${store.name}/${path} contains weights but not the configuration of their model.`,
     );
   }
   const dataset = typeof data === 'function' ? await data(facts.data) : data;
@@ -57,7 +58,7 @@ export async function openRun(
       `${dataset.path} does not hold the data this run was trained on: give those data.`,
     );
   }
-  return { ...prepared, records, facts, dataset, saved, weights };
+  return { ...prepared, records, facts, dataset, saved, weights: saved.weights };
 }
 
 /** A model on a device, with a run's weights. */

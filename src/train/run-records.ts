@@ -56,7 +56,7 @@ export const LAST_CHECKPOINT = 'last.safetensors';
 /**
  * File of the weights with the lowest validation loss.
  *
- * @param objective a loss's name, or 'loss' for the total.
+ * @param objective a loss's name as files have it, or 'loss' for the total.
  */
 export function bestWeightsPath(objective = 'loss'): string {
   return objective === 'loss' ? 'best.safetensors' : `best-${objective}.safetensors`;
@@ -82,7 +82,7 @@ export const FIGURES_FOLDER = 'figures';
 
 /** Names of the figures that a report may have. */
 const REPORT_FIGURES =
-  /^(losses|(clamped-)?(raster|rates|intervals|around|psth)|(decoded|scatter|confusion|labels|latents)-[\w-]+|stimulus-(maps|scores)|rate-scores|probes|weights|coupling|attention|learnt|ablation|pearson50|lagged|lagged40|glm)$/;
+  /^(losses|(clamped-)?(raster|rates|intervals|around|psth)|(decoded|scatter|confusion|labels|latents)-[\p{L}\p{M}\p{N}_-]+|stimulus-(maps|scores)|rate-scores|probes|weights|coupling|attention|learnt|ablation|pearson50|lagged|lagged40|glm)$/u;
 
 /** Whether a report may have a figure of this name. Only such figures are ever removed. */
 export function isReportFigure(name: string): boolean {
@@ -127,8 +127,15 @@ export class RunRecords {
     // What says that the others are a run's goes last.
     names.sort((p, q) => Number(p === FACTS_FILE) - Number(q === FACTS_FILE));
     for (const name of names) await this.store.remove(name);
-    await this.removeFigures();
+    await this.#removeFigures();
     return names;
+  }
+
+  async #removeFigures(): Promise<void> {
+    const stale = await this.staleFigures();
+    for (const path of stale) await this.store.remove(path);
+    if (stale.length > 0 && (await this.store.within(FIGURES_FOLDER).list()).length === 0)
+      await this.store.remove(FIGURES_FOLDER);
   }
 
   /** Whether there is a run.json that this package has written, of any version. */
@@ -143,28 +150,29 @@ export class RunRecords {
   }
 
   /**
-   * Removes the figures of earlier reports. A figure is an SVG with its numbers as CSV, by a name
-   * that a report uses; other files stay.
+   * Paths of the figures of earlier reports, each an SVG with its numbers as CSV, by a name that a
+   * report uses.
    *
    * @param kept names of figures that stay.
-   * @throws FileError where a file cannot be removed.
    */
-  async removeFigures(kept: readonly string[] = []): Promise<void> {
+  async staleFigures(kept: readonly string[] = []): Promise<string[]> {
     const names = await this.store.list();
-    if (!names.includes(FIGURES_FOLDER)) return;
-    const folder = this.store.within(FIGURES_FOLDER);
-    const files = await folder.list().catch((error: unknown): string[] => {
-      // A file by the name of the folder is not a report's.
-      if (error instanceof FileError) return [];
-      throw error;
-    });
-    const stale = files.flatMap((file) => {
+    if (!names.includes(FIGURES_FOLDER)) return [];
+    const files = await this.store
+      .within(FIGURES_FOLDER)
+      .list()
+      .catch((error: unknown): string[] => {
+        // A file by the name of the folder is not a report's.
+        if (error instanceof FileError) return [];
+        throw error;
+      });
+    return files.flatMap((file) => {
       const [, figure = ''] = /^(.+)\.svg$/.exec(file) ?? [];
       const isOurs = isReportFigure(figure) && files.includes(`${figure}.csv`);
-      return isOurs && !kept.includes(figure) ? [file, `${figure}.csv`] : [];
+      return isOurs && !kept.includes(figure)
+        ? [`${FIGURES_FOLDER}/${file}`, `${FIGURES_FOLDER}/${figure}.csv`]
+        : [];
     });
-    for (const file of stale) await folder.remove(file);
-    if (stale.length > 0 && stale.length === files.length) await this.store.remove(FIGURES_FOLDER);
   }
 
   /** Writes run.json. @throws FileError where it cannot be written. */

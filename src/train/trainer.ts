@@ -17,6 +17,7 @@ import { hideTokens, shuffleTies } from '../recording/augment.js';
 import { BatchOrder } from '../recording/batch-order.js';
 import { recencyWeights } from '../recording/splits.js';
 import { RandomState } from '../tensor/random.js';
+import { fileNames } from '../text/file-names.js';
 import { formatCount } from '../text/format.js';
 import { ConfigError } from '../text/schema.js';
 import {
@@ -393,7 +394,10 @@ class Trainer {
     // With a single loss, the total is that loss.
     const objectives =
       Object.keys(losses).length > 2 ? improved : improved.filter(([name]) => name === 'loss');
-    for (const [name] of objectives) await this.#write(bestWeightsPath(name), false);
+    const names = Object.keys(losses);
+    const files = fileNames(names);
+    for (const [name] of objectives)
+      await this.#write(bestWeightsPath(files[names.indexOf(name)]), false);
   }
 
   /** Writes the checkpoint that a run resumes from. */

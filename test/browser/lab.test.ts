@@ -319,8 +319,10 @@ describe('a run in the origin private file system', () => {
     const { page, figures } = await report(run);
     const inPage = await lab.act<Record<string, string>>('decodeAndReport', 'runs/page');
     const read = (name: string) => readFileSync(join(workspace, 'run', name), 'utf8');
-    for (const name of ['decoded.csv', 'decoded.json'])
-      expect(rounded(inPage[name]!), name).toBe(rounded(read(name)));
+    expect(rounded(inPage['decoded.csv']!)).toBe(rounded(read('decoded.csv')));
+    // The hash of decoded.csv is of numbers that are not rounded.
+    const facts = (json: string) => ({ ...JSON.parse(rounded(json)), sha256: {} });
+    expect(facts(inPage['decoded.json']!)).toEqual(facts(read('decoded.json')));
     for (const { name, svg, csv } of figures) {
       expect(rounded(inPage[`figures/${name}.csv`]!), name).toBe(rounded(csv));
       expect(rounded(inPage[`figures/${name}.svg`]!), name).toBe(rounded(svg));

@@ -441,6 +441,13 @@ describe('the command line, from training to the report', () => {
   }, async () => {
     const running = new RunningCommand(trainArgs('stopped'));
     await running.waitForUpdates(inFolder('stopped'), 10);
+    const second = await neuroformer('train', '--resume', inFolder('stopped'));
+    expect(second.code).toBe(1);
+    expect(second.err).toMatch(
+      new RegExp(
+        `^.+stopped is in use: process ${running.child.pid} of this computer \\(since .+\\) trains into it\\.`,
+      ),
+    );
     running.child.kill('SIGINT');
     const { code, out, err } = await running.ended;
     expect(code).toBe(130);
@@ -496,6 +503,7 @@ describe('the command line, from training to the report', () => {
     }
     const resumed = await neuroformer('train', '--resume', inFolder('killed'));
     expect(resumed.code, resumed.err).toBe(0);
+    expect(resumed.out).toContain('killed was left locked by process');
     expect(await lastCheckpoint('killed')).toEqual(await lastCheckpoint('run'));
   });
 });

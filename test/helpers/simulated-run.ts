@@ -1,18 +1,18 @@
 /** Tiny runs on simulated datasets that come with a configuration, in memory. */
 
 import { parse } from 'yaml';
-import type { DatasetFiles } from '../../src/dataset/simulated.js';
 import { visualDataset } from '../../src/dataset/simulated-visual.js';
 import type { Engine } from '../../src/gpu/engine.js';
 import { openDataset } from '../../src/node/dataset.js';
 import { memoryFolder } from '../../src/ports/folder.js';
+import type { FileContents } from '../../src/ports/run-store.js';
 import { memoryStore } from '../../src/ports/run-store.js';
 import { simulateVisual } from '../../src/simulate/visual/visual.js';
 import { train } from '../../src/stages/train.js';
 import type { OpenedRun } from '../../src/train/open-run.js';
 
 /** Six neurons that see films of 8 x 8 pixels, in four trials of 2 s. */
-export function tinyVisual(): DatasetFiles {
+export function tinyVisual(): FileContents {
   return visualDataset(simulateVisual({ neurons: 6, films: 4, repeats: 2, seconds: 2, size: 8 }));
 }
 
@@ -24,7 +24,7 @@ export function tinyVisual(): DatasetFiles {
  */
 export async function trainSimulated(
   engine: Engine,
-  files: DatasetFiles,
+  files: FileContents,
   changes: object = {},
   training: object = {},
 ): Promise<OpenedRun> {

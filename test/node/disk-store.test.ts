@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -63,5 +64,66 @@ describe('a store on disk', () => {
     await store.write('run.json', 'new');
     expect(await readText(store, 'run.json')).toBe('new');
     expect(await store.list()).toEqual(['run.json']);
+  });
+});
+
+describe('files that are written together', () => {
+  it('replace others, and remove those that no longer belong to them', async () => {
+    const store = diskStore(join(root, 'together'));
+    await store.writeTogether({ 'a.json': '1', 'figures/b.svg': '1', 'figures/c.svg': '1' });
+    await store.writeTogether({ 'a.json': '2', 'figures/b.svg': '2' }, ['figures/c.svg', 'none']);
+    expect(await readText(store, 'a.json')).toBe('2');
+    expect(await store.within('figures').list()).toEqual(['b.svg']);
+    expect(readdirSync(join(root, 'together'))).toEqual(['a.json', 'figures']);
+  });
+
+  it('change nothing where one of them cannot be written', async () => {
+    const folder = join(root, 'refused');
+    const store = diskStore(folder);
+    await store.writeTogether({ a: '1', b: '1' });
+    mkdirSync(join(folder, 'c'));
+    await expect(store.writeTogether({ a: '2', c: '2', b: '2' })).rejects.toThrow(
+      `${join(folder, 'c')} cannot be written: it is a folder.`,
+    );
+    expect(await readText(store, 'a')).toBe('1');
+    expect(readdirSync(folder)).toEqual(['a', 'b', 'c']);
+  });
+
+  it.each([
+    ['../victim', 'inside'],
+    ['inside', '../victim'],
+    ['/etc/victim', 'inside'],
+    ['C:\\victim', 'inside'],
+  ])('are finished only inside their folder, whatever a journal says: %s', async (from, to) => {
+    const folder = mkdtempSync(join(root, 'journal-'));
+    writeFileSync(join(root, 'victim'), 'precious');
+    const part = (path: string) => path.replace(/[^/\\]+$/, '.$&.part');
+    writeFileSync(
+      join(folder, '.change.json'),
+      JSON.stringify({ renames: [[part(from), to]], removed: [] }),
+    );
+    await expect(diskStore(folder).list()).rejects.toThrow(
+      `${join(folder, '.change.json')} is not the record of a change that was interrupted: remove it, and go on.`,
+    );
+    writeFileSync(
+      join(folder, '.change.json'),
+      JSON.stringify({ renames: [], removed: [from, to] }),
+    );
+    await expect(diskStore(folder).list()).rejects.toThrow('is not the record of a change');
+    expect(existsSync(join(root, 'victim'))).toBe(true);
+  });
+
+  it('leave no parts of processes that were killed', async () => {
+    const folder = join(root, 'parts');
+    const store = diskStore(folder);
+    await store.write('last.safetensors', '1');
+    const ended = execFileSync(process.execPath, ['-p', 'process.pid'], { encoding: 'utf8' });
+    writeFileSync(join(folder, `.last.safetensors.${ended.trim()}.part`), 'half');
+    writeFileSync(join(folder, `.last.safetensors.${process.ppid}.part`), 'of one that runs');
+    await store.write('last.safetensors', '2');
+    expect(readdirSync(folder).sort()).toEqual([
+      `.last.safetensors.${process.ppid}.part`,
+      'last.safetensors',
+    ]);
   });
 });

@@ -12,7 +12,7 @@ const truth = Float64Array.of(1, 2);
 function makeResults(rmse: readonly number[], unit = 'mm'): DecodedResults {
   return {
     part: 'test',
-    weights: 'last.safetensors',
+    weights: { file: 'last.safetensors', step: 3 },
     refs: [],
     variables: [{ name: 'pupil', kind: 'number', truth, predicted: truth }],
     units: { pupil: unit },

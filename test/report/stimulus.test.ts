@@ -33,7 +33,7 @@ const filmResults = (maps: readonly StimulusMap[]): StimulusResults => ({
   kind: 'film',
   grid: GRID,
   part: 'test',
-  weights: 'best.safetensors',
+  weights: { file: 'best.safetensors', step: 3 },
   seed: 1,
   windows: 320,
   trained: 2000,

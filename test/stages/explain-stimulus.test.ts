@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import type { Dataset } from '../../src/dataset/dataset.js';
-import { type DatasetFiles, drivenDataset } from '../../src/dataset/simulated.js';
+import { drivenDataset } from '../../src/dataset/simulated.js';
 import { parseNpz } from '../../src/formats/npz.js';
-import { readText } from '../../src/ports/run-store.js';
+import { type FileContents, readText } from '../../src/ports/run-store.js';
 import type { StimulusResults } from '../../src/probe/results.js';
 import { averageOverPlaces } from '../../src/probe/stimulus-grid.js';
 import { simulateInputs } from '../../src/simulate/inputs.js';
@@ -20,7 +20,7 @@ const TRUNK = {
   neuron_queries: null,
   spike_history: null,
 };
-const trainOn = (files: DatasetFiles, changes: object = {}, training?: object) =>
+const trainOn = (files: FileContents, changes: object = {}, training?: object) =>
   trainSimulated(engine(), files, { ...(files === VISUAL && TRUNK), ...changes }, training);
 const explain = (run: OpenedRun, settings: object = {}) =>
   explainStimulus(run, { windows: 32, ...settings }, { engine: engine() });

@@ -58,14 +58,12 @@ describe('the records of a run', () => {
     const folder = mkdtempSync(join(tmpdir(), 'neuroformer-'));
     const store = diskStore(folder);
     const records = await withFiles(store, ...['losses', 'raster', 'psth'].flatMap(figure));
-    await records.removeFigures(['losses', 'raster']);
-    expect(await store.within('figures').list()).toEqual([
-      'losses.csv',
-      'losses.svg',
-      'raster.csv',
-      'raster.svg',
+    expect(await records.staleFigures(['losses', 'raster'])).toEqual([
+      'figures/psth.svg',
+      'figures/psth.csv',
     ]);
-    await records.removeFigures();
+    await store.write('run.json', '{"fingerprint": "of an earlier version"}');
+    await records.clear();
     expect(await store.list()).toEqual([]);
     writeFileSync(join(folder, 'figures'), 'a file by that name');
     await records.clear();
