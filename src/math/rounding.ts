@@ -39,7 +39,14 @@ export function arangeLength(start: number, stop: number, step: number): number 
   return Math.max(0, Math.ceil((stop - start) / step));
 }
 
-/** The values start, start + step, ... below `stop`, as `numpy.arange(start, stop, step)`. */
+/**
+ * The values start, start + step, ... below `stop`, as `numpy.arange(start, stop, step)`. NumPy adds
+ * multiples of the difference of its first two values, which is not quite the step.
+ */
 export function arange(start: number, stop: number, step: number): Float64Array {
-  return Float64Array.from({ length: arangeLength(start, stop, step) }, (_, n) => start + n * step);
+  const second = start + step;
+  const difference = second - start;
+  return Float64Array.from({ length: arangeLength(start, stop, step) }, (_, n) =>
+    n === 1 ? second : start + n * difference,
+  );
 }

@@ -31,8 +31,9 @@ export interface WindowRules {
   /** The video ends with the current window, not one window later (quirk 14). */
   readonly videoEndsWithWindow: boolean;
   /**
-   * Sample n of a variable has the time n dt. In the original, rounding sometimes makes it a step
-   * more (quirk 3).
+   * Sample n of a variable has the time n dt, and samples are of the variable's own window. In the
+   * original, rounding sometimes makes the time a step more (quirk 3), and samples are of the
+   * current window.
    */
   readonly exactSampleTimes: boolean;
 }
@@ -238,14 +239,21 @@ export class Windows {
 
   /** The samples of every variable in a window. */
   samplesAt(ref: WindowRef): Readonly<Record<string, Samples>> {
-    const { times, rules } = this.settings;
-    const { stop } = this.span(ref).current;
+    const exact = this.settings.rules.exactSampleTimes;
+    const { current } = this.span(ref);
     return Object.fromEntries(
       this.#trial(ref.trialIndex).variables.map(({ setting, series }) => {
-        const start = roundToStep(stop - setting.window, times.dt);
-        return [setting.name, sampleSeries(series, start, stop, setting, rules.exactSampleTimes)];
+        const { start, stop } = this.#variableSpan(setting, current);
+        return [setting.name, sampleSeries(series, start, stop, setting, exact)];
       }),
     );
+  }
+
+  /** The time that a window reads of a variable: in the original, its current part. */
+  #variableSpan({ window }: VariableSetting, current: Interval): Interval {
+    const { times, rules } = this.settings;
+    if (!rules.exactSampleTimes) return current;
+    return { start: roundToStep(current.stop - window, times.dt), stop: current.stop };
   }
 
   /**
@@ -267,7 +275,7 @@ export class Windows {
     const exact = this.settings.rules.exactSampleTimes;
     for (const { setting, series } of variables) {
       const { first } = windowSampleRange(series, stop - setting.window, stop, exact);
-      starts.push(exact ? (series.start ?? 0) + first * series.dt : stop - setting.window);
+      starts.push(exact ? (series.start ?? 0) + first * series.dt : start);
     }
     return {
       current: { start, stop },

@@ -6,13 +6,16 @@ import {
   type TokenizerExamples,
 } from '../../bench/parity/check-tokenizer.js';
 import { findingTable, Tally } from '../../bench/parity/tally.js';
-import type { Trial, Video } from '../../src/recording/recording.js';
+import { HostRandom } from '../../src/math/random.js';
+import { assembleRecording, type Trial, type Video } from '../../src/recording/recording.js';
 import { spikesFromCounts, spikesFromTimes } from '../../src/recording/spikes.js';
+import { TimeVocabulary } from '../../src/recording/vocabularies.js';
 import {
   ORIGINAL_RULES,
   PAPER_RULES,
   type WindowRules,
   type WindowSettings,
+  Windows,
 } from '../../src/recording/windows.js';
 import { goldenJson } from '../helpers/golden.js';
 
@@ -105,5 +108,98 @@ describe('spikes', () => {
 
   it('on the edge of a bin belong to the bin that starts there, despite rounding', () => {
     expect([...spikesFromTimes([[0.1 + 0.2, 0.7 - 0.1]], 0.1).bins]).toEqual([3, 6]);
+  });
+});
+
+describe('behavior under the rules of the original', () => {
+  /** NumPy's arange: its first two values, then multiples of their difference. */
+  function numpyArange(start: number, stop: number, step: number): number[] {
+    const count = Math.ceil((stop - start) / step);
+    const values = [start, start + step].slice(0, Math.max(0, count));
+    const difference = start + step - start;
+    for (let n = 2; n < count; n++) values.push(start + n * difference);
+    return values;
+  }
+
+  /** Python's round(x, 6) and round(x) of the original's times. */
+  const toStep = (time: number, dt: number) => Number((dt * halfEven(time / dt)).toFixed(6));
+  const halfEven = (value: number) => {
+    const nearest = Math.round(value);
+    return Math.abs(value % 1) === 0.5 && nearest % 2 !== 0 ? nearest - 1 : nearest;
+  };
+
+  it('has the original’s samples and times in 10,000 made windows', () => {
+    const random = new HostRandom(5);
+    const pick = <T>(items: readonly T[]): T => items[random.integer(items.length)]!;
+    let compared = 0;
+    const offsets = new Set<number>();
+    while (compared < 10_000) {
+      const dt = pick([0.001, 0.005, 0.01, 0.02, 0.025, 0.05]);
+      const current = Number((dt * (1 + random.integer(12))).toFixed(6));
+      const step = pick([0.01, 0.02, 0.03, 0.05, 0.1]);
+      const values = Float64Array.from({ length: 4000 }, (_, n) => n + 1);
+      const duration = 40;
+      const settings: WindowSettings = {
+        ...settingsWith(ORIGINAL_RULES),
+        current,
+        past: 0,
+        times: new TimeVocabulary(dt, current, 0),
+        variables: [{ name: 'speed', window: step, dt: step }],
+      };
+      const spikes = { times: [Float64Array.of(0.001)] };
+      const trial: Trial = {
+        id: 0,
+        start: 0,
+        duration,
+        spikes,
+        variables: { speed: { values, dt: step } },
+      };
+      const windows = new Windows(assembleRecording('made', [trial]), settings);
+      for (let n = 0; n < 100; n++, compared++) {
+        const end = Number(
+          (current * (1 + random.integer(Math.floor(duration / current)))).toFixed(6),
+        );
+        const start = toStep(end - current, dt);
+        const stop = toStep(start + current, dt);
+        const count = Math.trunc((stop - start) / step);
+        const [first, last] = [start, stop].map((time) => Math.max(0, halfEven(time / step)));
+        const cut = (numbers: number[]) =>
+          count === 0
+            ? numbers
+            : [...numbers.slice(-count), ...Array(Math.max(0, count - numbers.length)).fill(0)];
+        const times = cut(numpyArange(start, stop, step).map((time) => time - start));
+        const { speed } = windows.samplesAt({ trialIndex: 0, end });
+        const where = `dt ${dt}, current ${current}, step ${step}, end ${end}`;
+        expect([...speed!.times], where).toEqual(times);
+        const expected = cut([...values.slice(first, last)]);
+        expect([...speed!.values], where).toEqual(expected.length > 0 ? expected : [0]);
+        offsets.add(times.at(-1)! / step);
+      }
+    }
+    // Rounding makes times that are not quite multiples of the step: they are compared exactly.
+    expect(offsets.size).toBeGreaterThan(100);
+  });
+
+  it('always has the sample after 50 ms in windows of 60 ms with bins of 20 ms', () => {
+    const settings: WindowSettings = {
+      ...settingsWith(ORIGINAL_RULES),
+      current: 0.06,
+      past: 0.06,
+      times: new TimeVocabulary(0.02, 0.06, 0.06),
+      variables: [{ name: 'speed', window: 0.05, dt: 0.05 }],
+    };
+    const values = Float64Array.from({ length: 100 }, (_, n) => n);
+    const trial: Trial = {
+      id: 0,
+      start: 0,
+      duration: 5,
+      spikes: { times: [Float64Array.of(0.001)] },
+      variables: { speed: { values, dt: 0.05 } },
+    };
+    const windows = new Windows(assembleRecording('made', [trial]), settings);
+    for (let n = 3; n < 60; n++) {
+      const { times } = windows.samplesAt({ trialIndex: 0, end: 0.06 * n }).speed!;
+      expect([...times].map((time) => Math.fround(time))).toEqual([Math.fround(0.05)]);
+    }
   });
 });
