@@ -34,8 +34,9 @@ import {
 /** How long the library may take to start; it usually takes a third of a second. */
 const MAX_START_SECONDS = 10;
 /**
- * A request times out after this many times its limit of computing time, as the library may also
- * wait for a slow disk or a busy processor.
+ * A request also times out after this many times its limit of computing time, as the library may
+ * wait for a slow disk or a busy processor. Pages have no other clock; in Node, the time counts from
+ * the last time that the library asked for a part of the file.
  */
 const WALL_TIME_FACTOR = 20;
 /** How often the timeouts are checked while waiting. */
@@ -74,7 +75,7 @@ class LibraryThread {
   /** Waits until the library is loaded, without blocking the calling thread. */
   async untilStarted(): Promise<void> {
     const pollMilliseconds = 5;
-    let polls = (1000 * MAX_START_SECONDS) / pollMilliseconds;
+    let polls = (1000 * WALL_TIME_FACTOR * MAX_START_SECONDS) / pollMilliseconds;
     for (; polls > 0 && this.#exchange.state !== RESPONSE; polls--)
       await new Promise((resolve) => setTimeout(resolve, pollMilliseconds));
     this.waitForStart();
@@ -100,25 +101,32 @@ class LibraryThread {
 
   /**
    * Reads the source for the library until the response is complete, and returns the response.
-   * Undefined where the library computes for more than `seconds`. That is the processor time of the
-   * process, as nothing else in it computes in the meantime.
+   * Undefined where the library computes for more than `seconds`, by the clock and by the processor
+   * time of the process: other processes slow the one down, other threads add to the other.
    */
   #receive(seconds: number, source?: ByteSource): Uint8Array<ArrayBuffer> | undefined {
     const parts: Uint8Array[] = [];
     const startTime = performance.now();
+    let lastTime = startTime;
     const startSeconds = processSeconds();
     for (;;) {
       const { state } = this.#exchange;
-      if (state === READ_FILE) this.#read(source!);
-      else if (state === RESPONSE_PART) {
+      if (state === READ_FILE) {
+        this.#read(source!);
+        lastTime = performance.now();
+      } else if (state === RESPONSE_PART) {
         parts.push(this.#exchange.data());
         this.#exchange.pass(NEXT_PART, NO_BYTES);
       } else if (state === RESPONSE) {
         return concatenate([...parts, this.#exchange.data()]);
       } else if (!this.#exchange.wait(state, TICK_MILLISECONDS)) {
+        const now = performance.now();
         const used = processSeconds();
-        if (used !== undefined && used - startSeconds! > seconds) return undefined;
-        if (performance.now() - startTime > 1e3 * seconds * WALL_TIME_FACTOR) return undefined;
+        const isOver = (from: number, limit: number) => now - from > 1e3 * limit;
+        if (used !== undefined && used - startSeconds! > seconds && isOver(startTime, seconds))
+          return undefined;
+        const from = used === undefined ? startTime : lastTime;
+        if (isOver(from, seconds * WALL_TIME_FACTOR)) return undefined;
       }
     }
   }
