@@ -115,7 +115,7 @@ function readRecording(
   // Where trials have clocks of their own, they begin at `spikes.start` on them, for samples as for
   // spikes.
   const trialClockStart = 'trials' in spikes ? description.spikes.start : 0;
-  const variables = readVariables(description, trialClockStart, files, leftOut);
+  const variables = readVariables(description, trialClockStart, files, note, leftOut);
   const recording =
     'trials' in spikes
       ? assembleTrials(description, spikes, variables, files, note)

@@ -328,10 +328,14 @@ const variableKeys = object({
   smooth: optional(integerFrom(2)),
   /**
    * What to do with missing samples (NaN, or an empty text): refuse the file, or leave them out.
-   * Numbers are then interpolated and labels hold until the next one. No window ends in a gap that
-   * is far longer than the usual step.
+   * Numbers are then interpolated and labels hold until the next one.
    */
   missing: withDefault(isOneOf(['refuse', 'interpolate']), 'refuse'),
+  /**
+   * Whether windows are trained and scored on where what they predict was interpolated. Those in a
+   * gap of more than five usual steps are left out in any case.
+   */
+  use_interpolated: withDefault(boolean, false),
 });
 
 const variable = withOneOf(withOneOf(variableKeys, 'per_trial', 'dt', 'times'), 'start', 'times');

@@ -101,7 +101,7 @@ function describeGroup(
   if (!isOfType(namedGroup, 'DynamicTable') || !timestamps) return [];
   return [...group.members].flatMap(([column, node]): [string, object][] =>
     isTableColumn(column, node as ArrayNode, timestamps)
-      ? [[`${name}_${column}`, describeTableColumn(file, path, column, node as ArrayNode, notes)]]
+      ? [[`${name}_${column}`, describeTableColumn(file, path, column, node as ArrayNode)]]
       : [],
   );
 }
@@ -185,7 +185,7 @@ function describeSeries({ path, group }: NamedGroup, file: string, notes: string
     ...(conversion !== 1 && { scale: conversion }),
     ...(offset !== 0 && { offset }),
     ...(typeof unit === 'string' && /\w/.test(unit) && unit !== 'none' && { unit }),
-    ...handleMissing(path, data, notes),
+    ...handleMissing(data),
   };
 }
 
@@ -201,32 +201,21 @@ function isTableColumn(name: string, column: ArrayNode, timestamps: ArrayNode): 
   );
 }
 
-function describeTableColumn(
-  file: string,
-  path: string,
-  name: string,
-  column: ArrayNode,
-  notes: string[],
-): object {
+function describeTableColumn(file: string, path: string, name: string, column: ArrayNode): object {
   return {
     data: `${file}#${path}/${name}`,
     times: `${file}#${path}/timestamps`,
-    ...handleMissing(`${path}/${name}`, column, notes),
+    ...handleMissing(column),
   };
 }
 
-/**
- * The `missing` key of a variable: samples that are not finite are interpolated, which is noted.
- */
-function handleMissing(path: string, array: ArrayNode, notes: string[]): object {
+/** The `missing` key of a variable: samples that are not finite are interpolated. */
+function handleMissing(array: ArrayNode): object {
   const values = array.read() as Numbers;
   let missing = 0;
   for (const value of values) if (!Number.isFinite(value)) missing += 1;
   if (missing === 0) return {};
   if (missing === values.length)
     throw new RecordingError(`all of its ${formatCount(missing)} samples are missing.`);
-  notes.push(
-    `Missing samples of ${path} are interpolated from their neighbors (${missing} of ${values.length}).`,
-  );
   return { missing: 'interpolate' };
 }

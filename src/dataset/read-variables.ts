@@ -4,8 +4,15 @@
  */
 
 import { RecordingError } from '../recording/errors.js';
-import { checkVariable, sampleTime, type Trial, type Variable } from '../recording/recording.js';
+import {
+  checkVariable,
+  type Interval,
+  sampleTime,
+  type Trial,
+  type Variable,
+} from '../recording/recording.js';
 import { meanFunction } from '../recording/sampling.js';
+import { formatCount, formatPercent, formatSeconds } from '../text/format.js';
 import type { Description, VariableSpec } from './description.js';
 import { type DataFiles, isOneDimensional } from './files.js';
 import type { LeftOut } from './left-out.js';
@@ -40,6 +47,7 @@ interface PerTrialVariable {
  * Reads all variables of a description.
  *
  * @param trialClockStart seconds on the trials' own clocks at which they begin.
+ * @param note takes a sentence about each variable that lacks samples.
  * @param leftOut takes variables on the session clock that cannot be used; without, they are
  *   errors.
  * @throws RecordingError where a variable has no clock, several columns or no valid sample.
@@ -48,6 +56,7 @@ export function readVariables(
   { variables, start: sessionStart }: Pick<Description, 'variables' | 'start'>,
   trialClockStart: number,
   files: DataFiles,
+  note: (sentence: string) => void,
   leftOut?: LeftOut,
 ): LoadedVariables {
   const session: Record<string, Variable> = {};
@@ -61,9 +70,11 @@ export function readVariables(
       perTrial.push({ name, count: values.length, mayEndEarly: false, inTrial });
     } else if (files.isPattern(spec.data)) {
       const arrays = files.arrays(`${key}.data`, spec.data);
+      const missing = new MissingSamples(name, spec);
       const series = arrays.map(
-        (values) => values && toTrialSeries(key, spec, values, trialClockStart),
+        (values) => values && toTrialSeries(key, spec, values, trialClockStart, missing),
       );
+      missing.report(note);
       // Behavior is often tracked in some of the trials only.
       perTrial.push({
         name,
@@ -73,8 +84,10 @@ export function readVariables(
       });
     } else {
       const read = () => {
-        const series = readSessionSeries(key, spec, files, sessionStart);
+        const missing = new MissingSamples(name, spec);
+        const series = readSessionSeries(key, spec, files, sessionStart, missing);
         checkVariable(name, series);
+        missing.report(note);
         return series;
       };
       const series = leftOut ? leftOut.readVariable(name, read) : read();
@@ -151,6 +164,7 @@ function toTrialSeries(
   spec: VariableSpec,
   values: ArrayValues,
   trialClockStart: number,
+  missing: MissingSamples,
 ): Variable | undefined {
   if (values.data.length === 0) return undefined;
   if (spec.dt === undefined)
@@ -158,7 +172,7 @@ function toTrialSeries(
   const { dt, start, period } = spec;
   const clock = { dt, start: start - trialClockStart };
   const series = { values: readSamples(key, spec, values), ...clock, ...fullTurn(period) };
-  return spec.missing === 'interpolate' ? withoutMissing(series) : series;
+  return missing.leaveOut(series);
 }
 
 /** @throws RecordingError where every sample is missing. */
@@ -167,10 +181,11 @@ function readSessionSeries(
   spec: VariableSpec,
   files: DataFiles,
   sessionStart: number,
+  missing: MissingSamples,
 ): Variable {
   const values = readSamples(key, spec, files.values(`${key}.data`, spec.data));
   const series = { values, ...readClock(key, spec, files, sessionStart), ...fullTurn(spec.period) };
-  const present = spec.missing === 'interpolate' ? withoutMissing(series) : series;
+  const present = missing.leaveOut(series);
   if (!present) throw new RecordingError(`Every sample of ${key}.data is missing.`);
   return present;
 }
@@ -212,24 +227,64 @@ function readSamples(
     : Float64Array.from(data, (value) => value * scale + offset);
 }
 
-/**
- * Leaves out missing samples, so that each of the others has a time of its own. Numbers are then
- * interpolated between them, and labels hold until the next one.
- *
- * @returns undefined where all samples are missing.
- */
-function withoutMissing(series: Variable): Variable | undefined {
-  const values: ArrayLike<number | string> = series.values;
-  const isPresent = (value: number | string) =>
-    typeof value === 'string' ? value !== '' : Number.isFinite(value);
-  const present = Array.from(values, (_, n) => n).filter((n) => isPresent(values[n]!));
-  if (present.length === values.length) return series;
-  if (present.length === 0) return undefined;
-  return {
-    values: present.map((n) => values[n]!) as number[] | string[],
-    times: Float64Array.from(present, (n) => sampleTime(series, n)),
-    ...fullTurn(series.period),
-  };
+/** Leaves out the missing samples of a variable, and counts them. */
+class MissingSamples {
+  readonly #name: string;
+  readonly #spec: VariableSpec;
+  #missing = 0;
+  #total = 0;
+  /** The longest stretch without a sample, in seconds. */
+  #longest = 0;
+
+  constructor(name: string, spec: VariableSpec) {
+    this.#name = name;
+    this.#spec = spec;
+  }
+
+  /**
+   * Leaves out missing samples, so that each of the others has a time of its own. Numbers are then
+   * interpolated between them, and labels hold until the next one.
+   *
+   * @returns undefined where all samples are missing.
+   */
+  leaveOut(series: Variable): Variable | undefined {
+    if (this.#spec.missing !== 'interpolate') return series;
+    const values: ArrayLike<number | string> = series.values;
+    const isPresent = (value: number | string) =>
+      typeof value === 'string' ? value !== '' : Number.isFinite(value);
+    const present = Array.from(values, (_, n) => n).filter((n) => isPresent(values[n]!));
+    this.#total += values.length;
+    this.#missing += values.length - present.length;
+    if (present.length === values.length) return series;
+    if (present.length === 0) return undefined;
+    const drawn: Interval[] = [];
+    for (const [n, index] of present.entries()) {
+      const next = present[n + 1] ?? values.length;
+      if (next === index + 1) continue;
+      const start = sampleTime(series, index);
+      const stop = next < values.length ? sampleTime(series, next) : Number.POSITIVE_INFINITY;
+      drawn.push({ start, stop });
+      const last = next < values.length ? stop : sampleTime(series, values.length - 1);
+      this.#longest = Math.max(this.#longest, last - start);
+    }
+    return {
+      values: present.map((n) => values[n]!) as number[] | string[],
+      times: Float64Array.from(present, (n) => sampleTime(series, n)),
+      ...fullTurn(series.period),
+      ...(!this.#spec.use_interpolated && { drawn }),
+    };
+  }
+
+  /** Notes how many samples are missing, if any. */
+  report(note: (sentence: string) => void): void {
+    if (this.#missing === 0) return;
+    const fate = this.#spec.use_interpolated
+      ? 'they are interpolated, and windows that end there are used'
+      : 'windows whose target would be interpolated are left out (use_interpolated: true keeps them)';
+    note(
+      `${formatCount(this.#missing)} of ${formatCount(this.#total)} samples of ${this.#name} are missing (${formatPercent(this.#missing / this.#total)}), up to ${formatSeconds(this.#longest)} at a stretch: ${fate}.`,
+    );
+  }
 }
 
 /**

@@ -61,6 +61,11 @@ export interface TimedSeries {
   };
   /** For angles: a full turn, in their unit. */
   readonly period?: number;
+  /**
+   * Intervals between two samples in which samples are missing, ascending: a window whose target
+   * would be drawn across one is left out. Default: none.
+   */
+  readonly drawn?: readonly Interval[];
 }
 
 /** A variable recorded along with the spikes, such as a running speed or a head direction. */
@@ -365,11 +370,15 @@ function cutVariable(series: Variable, start: number, stop: number): Variable | 
   const times = Float64Array.from({ length: end - first }, (_, n) =>
     Math.max(isLabeled ? 0 : Number.NEGATIVE_INFINITY, series.times[first + n]! - start),
   );
+  const drawn = (series.drawn ?? [])
+    .filter((interval) => interval.stop > start && interval.start < stop)
+    .map((interval) => ({ start: interval.start - start, stop: interval.stop - start }));
   return {
     values: slice(first, end),
     times,
     ...(before && !startsWithTrial && { before }),
     ...turn,
+    ...(drawn.length > 0 && { drawn }),
   };
 }
 

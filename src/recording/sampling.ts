@@ -60,12 +60,18 @@ export function resample(
   const numbers = values as ArrayLike<number>;
   const step = 'times' in series ? (upperMedian(sampleIntervals(series)) ?? dt) : series.dt;
   const weightedMean = meanFunction(how.period ?? series.period);
-  // Averaging needs 1.5 samples per step: with fewer, some means would be of one sample and others
-  // of two.
-  if (step * 1.5 <= dt) return average(numbers, timeAt, dt, lastTime + step, weightedMean);
+  if (isFiner(step, dt)) return average(numbers, timeAt, dt, lastTime + step, weightedMean);
   return how.isInput
     ? hold(series, dt, Math.max(lastTime, lastTime + step - dt))
     : interpolate(numbers, timeAt, dt, weightedMean);
+}
+
+/**
+ * Whether samples are averaged in each step of `dt`. That needs 1.5 of them: with fewer, some means
+ * would be of one sample and others of two.
+ */
+function isFiner(step: number, dt: number): boolean {
+  return step * 1.5 <= dt;
 }
 
 /** Seconds from each sample to the next. */
@@ -95,6 +101,21 @@ export function findSamplingGaps(series: Variable, dt: number): Interval[] {
       ? [{ start: times[n]!, stop: times[n + 1]! }]
       : [],
   );
+}
+
+/**
+ * Intervals in which no window ends, as its target would be drawn across missing samples: none is
+ * in the step of `dt` seconds before the end, or the one at its beginning is between two others.
+ */
+export function findDrawnEnds(series: Variable, dt: number): Interval[] {
+  if (!('times' in series)) return [];
+  const step = upperMedian(sampleIntervals(series)) ?? dt;
+  const isAveraged = typeof series.values[0] !== 'string' && isFiner(step, dt);
+  return (series.drawn ?? []).flatMap(({ start, stop }) => {
+    const first = start + dt;
+    const last = isAveraged ? stop : stop + dt;
+    return last > first + 1e-9 ? [{ start: first, stop: last }] : [];
+  });
 }
 
 /** The weighted mean of the samples at some indices; equal weights by default. */

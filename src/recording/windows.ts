@@ -4,6 +4,7 @@ import { roundToStep } from '../math/rounding.js';
 import { RecordingError } from './errors.js';
 import type { Interval, Recording, Series, Trial, Video } from './recording.js';
 import {
+  findDrawnEnds,
   findSamplingGaps,
   framesBefore,
   framesUpTo,
@@ -133,6 +134,8 @@ interface PreparedTrial {
     series: Series;
     /** Intervals in which it was not sampled: no window ends there. */
     gaps: readonly Interval[];
+    /** Intervals in which its target would be drawn across missing samples: nor there. */
+    drawnEnds: readonly Interval[];
   }[];
 }
 
@@ -378,7 +381,7 @@ export class Windows {
       if (videoEnd <= (video.start ?? 0) || framesBefore(video, videoEnd) > video.count)
         return 'video';
     }
-    const missing = variables.find(({ setting, series, gaps }) => {
+    const missing = variables.find(({ setting, series, gaps, drawnEnds }) => {
       const { values, dt } = series;
       const { end: sampleEnd } = windowSampleRange(series, end - dt, end, rules.exactSampleTimes);
       // A held value is outdated until a whole step after the gap. An interpolated one is near the
@@ -387,7 +390,8 @@ export class Windows {
       const isInGap = gaps.some(
         (gap) => end - 2 * dt > gap.start - 1e-9 && end < gap.stop + delay + 1e-9,
       );
-      return sampleEnd < 1 || sampleEnd > values.length || isInGap;
+      const isDrawn = drawnEnds.some(({ start, stop }) => end > start + 1e-9 && end < stop + 1e-9);
+      return sampleEnd < 1 || sampleEnd > values.length || isInGap || isDrawn;
     });
     return missing?.setting.name;
   }
@@ -416,9 +420,9 @@ function prepareTrial(trial: Trial, settings: WindowSettings): PreparedTrial {
     // A class stays valid until the next sample, so nothing is missing between samples.
     const held = classes !== undefined;
     const gaps = held ? [] : findSamplingGaps(series, dt);
-    return [
-      { setting, series: resample(series, dt, trial.duration, { period, held, isInput }), gaps },
-    ];
+    const drawnEnds = isInput ? [] : findDrawnEnds(series, dt);
+    const resampled = resample(series, dt, trial.duration, { period, held, isInput });
+    return [{ setting, series: resampled, gaps, drawnEnds }];
   });
   const spikes = binSpikes(trial.spikes, settings.times.dt);
   return { id: trial.id, duration: trial.duration, spikes, video: trial.video, variables };

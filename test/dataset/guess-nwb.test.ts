@@ -145,7 +145,7 @@ describe('an NWB 2 file', () => {
     expect(samples(width)).toEqual([4, 6]);
     expect('times' in width && [...Array.from(width.times)]).toEqual([0, 0.2]);
     expect(notes).toContain(
-      'Missing samples of processing/eye_tracking/pupil/width are interpolated from their neighbors (1 of 3).',
+      '1 of 3 samples of pupil_width are missing (33.3%), up to 0.2 s at a stretch: windows whose target would be interpolated are left out (use_interpolated: true keeps them).',
     );
   });
 

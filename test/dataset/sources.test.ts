@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { encodeNpz } from '../../src/formats/npz.js';
 import { resample } from '../../src/recording/sampling.js';
+import { NeuronVocabulary, TimeVocabulary } from '../../src/recording/vocabularies.js';
+import { PAPER_RULES, Windows } from '../../src/recording/windows.js';
 import { datasetOpener, spikeCounts, spikeTimes, useFolders } from '../helpers/dataset.js';
 import { type MatlabValue, MatlabWriter, matlabFile } from '../helpers/matlab.js';
 
@@ -420,6 +422,43 @@ describe('a variable', () => {
     // The samples that are present keep their times; interpolation happens where windows are
     // sampled.
     expect(await v({ ...holes, missing: 'interpolate' })).toEqual([1, 4]);
+  });
+
+  it('with missing samples is a target only where it was measured, unless asked', async () => {
+    // Ten samples a window of 0.1 s; two windows have none, and one has half of them.
+    const values = Float64Array.from({ length: 200 }, (_, n) => n);
+    values.fill(Number.NaN, 40, 65);
+    const file = encodeNpz({ v: { data: values } });
+    const ends = async (dt: number, keys: object) => {
+      const spikes = TIMES;
+      const variables = { v: { data: 'b.npz#v', dt: 0.01, missing: 'interpolate', ...keys } };
+      const { recording, notes } = await open(
+        { spikes, variables, duration: 2 },
+        { 'b.npz': file },
+      );
+      const windows = new Windows(recording, {
+        current: 0.1,
+        past: 0,
+        block: 5,
+        pastBlock: 5,
+        ids: new NeuronVocabulary(recording.neurons),
+        times: new TimeVocabulary(0.01, 0.1, 0),
+        variables: [{ name: 'v', window: 0.1, dt }],
+        rules: PAPER_RULES,
+      });
+      return { ends: windows.list().refs.map(({ end }) => end), notes };
+    };
+    const all = Array.from({ length: 20 }, (_, n) => Number((0.1 * (n + 1)).toFixed(1)));
+    const left = await ends(0.1, {});
+    expect(left.ends).toEqual(all.filter((end) => end !== 0.5 && end !== 0.6));
+    expect(left.notes).toContain(
+      '25 of 200 samples of v are missing (12.5%), up to 0.26 s at a stretch: windows whose target would be interpolated are left out (use_interpolated: true keeps them).',
+    );
+    // A sample of 0.01 s is drawn at the end of every window that ends in the gap.
+    expect((await ends(0.01, {})).ends).toEqual(all.filter((end) => end !== 0.5 && end !== 0.6));
+    const kept = await ends(0.2, { use_interpolated: true });
+    expect(kept.notes.join(' ')).toContain('and windows that end there are used');
+    expect(kept.ends).toEqual(all.filter((end) => end > 0.15));
   });
 });
 
