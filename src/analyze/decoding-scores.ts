@@ -114,6 +114,9 @@ export function blockCount({ segments, block }: Pick<Blocks, 'segments' | 'block
 function rowScorer(variable: DecodedVariable): (rows: readonly number[]) => number[] {
   if (variable.kind === 'class') {
     const { truth, predicted } = variable;
+    // Whoever always says the only class there is would be right.
+    if (truth.every((label) => label === truth[0]))
+      return () => SCORE_COLUMNS.class.map(() => Number.NaN);
     return (rows) => {
       const select = <T>(values: readonly T[]) => rows.map((row) => values[row]!);
       const scores = scoreClasses(select(truth), select(predicted));

@@ -7,7 +7,7 @@ import { type DecodedVariable, runLengths } from '../analyze/decoded-variable.js
 import { SCORE_COLUMNS, type Score, type ScoreColumn } from '../analyze/decoding-scores.js';
 import type { DecodedResults } from '../probe/results.js';
 import type { WindowRef } from '../recording/windows.js';
-import { formatCount, formatDecimals } from '../text/format.js';
+import { formatCount, formatDecimals, NO_SCORE } from '../text/format.js';
 import { describePart } from '../train/open-run.js';
 import { describeWeights } from '../train/weights.js';
 import { COLORS, draw, type Figure } from './draw.js';
@@ -60,10 +60,7 @@ export function describeIntervals({ block, blocks }: DecodedResults): string {
   return `Parentheses give 95% intervals of a bootstrap over blocks of ${block} s. They show how much a score depends on the stretch of time, not on the training seed.${blocks < MIN_BLOCKS ? warning : ''}`;
 }
 
-/**
- * One table per variable, with the scores of every method; an empty cell is a score that does not
- * exist.
- */
+/** One table per variable, with the scores of every method. */
 export function decodingTables({ variables, units, methods }: DecodedResults): Table[] {
   return variables.map((variable) => {
     const { name, kind } = variable;
@@ -101,7 +98,7 @@ function scoreDigits(
 }
 
 function describeScore(score: Score | undefined, digits: number): string {
-  if (!score || !Number.isFinite(score.value)) return '';
+  if (!score || !Number.isFinite(score.value)) return NO_SCORE;
   const { value, low, high } = score;
   const text = formatDecimals(value, digits);
   if (!Number.isFinite(low)) return text;

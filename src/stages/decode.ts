@@ -4,7 +4,7 @@
  */
 
 import { commonStep, type DecodedVariable, runLengths } from '../analyze/decoded-variable.js';
-import { blockCount, scoreWithIntervals } from '../analyze/decoding-scores.js';
+import { blockCount, SCORE_COLUMNS, scoreWithIntervals } from '../analyze/decoding-scores.js';
 import { type BaselineInputs, spikeBaselines } from '../analyze/spike-baselines.js';
 import { decodedValues, predictedVariables, recordedValues } from '../probe/decode.js';
 import type { DecodedResults, MethodScores } from '../probe/results.js';
@@ -12,7 +12,8 @@ import { stimulusNames } from '../probe/stimulus-rows.js';
 import type { Trial } from '../recording/recording.js';
 import type { Part } from '../recording/splits.js';
 import type { WindowRef } from '../recording/windows.js';
-import { describeAnyPart, type OpenedRun, windowsInPart } from '../train/open-run.js';
+import { formatList, NO_SCORE } from '../text/format.js';
+import { describeAnyPart, describePart, type OpenedRun, windowsInPart } from '../train/open-run.js';
 import { type StageOptions, stageContext } from './context.js';
 import {
   type DecodedMethod,
@@ -156,7 +157,11 @@ export async function decode(
     block: complete.block,
     blocks: Math.round(blockCount(blocks)),
     trained: split.train.length,
-    notes: caveats(run, complete),
+    notes: [
+      ...caveats(run, complete),
+      ...targetNotes(run, variables, complete.part),
+      ...notesOnScores(methods, variables),
+    ],
   };
   const { store } = run.records;
   await writeDecoded(store, results, dataset.recording, run.facts.started);
@@ -186,6 +191,52 @@ function caveats(
       ? ['The model was fine-tuned from another model; all others were trained from scratch.']
       : []),
   ];
+}
+
+/** What a dash in the tables means, in a sentence; none where every score exists. */
+function notesOnScores(
+  methods: readonly MethodScores[],
+  variables: readonly DecodedVariable[],
+): string[] {
+  const isMissing = methods.some(({ scores }) =>
+    variables.some(({ name, kind }) =>
+      SCORE_COLUMNS[kind].some(({ key }) => !Number.isFinite(scores[name]?.[key]?.value)),
+    ),
+  );
+  return isMissing
+    ? [
+        `${NO_SCORE} stands for a score that does not exist, such as r of a decoder that always says the same.`,
+      ]
+    : [];
+}
+
+/** Reasons why the scores of a variable say little, in sentences. */
+function targetNotes(
+  { layout, windows, split }: OpenedRun,
+  variables: readonly DecodedVariable[],
+  part: Part | 'all',
+): string[] {
+  const trained = variables.some(({ kind }) => kind === 'class')
+    ? recordedValues(layout, windows, split.train)
+    : [];
+  return variables.flatMap(({ name, kind, truth }) => {
+    const distinct = (values: Iterable<unknown>) => new Set(values);
+    const tested = distinct(truth);
+    if (tested.size === 1) {
+      const what = kind === 'class' ? 'one class' : 'one value';
+      return [
+        `${name} has only ${what} in ${describePart(part)}, ${[...tested][0]}: whoever always says it is right, so its scores say nothing.`,
+      ];
+    }
+    if (kind !== 'class') return [];
+    const learned = distinct(trained.find((variable) => variable.name === name)?.truth ?? []);
+    const unknown = [...tested].filter((value) => !learned.has(value)).map(String);
+    return unknown.length > 0
+      ? [
+          `Training windows have no ${formatList(unknown, 3)}, which ${name} has in ${describePart(part)}: no decoder can say it.`,
+        ]
+      : [];
+  });
 }
 
 /**

@@ -32,9 +32,12 @@ export function formatDuration(seconds: number): string {
   return minutes < 90 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
 }
 
-/** A score with three decimals; empty if it is not finite. */
+/** Stands for a score that does not exist. */
+export const NO_SCORE = '–';
+
+/** A score with three decimals; a dash if it is not finite. */
 export function formatScore(value: number): string {
-  return Number.isFinite(value) ? value.toFixed(3) : '';
+  return Number.isFinite(value) ? value.toFixed(3) : NO_SCORE;
 }
 
 /** The first items of a list, and how many more there are: "a, b and 3 more". */

@@ -13,7 +13,8 @@ import { type Recording, variableNames } from '../recording/recording.js';
 import { type Split, type SplitSettings, splitWindows, thinTraining } from '../recording/splits.js';
 import type { Tokenizer } from '../recording/tokenizer.js';
 import { measureTruncation, type Truncation, truncationNotes } from '../recording/truncation.js';
-import { Windows } from '../recording/windows.js';
+import { type WindowRef, Windows } from '../recording/windows.js';
+import { formatCount } from '../text/format.js';
 import type { TrainSettings } from './settings.js';
 
 /** What a run trains on. */
@@ -60,6 +61,7 @@ export function prepareTrainingData(
   const scaled = withStatistics(tokenizer, config, windows, fullSplit.train);
   const layout = new BatchLayout(config, scaled, recording);
   checkDecoded(layout, settings, recording);
+  checkMagnitudes(layout, recording);
   return {
     windows,
     split,
@@ -80,6 +82,39 @@ function checkDecoded(layout: BatchLayout, { losses }: TrainSettings, recording:
   throw new RecordingError(
     `The recording has no variable ${setting.data ?? name} to decode; it has ${variableNames(recording).join(', ') || 'none'}. If the recording has it under another name, give that name as data under ${name}.`,
   );
+}
+
+/** The largest number of float32. */
+const MAX_FLOAT32 = 3.4028234e38;
+
+/** @throws RecordingError where a variable that the model uses has values that float32 lacks. */
+function checkMagnitudes({ variables }: BatchLayout, recording: Recording): void {
+  for (const { name, setting } of variables)
+    for (const trial of recording.trials) {
+      const values = Array.from<unknown>(trial.variables[setting.data ?? name]?.values ?? []);
+      const value = values.find((item) => typeof item === 'number' && Math.abs(item) > MAX_FLOAT32);
+      if (value !== undefined)
+        throw new RecordingError(
+          `${name} has the value ${value}, but the model computes in float32, which ends at 3.4e38: give the variable a scale in a dataset.yaml, or remove the value.`,
+        );
+    }
+}
+
+/** Notes on variables to decode that are the same in all training windows. */
+function notesOnTargets(
+  { variables }: BatchLayout,
+  windows: Windows,
+  refs: readonly WindowRef[],
+): string[] {
+  return variables.flatMap(({ name, setting }) => {
+    if (!setting.predict) return [];
+    const target = (ref: WindowRef) => windows.samplesAt(ref)[name]?.values.at(-1);
+    const first = refs[0] && target(refs[0]);
+    if (first === undefined || refs.some((ref) => target(ref) !== first)) return [];
+    return [
+      `${name} is the same in all ${formatCount(refs.length)} training windows: there is nothing to learn, and its scores will say nothing.`,
+    ];
+  });
 }
 
 /** Variables of the configuration that are not in the recording. */
@@ -105,6 +140,7 @@ export function dataNotes(
     ...truncationNotes(cut),
     ...notesOnUnused(recording, config),
     ...notesOnAngles(layout, recording),
+    ...notesOnTargets(layout, windows, split.train),
     ...missingVariables(layout).map(
       ({ name }) => `The recording has no ${name}; the model runs without it.`,
     ),

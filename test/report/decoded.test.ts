@@ -43,8 +43,8 @@ describe('tables of decoded behavior', () => {
     ]);
   });
 
-  it('leave out scores that do not exist, and the sign of numbers that round to 0', () => {
+  it('have a dash for scores that do not exist, and drop the sign of numbers that round to 0', () => {
     const [table] = decodingTables(makeResults([1]));
-    expect(table!.rows[0]!.slice(2, 4)).toEqual(['', '0.000 (0.000 to 0.000)']);
+    expect(table!.rows[0]!.slice(2, 4)).toEqual(['–', '0.000 (0.000 to 0.000)']);
   });
 });

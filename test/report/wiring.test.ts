@@ -110,10 +110,10 @@ describe('the section on connectivity', () => {
     ]);
   });
 
-  it('leaves cells of missing scores empty, and gives no verdict on them', () => {
+  it('has dashes for missing scores, and gives no verdict on them', () => {
     // Through JSON, as results come from files.
     const unscored = JSON.parse(JSON.stringify(map('attention', Number.NaN, Number.NaN)));
-    expect(scoreTable([unscored])!.rows[0]!.slice(2, 5)).toEqual(['', '', '']);
+    expect(scoreTable([unscored])!.rows[0]!.slice(2, 5)).toEqual(['–', '–', '–']);
     expect(attentionVerdict([unscored, map('pearson10', 0.9, 0.5)])).toBe(
       'The true wiring has no strong one-way edges to score the maps by.',
     );
