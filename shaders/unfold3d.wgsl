@@ -1,13 +1,15 @@
 // Video patches as rows of a matrix, so that a 3-D convolution is one matrix product.
 //
 //   unfold   patches[b, p, (c, ki, kj, kk)]
-//              = video[b, c, pt * strideT + ki, ph * strideH + kj, pw * strideW + kk]
+//              = video[b, c, pt * strideT + ki - padT, ph * strideH + kj - padH,
+//                      pw * strideW + kk - padW], and 0 beyond the video,
 //            for patch p = (pt * h + ph) * w + pw
 //   fold     dvideo[b, c, f, y, x] (+)= sum of dpatches over every patch that contains the voxel
 //
 // Shapes   video, dvideo [B, C, frames, height, width]; patches, dpatches
 //          [B, t * h * w, C * kt * kh * kw], which is t * h * w patches, each with its voxels in
-//          the order of a Conv3d weight.
+//          the order of a Conv3d weight. Along each axis there are
+//          (extent + 2 pad - kernel) / stride + 1 patches.
 // Grid     an invocation takes ITEMS elements of the result, WG apart. An index is split into its
 //          axes with one division per axis; remainders come from a product.
 // Memory   registers only.
@@ -29,9 +31,9 @@ struct Params {
   strideT: u32,
   strideH: u32,
   strideW: u32,
-  t: u32,
-  h: u32,
-  w: u32,
+  padT: u32,
+  padH: u32,
+  padW: u32,
   accumulate: u32,
 }
 
@@ -42,6 +44,11 @@ struct Params {
 @group(0) @binding(1) var<storage, read_write> dvideo: array<f32>;
 @group(1) @binding(0) var<uniform> params: Params;
 
+// How many patches there are along an axis.
+fn patch_count(extent: u32, pad: u32, kernel: u32, stride: u32) -> u32 {
+  return (extent + 2u * pad - kernel) / stride + 1u;
+}
+
 @compute @workgroup_size(WG)
 fn unfold(
   @builtin(workgroup_id) group: vec3u,
@@ -49,7 +56,10 @@ fn unfold(
   @builtin(local_invocation_index) local: u32,
 ) {
   let p = params;
-  let n = p.B * p.t * p.h * p.w * p.C * p.kt * p.kh * p.kw;
+  let t = patch_count(p.frames, p.padT, p.kt, p.strideT);
+  let h = patch_count(p.height, p.padH, p.kh, p.strideH);
+  let w = patch_count(p.width, p.padW, p.kw, p.strideW);
+  let n = p.B * t * h * w * p.C * p.kt * p.kh * p.kw;
   let start = (group.x + group.y * groups.x) * WG * ITEMS + local;
   for (var i = start; i < min(start + WG * ITEMS, n); i += WG) {
     // i = ((((((b t + pt) h + ph) w + pw) C + c) kt + ki) kh + kj) kw + kk. Each quotient drops the
@@ -58,15 +68,20 @@ fn unfold(
     let kernelPlane = kernelRow / p.kh;
     let patchChannel = kernelPlane / p.kt;
     let patchIndex = patchChannel / p.C;
-    let patchRow = patchIndex / p.w;
-    let patchPlane = patchRow / p.h;
-    let b = patchPlane / p.t;
+    let patchRow = patchIndex / w;
+    let patchPlane = patchRow / h;
+    let b = patchPlane / t;
     let c = patchChannel - patchIndex * p.C;
-    // The voxel: the corner of the patch, plus the offset inside the kernel.
-    let f = (patchPlane - b * p.t) * p.strideT + kernelPlane - patchChannel * p.kt;
-    let y = (patchRow - patchPlane * p.h) * p.strideH + kernelRow - kernelPlane * p.kh;
-    let x = (patchIndex - patchRow * p.w) * p.strideW + i - kernelRow * p.kw;
-    patches[i] = video[(((b * p.C + c) * p.frames + f) * p.height + y) * p.width + x];
+    // The voxel: the corner of the patch, plus the offset inside the kernel. Before the video it
+    // wraps around, and so lies beyond it.
+    let f = (patchPlane - b * t) * p.strideT + kernelPlane - patchChannel * p.kt - p.padT;
+    let y = (patchRow - patchPlane * h) * p.strideH + kernelRow - kernelPlane * p.kh - p.padH;
+    let x = (patchIndex - patchRow * w) * p.strideW + i - kernelRow * p.kw - p.padW;
+    var value = 0.0;
+    if (f < p.frames && y < p.height && x < p.width) {
+      value = video[(((b * p.C + c) * p.frames + f) * p.height + y) * p.width + x];
+    }
+    patches[i] = value;
   }
 }
 
@@ -84,6 +99,9 @@ fn fold(
   @builtin(local_invocation_index) local: u32,
 ) {
   let p = params;
+  let t = patch_count(p.frames, p.padT, p.kt, p.strideT);
+  let h = patch_count(p.height, p.padH, p.kh, p.strideH);
+  let w = patch_count(p.width, p.padW, p.kw, p.strideW);
   let n = p.B * p.C * p.frames * p.height * p.width;
   let start = (group.x + group.y * groups.x) * WG * ITEMS + local;
   for (var i = start; i < min(start + WG * ITEMS, n); i += WG) {
@@ -93,18 +111,19 @@ fn fold(
     let channel = plane / p.frames;
     let b = channel / p.C;
     let c = channel - b * p.C;
-    let f = plane - channel * p.frames;
-    let y = row - plane * p.height;
-    let x = i - row * p.width;
-    let alongT = patches_around(f, p.kt, p.strideT, p.t);
-    let alongH = patches_around(y, p.kh, p.strideH, p.h);
-    let alongW = patches_around(x, p.kw, p.strideW, p.w);
+    // In the padded video.
+    let f = plane - channel * p.frames + p.padT;
+    let y = row - plane * p.height + p.padH;
+    let x = i - row * p.width + p.padW;
+    let alongT = patches_around(f, p.kt, p.strideT, t);
+    let alongH = patches_around(y, p.kh, p.strideH, h);
+    let alongW = patches_around(x, p.kw, p.strideW, w);
     let patchSize = p.C * p.kt * p.kh * p.kw;
     var sum = 0.0;
     for (var pt = alongT.x; pt < alongT.y; pt++) {
       for (var ph = alongH.x; ph < alongH.y; ph++) {
         for (var pw = alongW.x; pw < alongW.y; pw++) {
-          let patchIndex = ((b * p.t + pt) * p.h + ph) * p.w + pw;
+          let patchIndex = ((b * t + pt) * h + ph) * w + pw;
           // The voxel's index within this patch, axis by axis.
           let kernelPlane = c * p.kt + f - pt * p.strideT;
           let kernelRow = kernelPlane * p.kh + y - ph * p.strideH;

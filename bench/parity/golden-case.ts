@@ -5,7 +5,11 @@ import { join } from 'node:path';
 import { brotliDecompressSync } from 'node:zlib';
 import type { Engine } from '../../src/engine.js';
 import { type ModelConfig, parseConfig } from '../../src/neuroformer/config.js';
-import { type ClassWeights, type ModelTargets, modelLosses } from '../../src/neuroformer/losses.js';
+import {
+  classWeightTensors,
+  type ModelTargets,
+  modelLosses,
+} from '../../src/neuroformer/losses.js';
 import { type BehaviorInput, type ModelInputs, Neuroformer } from '../../src/neuroformer/model.js';
 import { AdamW } from '../../src/nn/optimizer.js';
 import { ParameterStore } from '../../src/nn/parameters.js';
@@ -52,7 +56,6 @@ export class GoldenCase {
   readonly targets: ModelTargets;
   /** The original's outputs and activations, by its names. */
   readonly outputs: Tensors;
-  readonly #weights: ClassWeights;
 
   /** Reads a case. Its weights are loaded by `loadWeights`. */
   constructor(
@@ -73,11 +76,9 @@ export class GoldenCase {
     this.store.allocate(engine, 1);
     this.optimizer = new AdamW(this.store);
     this.inputs = this.#readInputs(inputs, vocab.id.size);
-    this.targets = this.#readTargets(inputs, vocab.id.PAD, vocab.dt.PAD);
-    const { id, dt } = this.config.class_weights ?? {};
-    const weights = (values: number[] | null | undefined) =>
-      values ? Tensor.from(engine, values, [values.length]) : undefined;
-    this.#weights = { id: weights(id), dt: weights(dt) };
+    const sizes = { ids: vocab.id.size, times: vocab.dt.size };
+    const classWeights = classWeightTensors(engine, this.config, sizes);
+    this.targets = { ...this.#readTargets(inputs, vocab.id.PAD, vocab.dt.PAD), classWeights };
   }
 
   /** Loads the weights; returns the names of the parameters that the file does not contain. */
@@ -90,7 +91,7 @@ export class GoldenCase {
     this.store.zeroGradients();
     return differentiate(this.engine, () => {
       const outputs = this.model.forward(this.inputs);
-      const { total, parts } = modelLosses(this.model, outputs, this.targets, this.#weights);
+      const { total, parts } = modelLosses(this.model, outputs, this.targets);
       return { ...parts, loss: total };
     });
   }

@@ -18,7 +18,7 @@ import { type Shape, Tensor } from '../tensor/tensor.js';
 import { ConfigError } from '../text/schema.js';
 import type { ModelConfig } from './config.js';
 import { readsFrequencies } from './drives.js';
-import type { ModelTargets } from './losses.js';
+import { classWeightTensors, type ModelTargets } from './losses.js';
 import { type BehaviorInput, type ModelInputs, type ModelSizes, readsVideo } from './model.js';
 import type { Rules } from './rules.js';
 import {
@@ -302,7 +302,7 @@ export class BatchLayout {
  * @throws ConfigError where the video encoder's kernel or patch does not fit into a window's video.
  */
 function checkFrames(frames: readonly number[], config: ModelConfig): void {
-  const { conv_layer, features, kernel_size, n_embd_frames } = config.frame_encoder;
+  const { conv_layer, features, kernel_size, padding_size, n_embd_frames } = config.frame_encoder;
   if (!readsVideo(config) && !config.stimulus_drive) return;
   const [count, height, width] = frames as [number, number, number];
   const side = Math.sqrt(n_embd_frames);
@@ -312,7 +312,8 @@ function checkFrames(frames: readonly number[], config: ModelConfig): void {
     );
   }
   const kernel = features ? [1, height, width] : conv_layer ? kernel_size : [1, side, side];
-  if (kernel.every((length, axis) => length <= frames[axis]!)) return;
+  const padding = conv_layer && !features ? padding_size : [0, 0, 0];
+  if (kernel.every((length, axis) => length <= frames[axis]! + 2 * padding[axis]!)) return;
   const key = conv_layer ? `kernel_size ${kernel.join(' x ')}` : `patches of ${side} x ${side}`;
   throw new ConfigError(
     `frame_encoder: ${key} should fit into the video of a window, ${count} frames of ${height} x ${width}.`,
@@ -402,10 +403,16 @@ export class Batch {
           : undefined,
       behavior,
     };
+    const classWeights = classWeightTensors(engine, layout.config, {
+      ids: ids.size,
+      times: times.size,
+    });
+    for (const weights of Object.values(classWeights)) if (weights) this.#tensors.push(weights);
     this.targets = {
       nextIds: addTensor([size, T], 'u32', (host) => host.nextIds),
       nextTimes: addTensor([size, T], 'u32', (host) => host.nextTimes),
       variables,
+      classWeights,
       padId: ids.PAD,
       padTime: times.PAD,
     };

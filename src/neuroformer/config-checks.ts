@@ -33,7 +33,12 @@ export function checkConsistency(config: ModelConfig): void {
       'frame_encoder.resnet_backbone should be false: it is not implemented, as in the original.',
     );
   }
-  const { conv_layer, features } = frame_encoder;
+  const { conv_layer, features, kernel_size, padding_size } = frame_encoder;
+  if (padding_size.some((zeros, axis) => zeros >= kernel_size[axis]!)) {
+    throw new ConfigError(
+      `frame_encoder.padding_size should be below kernel_size, ${kernel_size.join(', ')}, but is ${padding_size.join(', ')}.`,
+    );
+  }
   const side = Math.sqrt(frame_encoder.n_embd_frames);
   if (!conv_layer && !features && !Number.isInteger(side)) {
     throw new ConfigError(

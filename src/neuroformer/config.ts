@@ -36,6 +36,7 @@ const flag = (fallback: boolean) => withDefault(boolean, fallback);
 const seconds = number({ above: 0 });
 const topK = withDefault(nullable(number({ min: 1, integer: true })), null);
 const triple = list(number({ min: 1, integer: true }), 3);
+const tripleFrom0 = list(number({ min: 0, integer: true }), 3);
 const anything: Check<unknown> = (value) => value;
 
 const variable = object({
@@ -277,6 +278,8 @@ const FIELDS = {
     kernel_size: withDefault(triple, [3, 8, 8]),
     /** The convolution's stride. Default: the kernel's size. */
     stride_size: optional(triple),
+    /** Zeros around the video for the convolution: frames, height, width. */
+    padding_size: withDefault(tripleFrom0, [0, 0, 0]),
     /** Every frame is a vector of n_embd_frames features that another program computed. */
     features: flag(false),
     /** How the places of video tokens are encoded: by sines and cosines, or by a learned table. */
@@ -363,14 +366,17 @@ const OTHER_SPELLINGS: Readonly<Record<string, string>> = {
 };
 
 /** Settings in the original's files that have no effect, in the original or here. */
-const WITHOUT_EFFECT = [
+export const WITHOUT_EFFECT = [
   'layers.behavior',
   'layers.self_att',
   'layers.modalities',
   'block_size.frame',
   'block_size.behavior',
   'sparse.topk_prev_id',
+  'sparse.p',
+  'sparse.mask',
   'window.speed',
+  'resolution.frames',
   'resolution.speed',
   'dropout.embd',
   'dropout.pos',

@@ -186,6 +186,8 @@ export interface VideoSettings {
   readonly kernel: Triple;
   /** The convolution's stride. */
   readonly stride: Triple;
+  /** Zeros around the video for the convolution. Default: none. */
+  readonly padding?: Triple;
   /** Pixels per patch, or features per frame. */
   readonly inner: number;
 }
@@ -196,20 +198,27 @@ export interface VideoPlaces {
   readonly kernel: Triple;
   /** Pixels from a token to the next one. */
   readonly stride: Triple;
+  /** Pixels of the first token that lie before the video. */
+  readonly padding: Triple;
   /** Numbers of tokens. */
   readonly grid: Triple;
 }
 
 /** The places of the tokens of a video. @param video frames, height and width */
 export function videoPlaces(
-  { kind, kernel, stride, inner }: VideoSettings,
+  { kind, kernel, stride, padding = [0, 0, 0], inner }: VideoSettings,
   video: Triple,
 ): VideoPlaces {
   const side = Math.floor(Math.sqrt(inner));
   const patch: Triple = kind === 'features' ? [1, video[1], video[2]] : [1, side, side];
-  const places = kind === 'convolution' ? { kernel, stride } : { kernel: patch, stride: patch };
+  const places: Omit<VideoPlaces, 'grid'> =
+    kind === 'convolution'
+      ? { kernel, stride, padding }
+      : { kernel: patch, stride: patch, padding: [0, 0, 0] };
   const count = (axis: 0 | 1 | 2) =>
-    Math.floor((video[axis] - places.kernel[axis]) / places.stride[axis]) + 1;
+    Math.floor(
+      (video[axis] + 2 * places.padding[axis] - places.kernel[axis]) / places.stride[axis],
+    ) + 1;
   return { ...places, grid: [count(0), count(1), count(2)] };
 }
 
@@ -255,10 +264,10 @@ export class VideoEncoder {
    */
   call(frames: Tensor): { tokens: Tensor; grid: Triple } {
     const video: Triple = [frames.axis(2), frames.axis(3), frames.axis(4)];
-    const { kernel, stride, grid } = videoPlaces(this.#settings, video);
+    const { kernel, stride, padding, grid } = videoPlaces(this.#settings, video);
     if (this.#convolution) {
       const { weight, bias, norm } = this.#convolution;
-      const { out } = conv3d(frames, weight.tensor, bias.tensor, stride);
+      const { out } = conv3d(frames, weight.tensor, bias.tensor, stride, padding);
       return { tokens: activate(norm.call(out), 'relu'), grid };
     }
     const { patches } = unfold3d(frames, kernel, stride);

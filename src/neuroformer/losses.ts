@@ -2,10 +2,11 @@
  * The losses of the next neuron, its time, predicted variables, and the alignment of modalities.
  */
 
+import type { Engine } from '../gpu/engine.js';
 import { sumLosses } from '../tensor/elementwise.js';
 import { contrastiveLoss, crossEntropy, meanSquaredError, NO_CLASS } from '../tensor/losses.js';
 import { normalize } from '../tensor/normalize.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { Tensor } from '../tensor/tensor.js';
 import { ConfigError } from '../text/schema.js';
 import type { HostBatch } from './batch.js';
 import type { ModelConfig } from './config.js';
@@ -27,28 +28,34 @@ export interface ModelTargets {
    * Default: those of the batch that have a target.
    */
   readonly counted?: Readonly<Record<string, Tensor>> | undefined;
+  /** Weights of the classes of the next neuron and its time. Default: 1. */
+  readonly classWeights?: ClassWeights | undefined;
   /** The padding token of neurons, which does not count. */
   readonly padId: number;
   /** The padding token of times, which does not count. */
   readonly padTime: number;
 }
 
-/** How many rows of a batch have a target, by the name of the cross-entropy. */
+/**
+ * How many rows of a batch have a target, by the name of the cross-entropy; where classes have
+ * weights, the sum of those of the targets.
+ */
 export function countTargets(
   { nextIds, nextTimes, targets }: Pick<HostBatch, 'nextIds' | 'nextTimes' | 'targets'>,
   { padId, padTime }: Pick<ModelTargets, 'padId' | 'padTime'>,
-  { ignore_index_pad: ignoresPadding }: Pick<ModelConfig, 'ignore_index_pad'>,
+  config: Pick<ModelConfig, 'ignore_index_pad' | 'class_weights'>,
 ): Record<string, number> {
-  const count = (values: Uint32Array, ignored: number) =>
-    values.reduce((sum, value) => sum + Number(value !== ignored), 0);
+  const { ignore_index_pad: ignoresPadding, class_weights: weights } = config;
+  const count = (values: Uint32Array, ignored: number, classes?: readonly number[] | null) =>
+    values.reduce((sum, value) => sum + (value === ignored ? 0 : (classes?.[value] ?? 1)), 0);
   const counts = Object.entries(targets).flatMap(([name, values]) =>
     values instanceof Uint32Array ? [[name, count(values, NO_CLASS)] as const] : [],
   );
   const [id, time] = ignoresPadding ? [padId, padTime] : [NO_CLASS, NO_CLASS];
   return {
     ...Object.fromEntries(counts),
-    id: count(nextIds, id),
-    time: count(nextTimes, time),
+    id: count(nextIds, id, weights?.id),
+    time: count(nextTimes, time, weights?.dt),
   };
 }
 
@@ -58,6 +65,29 @@ export interface ClassWeights {
   readonly id?: Tensor | undefined;
   /** Of time tokens, [times]. */
   readonly dt?: Tensor | undefined;
+}
+
+/**
+ * The weights of classes in a configuration, on the GPU until they are disposed of.
+ *
+ * @param sizes numbers of tokens.
+ * @throws ConfigError where there is not one weight for each token.
+ */
+export function classWeightTensors(
+  engine: Engine,
+  { class_weights }: Pick<ModelConfig, 'class_weights'>,
+  sizes: { readonly ids: number; readonly times: number },
+): ClassWeights {
+  const tensorOf = (key: 'id' | 'dt', size: number) => {
+    const weights = class_weights?.[key];
+    if (!weights) return undefined;
+    if (weights.length !== size)
+      throw new ConfigError(
+        `class_weights.${key} should have ${size} weights, one for each token, but has ${weights.length}.`,
+      );
+    return Tensor.from(engine, weights, [size]).keep();
+  };
+  return { id: tensorOf('id', sizes.ids), dt: tensorOf('dt', sizes.times) };
 }
 
 /** The losses of a batch. */
@@ -93,7 +123,6 @@ export function lossWeights({ loss, contrastive, rules }: ModelConfig): LossWeig
 /**
  * The losses of a batch.
  *
- * @param weights weights of the classes
  * @param only the names of the losses to compute. Default: all.
  * @throws ConfigError where the model has none of them.
  */
@@ -101,7 +130,6 @@ export function modelLosses(
   model: Neuroformer,
   outputs: ModelOutputs,
   targets: ModelTargets,
-  weights: ClassWeights = {},
   only?: readonly string[],
 ): ModelLosses {
   const { config } = model;
@@ -124,7 +152,7 @@ export function modelLosses(
   if (isUsed('id')) {
     parts.id = crossEntropy(outputs.idLogits, targets.nextIds, {
       factor: factors.id,
-      weights: weights.id,
+      weights: targets.classWeights?.id,
       totalWeight: targets.counted?.id,
       ...ignore(targets.padId),
     });
@@ -132,7 +160,7 @@ export function modelLosses(
   if (isUsed('time')) {
     parts.time = crossEntropy(outputs.timeLogits, targets.nextTimes, {
       factor: factors.time,
-      weights: weights.dt,
+      weights: targets.classWeights?.dt,
       totalWeight: targets.counted?.time,
       ...ignore(targets.padTime),
     });

@@ -487,11 +487,13 @@ function tokenSettings({ n_embd, pos_emb, temp_emb, wave_emb, dropout: rates }: 
 
 /** How a configuration turns video into tokens. */
 export function videoSettings({ frame_encoder }: ModelConfig): VideoSettings {
-  const { conv_layer, features, kernel_size, stride_size, n_embd_frames } = frame_encoder;
+  const { conv_layer, features, kernel_size, stride_size, padding_size, n_embd_frames } =
+    frame_encoder;
   return {
     kind: features ? 'features' : conv_layer ? 'convolution' : 'patches',
     kernel: kernel_size as [number, number, number],
     stride: (stride_size ?? kernel_size) as [number, number, number],
+    padding: padding_size as [number, number, number],
     inner: n_embd_frames,
   };
 }

@@ -44,7 +44,7 @@ export const RULES = {
     'The video ends with the current window. In the original it ends one window later, in the future.',
   /** @see WindowRules.exactSampleTimes */
   exact_sample_times:
-    'The time of a behavior sample is its exact time in the window. In the original rounding can add a step.',
+    'The samples of a variable are those of its own window, at their exact times. The original reads the current window, and rounding can add a step.',
   /** @see GruBaseline */
   causal_gru:
     'Both GRUs of a layer run forward in time. The second GRU of the original runs backward, and so sees what it should predict.',

@@ -79,7 +79,7 @@ export class TrainingStep {
       const tensors = differentiate(engine, () => {
         const outputs = model.forward(this.#batch.inputs);
         const targets = { ...this.#batch.targets, counted: this.#counted };
-        const { parts, total } = modelLosses(model, outputs, targets, {}, losses);
+        const { parts, total } = modelLosses(model, outputs, targets, losses);
         return { ...parts, loss: total };
       });
       if (accumulate === 1) update();

@@ -15,13 +15,15 @@ export interface StimulusGrid {
   readonly kernel: Triple;
   /** Pixels from a place to the next one. */
   readonly stride: Triple;
+  /** Pixels of the first place that are before the film. Default: none. */
+  readonly padding?: Triple;
 }
 
 /** The grid of a model's video encoder. @throws Error for a model without video. */
 export function stimulusGrid({ config, frames }: BatchLayout): StimulusGrid {
   if (!frames) throw new Error('This model reads no video.');
-  const { kernel, stride, grid } = videoPlaces(videoSettings(config), frames);
-  return { film: frames, places: grid, kernel, stride };
+  const { grid, ...places } = videoPlaces(videoSettings(config), frames);
+  return { film: frames, places: grid, ...places };
 }
 
 /** Places in a map: those of one time. */
@@ -34,12 +36,22 @@ export function pixelCount({ film }: StimulusGrid): number {
   return film[1] * film[2];
 }
 
-/** Rows and columns of pixels of a place: the first ones, and those after the last ones. */
-function placeSpan({ places, kernel, stride }: StimulusGrid, place: number) {
-  const [row, column] = [Math.floor(place / places[2]), place % places[2]];
-  const [top, left] = [row * stride[1], column * stride[2]];
-  return { top, bottom: top + kernel[1], left, right: left + kernel[2] };
+/**
+ * Rows and columns of pixels of a place, as far as they are in the film: the first ones, and those
+ * after the last ones.
+ */
+function placeSpan(grid: StimulusGrid, place: number) {
+  const { film, places, kernel, stride, padding = NO_PADDING } = grid;
+  const span = (index: number, axis: 1 | 2) => {
+    const first = index * stride[axis] - padding[axis];
+    return [Math.max(0, first), Math.min(film[axis], first + kernel[axis])] as const;
+  };
+  const [top, bottom] = span(Math.floor(place / places[2]), 1);
+  const [left, right] = span(place % places[2], 2);
+  return { top, bottom, left, right };
 }
+
+const NO_PADDING: Triple = [0, 0, 0];
 
 /** Column and row of each place's center, from the center of the first pixel: [places, 2]. */
 export function placeCenters(grid: StimulusGrid): Float64Array {
@@ -57,12 +69,12 @@ export function placeCenters(grid: StimulusGrid): Float64Array {
  * distance.
  */
 export function placeAt(
-  { places, kernel, stride }: StimulusGrid,
+  { places, kernel, stride, padding = NO_PADDING }: StimulusGrid,
   x: number,
   y: number,
 ): number | undefined {
   const index = (pixel: number, axis: 1 | 2) =>
-    Math.floor((pixel - (kernel[axis] - 1) / 2) / stride[axis] + 0.5);
+    Math.floor((pixel + padding[axis] - (kernel[axis] - 1) / 2) / stride[axis] + 0.5);
   const [row, column] = [index(y, 1), index(x, 2)];
   const isPlace = row >= 0 && row < places[1] && column >= 0 && column < places[2];
   return isPlace ? row * places[2] + column : undefined;

@@ -18,15 +18,17 @@ export type Triple = readonly [number, number, number];
  * @param video [B, channels, frames, height, width]
  * @param kernel [kt, kh, kw], the size of a patch
  * @param stride the distance between patches
+ * @param padding zeros around the video, along each axis. Default: none.
  * @returns patches [B, t * h * w, channels * kt * kh * kw], and grid [t, h, w], the number of
  *   patches along each axis
- * @throws ShapeError where the kernel does not fit into the video, or the kernel or stride is not
- *   positive.
+ * @throws ShapeError where the kernel does not fit into the padded video, the kernel or stride is
+ *   not positive, or the padding is negative or not below the kernel.
  */
 export function unfold3d(
   video: Tensor,
   kernel: Triple,
   stride: Triple,
+  padding: Triple = [0, 0, 0],
 ): {
   /** [B, t * h * w, channels * kt * kh * kw] */
   patches: Tensor;
@@ -42,16 +44,17 @@ export function unfold3d(
     number,
     number,
   ];
-  const extent = [frames, height, width];
+  const extent = [frames, height, width].map((n, axis) => n + 2 * padding[axis]!);
   if (
     [...kernel, ...stride].some((n) => !Number.isInteger(n) || n < 1) ||
-    kernel.some((k, n) => k > extent[n]!)
+    kernel.some((k, n) => k > extent[n]!) ||
+    padding.some((n, axis) => !Number.isInteger(n) || n < 0 || n >= kernel[axis]!)
   ) {
     throw new ShapeError(
       'unfold3d',
-      'kernel and stride',
-      `positive, the kernel within ${formatShape(extent)}`,
-      `${formatShape(kernel)} and ${formatShape(stride)}`,
+      'kernel, stride and padding',
+      `positive, the kernel within ${formatShape(extent)} and above the padding`,
+      `${formatShape(kernel)}, ${formatShape(stride)} and ${formatShape(padding)}`,
     );
   }
   const grid = extent.map((n, axis) => Math.floor((n - kernel[axis]!) / stride[axis]!) + 1) as [
@@ -62,6 +65,7 @@ export function unfold3d(
   const [kt, kh, kw] = kernel;
   const [t, h, w] = grid;
   const [strideT, strideH, strideW] = stride;
+  const [padT, padH, padW] = padding;
   const patches = newOutput(engine, [batch, t * h * w, channels * kt * kh * kw], [video]);
   const params = {
     B: batch,
@@ -75,9 +79,9 @@ export function unfold3d(
     strideT,
     strideH,
     strideW,
-    t,
-    h,
-    w,
+    padT,
+    padH,
+    padW,
   };
   const constants = { WG: WORKGROUP_SIZE, ITEMS: engine.tuning.items };
   const groups = (elements: number) => Math.ceil(elements / (WORKGROUP_SIZE * engine.tuning.items));
@@ -105,20 +109,22 @@ export function unfold3d(
 }
 
 /**
- * A 3-D convolution without padding, computed as one matrix product over patches.
+ * A 3-D convolution, computed as one matrix product over patches.
  *
  * @param video [B, channels, frames, height, width]
  * @param weight [out, channels, kt, kh, kw]
  * @param bias [out]
+ * @param padding zeros around the video, along each axis. Default: none.
  * @returns out [B, t * h * w, out], channels last, and grid [t, h, w], the number of outputs along
  *   each axis
- * @throws ShapeError where shapes disagree, or the kernel does not fit into the video.
+ * @throws ShapeError where shapes disagree, or the kernel does not fit into the padded video.
  */
 export function conv3d(
   video: Tensor,
   weight: Tensor,
   bias: Tensor | undefined,
   stride: Triple,
+  padding?: Triple,
 ): {
   /** [B, t * h * w, out] */
   out: Tensor;
@@ -130,7 +136,7 @@ export function conv3d(
   if (bias) expectShape('conv3d', 'bias', bias, [weight.axis(0)]);
   const [outer, , ...kernel] = weight.shape as [number, number, number, number, number];
   return video.engine.scope(() => {
-    const { patches, grid } = unfold3d(video, kernel, stride);
+    const { patches, grid } = unfold3d(video, kernel, stride, padding);
     const flat = weight.reshape([outer, patches.axis(2)]);
     return { out: linear(patches, flat, { bias }), grid };
   });

@@ -3,7 +3,7 @@
 import type { Engine } from '../gpu/engine.js';
 import type { BatchLayout, HostBatch } from '../neuroformer/batch.js';
 import { RecordedForward } from '../neuroformer/forward-pass.js';
-import { modelLosses } from '../neuroformer/losses.js';
+import { countTargets, modelLosses } from '../neuroformer/losses.js';
 import type { Neuroformer } from '../neuroformer/model.js';
 import type { StepLosses } from '../neuroformer/step.js';
 
@@ -31,7 +31,7 @@ export class Evaluator {
       engine,
       layout,
       size,
-      ({ inputs, targets }) => modelLosses(model, model.forward(inputs), targets, {}, only).parts,
+      ({ inputs, targets }) => modelLosses(model, model.forward(inputs), targets, only).parts,
     );
   }
 
@@ -65,13 +65,10 @@ export class Evaluator {
     this.#pass[Symbol.dispose]();
   }
 
-  /**
-   * Weight of a batch's mean: the number of target tokens for the token losses, and 1 for all other
-   * losses.
-   */
+  /** Weight of a batch's mean: that of its targets for cross-entropies, and 1 for other losses. */
   #lossWeight(name: string, host: HostBatch): number {
-    if (name !== 'id' && name !== 'time') return 1;
-    const { PAD } = this.#layout.tokenizer.ids;
-    return host.nextIds.reduce((count, token) => count + Number(token !== PAD), 0);
+    const { config, tokenizer } = this.#layout;
+    const padding = { padId: tokenizer.ids.PAD, padTime: tokenizer.times.PAD };
+    return countTargets(host, padding, config)[name] ?? 1;
   }
 }

@@ -1097,34 +1097,53 @@ function expectedEndless(run: ReferenceRun): void {
   }
 }
 
-/** The index of every patch element, with the index of the voxel that it copies. */
-function* patchVoxels({ p }: ReferenceRun): Generator<{ patch: number; voxel: number }> {
+/**
+ * The index of every patch element, with the index of the voxel that it copies; undefined where it
+ * is beyond the video.
+ */
+function* patchVoxels({
+  p,
+}: ReferenceRun): Generator<{ patch: number; voxel: number | undefined }> {
   let patch = 0;
   const n = p as Record<string, number>;
+  const within = (index: number, length: number) => index >= 0 && index < length;
+  const count = (extent: number, pad: number, kernel: number, stride: number) =>
+    Math.floor((extent + 2 * pad - kernel) / stride) + 1;
+  const [T, H, W] = [
+    count(n.frames!, n.padT!, n.kt!, n.strideT!),
+    count(n.height!, n.padH!, n.kh!, n.strideH!),
+    count(n.width!, n.padW!, n.kw!, n.strideW!),
+  ];
   for (let b = 0; b < n.B!; b++)
-    for (let t = 0; t < n.t!; t++)
-      for (let y = 0; y < n.h!; y++)
-        for (let x = 0; x < n.w!; x++)
+    for (let t = 0; t < T; t++)
+      for (let y = 0; y < H; y++)
+        for (let x = 0; x < W; x++)
           for (let channel = 0; channel < n.C!; channel++)
             for (let i = 0; i < n.kt!; i++)
               for (let j = 0; j < n.kh!; j++)
                 for (let k = 0; k < n.kw!; k++) {
-                  const frame = (b * n.C! + channel) * n.frames! + t * n.strideT! + i;
-                  const line = frame * n.height! + y * n.strideH! + j;
-                  yield { patch, voxel: line * n.width! + x * n.strideW! + k };
+                  const f = t * n.strideT! + i - n.padT!;
+                  const line = y * n.strideH! + j - n.padH!;
+                  const column = x * n.strideW! + k - n.padW!;
+                  const isInside =
+                    within(f, n.frames!) && within(line, n.height!) && within(column, n.width!);
+                  const frame = (b * n.C! + channel) * n.frames! + f;
+                  const voxel = (frame * n.height! + line) * n.width! + column;
+                  yield { patch, voxel: isInside ? voxel : undefined };
                   patch += 1;
                 }
 }
 
 function unfold(run: ReferenceRun): void {
   for (const { patch, voxel } of patchVoxels(run))
-    run.put('patches', patch, run.number('video', voxel));
+    run.put('patches', patch, voxel === undefined ? exact(0) : run.number('video', voxel));
 }
 
 function fold(run: ReferenceRun): void {
   const { B, C, frames, height, width, accumulate } = run.p as Record<string, number>;
   const sums = range(B! * C! * frames! * height! * width!).map(() => new Sum());
-  for (const { patch, voxel } of patchVoxels(run)) sums[voxel]!.add(run.number('dpatches', patch));
+  for (const { patch, voxel } of patchVoxels(run))
+    if (voxel !== undefined) sums[voxel]!.add(run.number('dpatches', patch));
   for (const [voxel, sum] of sums.entries())
     run.accumulate('dvideo', voxel, sum.total(), accumulate !== 0);
 }

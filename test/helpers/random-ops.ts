@@ -12,7 +12,7 @@ import { Linear } from '../../src/nn/layers.js';
 import { AdamW } from '../../src/nn/optimizer.js';
 import { ParameterStore } from '../../src/nn/parameters.js';
 import { attention, attentionProbabilities } from '../../src/tensor/attention.js';
-import { conv3d, unfold3d } from '../../src/tensor/conv3d.js';
+import { conv3d, type Triple, unfold3d } from '../../src/tensor/conv3d.js';
 import { addExpected, addExpectedEndless, appendTokens } from '../../src/tensor/drawn-tokens.js';
 import { type Activation, activate, dropout, sumLosses } from '../../src/tensor/elementwise.js';
 import {
@@ -236,6 +236,12 @@ function attend(k: Kit, B: number, T: number, S: number, heads: number, options:
   const width = heads * k.pick(HEAD_WIDTHS);
   const [query, key, value] = [k.tensor(B, T, width), k.tensor(B, S, width), k.tensor(B, S, width)];
   k.train(() => attention(query, key, value, { heads, ...options }));
+}
+
+/** Zeros around a video, along each axis fewer than the kernel is long. */
+function randomPadding(k: Kit, kernel: Triple): Triple {
+  const [t, h, w] = kernel.map((length) => k.host.integer(length)) as [number, number, number];
+  return [t, h, w];
 }
 
 /** Values at which functions overflow, vanish or take another branch. */
@@ -475,14 +481,16 @@ const OPS: Readonly<Record<string, (k: Kit) => void>> = {
     const video = k.tensor(B, channels, frames, height, width);
     const weight = k.tensor(outer, channels, ...kernel);
     const bias = k.maybe(() => k.tensor(outer));
-    k.train(() => conv3d(video, weight, bias, [k.size(2), k.size(3), k.size(3)]).out);
+    const stride = [k.size(2), k.size(3), k.size(3)] as const;
+    k.train(() => conv3d(video, weight, bias, stride, randomPadding(k, kernel)).out);
   },
 
   unfold3d(k) {
     const [T, H, W] = [k.size(5), k.size(7), k.size(7)];
     const kernel = [k.size(T), k.size(H), k.size(W)] as const;
     const video = k.tensor(k.size(2), k.size(3), T, H, W);
-    k.train(() => unfold3d(video, kernel, [k.size(3), k.size(3), k.size(3)]).patches);
+    const stride = [k.size(3), k.size(3), k.size(3)] as const;
+    k.train(() => unfold3d(video, kernel, stride, randomPadding(k, kernel)).patches);
   },
 
   sinusoid(k) {

@@ -19,10 +19,14 @@ import { useEngine } from '../helpers/engine.js';
 import { THOROUGH } from '../helpers/thorough.js';
 import {
   maxDifference,
+  NEURONS,
   TinyNeuroformer,
   WITH_BEHAVIOR,
   WITH_VIDEO,
 } from '../helpers/tiny-neuroformer.js';
+
+/** A weight for each neuron, SOS, EOS and PAD. */
+const ID_WEIGHTS = Array.from({ length: NEURONS + 3 }, (_, n) => 0.25 + ((5 * n) % 7) / 3);
 
 const EVERYTHING = {
   ...WITH_VIDEO,
@@ -68,44 +72,69 @@ describe('a training step', () => {
     expect(new Set(runs).size).toBe(1);
   });
 
-  it('that accumulates batches makes the updates of one large batch, whatever their spikes', async () => {
-    const raw = { ...WITH_VIDEO, modalities: WITH_BEHAVIOR.modalities };
-    // Windows with many and with few spikes, unevenly divided.
-    const ends = [1, 2.35, 3.6, 4.8, 0.7, 1.4, 2.9, 4.1];
-    const histories: StepLosses[][] = [];
-    const moments: Float32Array[] = [];
-    for (const accumulate of [1, 2, 4]) {
-      const tiny = new TinyNeuroformer(engine(), raw);
-      const windows = tiny.at(...ends);
-      const size = ends.length / accumulate;
-      const hosts = Array.from({ length: accumulate }, (_, n) =>
-        tiny.layout.collate(windows.slice(n * size, (n + 1) * size)),
-      );
-      const step = new TrainingStep(engine(), tiny.store, tiny.model, tiny.layout, size, {
-        accumulate,
-      });
-      const losses: StepLosses[] = [];
-      for (let n = 0; n < 20; n++) {
-        losses.push(await step.run(hosts, 1e-3).losses());
-        // After one update the first moment is a tenth of the gradient.
-        if (n === 0) moments.push(await tiny.store.memory.m.floats());
+  it.each([
+    ['', {}],
+    [' and the weights of their classes', { class_weights: { id: ID_WEIGHTS } }],
+  ])(
+    'that accumulates batches makes the updates of one large batch, whatever their spikes%s',
+    async (_, weights) => {
+      const raw = { ...WITH_VIDEO, modalities: WITH_BEHAVIOR.modalities, ...weights };
+      // Windows with many and with few spikes, unevenly divided.
+      const ends = [1, 2.35, 3.6, 4.8, 0.7, 1.4, 2.9, 4.1];
+      const histories: StepLosses[][] = [];
+      const moments: Float32Array[] = [];
+      for (const accumulate of [1, 2, 4]) {
+        const tiny = new TinyNeuroformer(engine(), raw);
+        const windows = tiny.at(...ends);
+        const size = ends.length / accumulate;
+        const hosts = Array.from({ length: accumulate }, (_, n) =>
+          tiny.layout.collate(windows.slice(n * size, (n + 1) * size)),
+        );
+        const step = new TrainingStep(engine(), tiny.store, tiny.model, tiny.layout, size, {
+          accumulate,
+        });
+        const losses: StepLosses[] = [];
+        for (let n = 0; n < 20; n++) {
+          losses.push(await step.run(hosts, 1e-3).losses());
+          // After one update the first moment is a tenth of the gradient.
+          if (n === 0) moments.push(await tiny.store.memory.m.floats());
+        }
+        histories.push(losses);
+        expect(() => step.run([], 1e-3)).toThrow(
+          `An update takes ${accumulate} batches, but got 0.`,
+        );
+        step.dispose();
       }
-      histories.push(losses);
-      expect(() => step.run([], 1e-3)).toThrow(`An update takes ${accumulate} batches, but got 0.`);
+      const [whole, ...divided] = histories as [StepLosses[], ...StepLosses[][]];
+      expect(whole[0]!.loss - whole.at(-1)!.loss).toBeGreaterThan(0.05);
+      for (const losses of divided)
+        for (const [n, expected] of whole.entries())
+          for (const [name, loss] of Object.entries(expected))
+            expect(Math.abs(losses[n]![name]! - loss), `${name}, update ${n}`).toBeLessThan(
+              1e-6 * Math.max(1, Math.abs(loss)),
+            );
+      const largest = moments[0]!.reduce((maximum, m) => Math.max(maximum, Math.abs(m)), 0);
+      expect(largest).toBeGreaterThan(1e-3);
+      for (const other of moments.slice(1))
+        expect(maxDifference(moments[0]!, other) / largest).toBeLessThan(1e-5);
+    },
+  );
+
+  it('weighs the classes of the next neuron as the configuration says', async () => {
+    const lossWith = async (class_weights: object) => {
+      const tiny = new TinyNeuroformer(engine(), { ...WITH_VIDEO, class_weights });
+      const step = new TrainingStep(engine(), tiny.store, tiny.model, tiny.layout, 2);
+      const { id } = await step.run(tiny.layout.collate(tiny.at(1, 2.35)), 0).losses();
       step.dispose();
-    }
-    const [whole, ...divided] = histories as [StepLosses[], ...StepLosses[][]];
-    expect(whole[0]!.loss - whole.at(-1)!.loss).toBeGreaterThan(0.05);
-    for (const losses of divided)
-      for (const [n, expected] of whole.entries())
-        for (const [name, loss] of Object.entries(expected))
-          expect(Math.abs(losses[n]![name]! - loss), `${name}, update ${n}`).toBeLessThan(
-            1e-6 * Math.max(1, Math.abs(loss)),
-          );
-    const largest = moments[0]!.reduce((maximum, m) => Math.max(maximum, Math.abs(m)), 0);
-    expect(largest).toBeGreaterThan(1e-3);
-    for (const other of moments.slice(1))
-      expect(maxDifference(moments[0]!, other) / largest).toBeLessThan(1e-5);
+      return id!;
+    };
+    const plain = await lossWith({});
+    // The mean is weighted, so equal weights change nothing.
+    expect(await lossWith({ id: ID_WEIGHTS.map(() => 3) })).toBeCloseTo(plain, 6);
+    expect(Math.abs((await lossWith({ id: ID_WEIGHTS })) - plain)).toBeGreaterThan(1e-3);
+    await expect(lossWith({ id: [1, 2] })).rejects.toThrow(
+      `class_weights.id should have ${NEURONS + 3} weights, one for each token, but has 2.`,
+    );
   });
 
   it('trains with selected losses alone, and rejects losses that the model does not have', async () => {

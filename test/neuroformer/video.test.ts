@@ -4,9 +4,22 @@ import { BatchLayout } from '../../src/neuroformer/batch.js';
 import { parseConfig } from '../../src/neuroformer/config.js';
 import { videoPlaces } from '../../src/neuroformer/embeddings.js';
 import { frozenModel } from '../../src/neuroformer/frozen-model.js';
-import { TrainingStep } from '../../src/neuroformer/step.js';
+import { videoSettings } from '../../src/neuroformer/model.js';
+import { type StepLosses, TrainingStep } from '../../src/neuroformer/step.js';
+import type { HostTensor } from '../../src/nn/safetensors.js';
+import type { Recording } from '../../src/recording/recording.js';
+import { ref } from '../../src/reference/array.js';
+import * as reference from '../../src/reference/conv3d.js';
+import { conv3d } from '../../src/tensor/conv3d.js';
+import { Tensor } from '../../src/tensor/tensor.js';
 import { useEngine } from '../helpers/engine.js';
-import { maxDifference, TINY, TinyNeuroformer, WITH_VIDEO } from '../helpers/tiny-neuroformer.js';
+import {
+  maxDifference,
+  syntheticRecording,
+  TINY,
+  TinyNeuroformer,
+  WITH_VIDEO,
+} from '../helpers/tiny-neuroformer.js';
 
 const engine = useEngine();
 const ENDS = [1, 2.35, 3.6];
@@ -25,17 +38,110 @@ describe('the places of video tokens', () => {
     expect(places({ kind: 'convolution' }, [4, 16, 17])).toEqual({
       kernel: [4, 8, 8],
       stride: [4, 2, 2],
+      padding: [0, 0, 0],
       grid: [1, 5, 5],
     });
-    expect(places({ kind: 'patches' }, [2, 4, 7])).toEqual({
+    expect(places({ kind: 'convolution', padding: [0, 3, 1] }, [4, 16, 17])).toMatchObject({
+      padding: [0, 3, 1],
+      grid: [1, 8, 6],
+    });
+    expect(places({ kind: 'patches', padding: [0, 3, 1] }, [2, 4, 7])).toEqual({
       kernel: [1, 2, 2],
       stride: [1, 2, 2],
+      padding: [0, 0, 0],
       grid: [2, 2, 3],
     });
     expect(places({ kind: 'features' }, [3, 1, 9])).toMatchObject({
       kernel: [1, 1, 9],
       grid: [3, 1, 1],
     });
+  });
+});
+
+describe('padding of the convolution', () => {
+  const CONVOLUTION = {
+    ...WITH_VIDEO,
+    frame_encoder: { conv_layer: true, kernel_size: [2, 3, 4], stride_size: [1, 2, 1] },
+  };
+
+  /** The recording with zeros around every picture. */
+  function withBorder({ trials, ...recording }: Recording, y: number, x: number): Recording {
+    const padded = trials.map((trial) => {
+      const { data, count, height, width, ...video } = trial.video!;
+      const [rows, columns] = [height + 2 * y, width + 2 * x];
+      const bordered = new Float32Array(count * rows * columns);
+      for (let n = 0; n < data.length; n++) {
+        const [frame, row, column] = [
+          Math.floor(n / (height * width)),
+          Math.floor(n / width) % height,
+          n % width,
+        ];
+        bordered[(frame * rows + row + y) * columns + column + x] = data[n]!;
+      }
+      return { ...trial, video: { ...video, data: bordered, count, height: rows, width: columns } };
+    });
+    return { ...recording, trials: padded };
+  }
+
+  it('is that of a video with zeros around it, forward and backward, to the bit', async () => {
+    const recording = syntheticRecording();
+    const encoder = CONVOLUTION.frame_encoder;
+    const results: { losses: StepLosses; values: Record<string, HostTensor> }[] = [];
+    for (const [padding_size, films] of [
+      [[0, 2, 1], recording],
+      [[0, 0, 0], withBorder(recording, 2, 1)],
+    ] as const) {
+      const raw = { ...CONVOLUTION, frame_encoder: { ...encoder, padding_size } };
+      const tiny = new TinyNeuroformer(engine(), raw, films);
+      const step = new TrainingStep(engine(), tiny.store, tiny.model, tiny.layout, 2);
+      const losses = await step.run(tiny.layout.collate(tiny.at(1, 2.35)), 1e-3).losses();
+      results.push({ losses, values: Object.fromEntries(await tiny.store.values()) });
+      step.dispose();
+      tiny.dispose();
+    }
+    expect(results[0]).toEqual(results[1]);
+    expect(results[0]!.losses.id).toBeGreaterThan(0);
+  });
+
+  it('has the numbers of the float64 reference, also along time', async () => {
+    const padding = [1, 1, 3] as const;
+    const raw = {
+      ...CONVOLUTION,
+      frame_encoder: { ...CONVOLUTION.frame_encoder, padding_size: padding },
+    };
+    const tiny = new TinyNeuroformer(engine(), raw);
+    const [window] = tiny.at(2.35);
+    const frames = tiny.layout.frames!;
+    const weight = await tiny.store.get('video_encoder.conv_block.0.weight').tensor.floats();
+    const bias = await tiny.store.get('video_encoder.conv_block.0.bias').tensor.floats();
+    const width = tiny.config.n_embd;
+    const refs = {
+      video: ref([1, 1, ...frames], Float64Array.from(window!.frames!)),
+      weight: ref([width, 1, 2, 3, 4], Float64Array.from(weight)),
+      bias: ref([width], Float64Array.from(bias)),
+    };
+    const expected = reference.conv3d(refs, [1, 2, 1], [...padding]);
+    const out = engine().scope(() => {
+      const video = Tensor.from(engine(), window!.frames!, [1, 1, ...frames]);
+      const weights = Tensor.from(engine(), weight, [width, 1, 2, 3, 4]);
+      return conv3d(video, weights, Tensor.from(engine(), bias, [width]), [1, 2, 1], padding).out;
+    });
+    const { grid } = videoPlaces(videoSettings(tiny.config), frames);
+    expect(out.shape).toEqual([1, grid[0] * grid[1] * grid[2], width]);
+    expect(expected.shape).toEqual(out.shape);
+    const values = await out.floats();
+    for (const [n, value] of values.entries()) expect(value).toBeCloseTo(expected.data[n]!, 4);
+    expect((await tiny.losses(tiny.at(1, 2.35))).total).toBeGreaterThan(0);
+    tiny.dispose();
+  });
+
+  it('is refused where it is not below the kernel', () => {
+    expect(() =>
+      parseConfig({
+        ...CONVOLUTION,
+        frame_encoder: { ...CONVOLUTION.frame_encoder, padding_size: [0, 3, 0] },
+      }),
+    ).toThrow('frame_encoder.padding_size should be below kernel_size, 2, 3, 4, but is 0, 3, 0.');
   });
 });
 

@@ -19,6 +19,7 @@ interface Setup {
   out: number;
   kernel: Triple;
   stride: Triple;
+  padding?: Triple;
 }
 
 /**
@@ -36,41 +37,45 @@ const SETUPS: readonly Setup[] = [
   { video: [1, 1, 2, 16, 16], out: 16, kernel: [1, 4, 4], stride: [1, 4, 4] },
   { video: [1, 1, 2, 31, 33], out: 15, kernel: [2, 8, 8], stride: [1, 8, 8] },
   { video: [1, 2, 300, 3, 2], out: 3, kernel: [4, 3, 2], stride: [3, 1, 1] },
+  { video: [1, 1, 1, 1, 1], out: 2, kernel: [2, 3, 3], stride: [1, 1, 1], padding: [1, 1, 2] },
+  { video: [2, 2, 3, 5, 4], out: 3, kernel: [3, 3, 3], stride: [1, 2, 3], padding: [1, 2, 0] },
+  { video: [1, 1, 4, 16, 17], out: 4, kernel: [1, 8, 8], stride: [1, 4, 5], padding: [0, 3, 7] },
 ];
 
-function setupLabel({ video, out, kernel, stride }: Setup): string {
-  return `${video.join(' x ')}, ${out} of ${kernel.join(' x ')} every ${stride.join(', ')}`;
+function setupLabel({ video, out, kernel, stride, padding }: Setup): string {
+  const zeros = padding ? `, padded by ${padding.join(', ')}` : '';
+  return `${video.join(' x ')}, ${out} of ${kernel.join(' x ')} every ${stride.join(', ')}${zeros}`;
 }
 
-function unfoldCase({ video, kernel, stride }: Setup): OpCase<'video'> {
+function unfoldCase({ video, kernel, stride, padding }: Setup): OpCase<'video'> {
   return {
     name: 'unfold3d',
     kind: 'elementwise',
     inputs: { video },
-    run: ({ video }) => unfold3d(video, kernel, stride).patches,
-    forward: ({ video }) => reference.unfold3d(video, kernel, stride),
+    run: ({ video }) => unfold3d(video, kernel, stride, padding).patches,
+    forward: ({ video }) => reference.unfold3d(video, kernel, stride, padding),
     backward: ({ video }, dpatches) => ({
-      video: reference.unfold3dBackward(video, kernel, stride, dpatches),
+      video: reference.unfold3dBackward(video, kernel, stride, dpatches, padding),
     }),
   };
 }
 
 type ConvInputs = 'video' | 'weight' | 'bias';
 
-function convCase({ video, out, kernel, stride }: Setup): OpCase<ConvInputs> {
+function convCase({ video, out, kernel, stride, padding }: Setup): OpCase<ConvInputs> {
   return {
     name: 'conv3d',
     kind: 'product',
     inputs: { video, weight: [out, video[1], ...kernel], bias: [out] },
-    run: ({ video, weight, bias }) => conv3d(video, weight, bias, stride).out,
-    forward: (refs) => reference.conv3d(refs, stride),
-    backward: (refs, dout) => ({ ...reference.conv3dBackward(refs, stride, dout) }),
+    run: ({ video, weight, bias }) => conv3d(video, weight, bias, stride, padding).out,
+    forward: (refs) => reference.conv3d(refs, stride, padding),
+    backward: (refs, dout) => ({ ...reference.conv3dBackward(refs, stride, dout, padding) }),
   };
 }
 
 describe('the reference', () => {
   it('has the numeric gradients of its patches and convolutions', () => {
-    for (const setup of SETUPS.slice(0, 6)) {
+    for (const setup of [...SETUPS.slice(0, 6), ...SETUPS.slice(-3)]) {
       checkReference(unfoldCase(setup));
       checkReference(convCase(setup));
     }
