@@ -40,8 +40,8 @@ export function arangeLength(start: number, stop: number, step: number): number 
 }
 
 /**
- * The values start, start + step, ... below `stop`, as `numpy.arange(start, stop, step)`. NumPy adds
- * multiples of the difference of its first two values, which is not quite the step.
+ * The values start, start + step, ... below `stop`, as `numpy.arange(start, stop, step)`. NumPy
+ * adds multiples of the difference of its first two values, which is not quite the step.
  */
 export function arange(start: number, stop: number, step: number): Float64Array {
   const second = start + step;

@@ -17,8 +17,8 @@ function gridShape({ shape }: Ref, kernel: Triple, stride: Triple, padding: Trip
 
 /**
  * Calls `visit` for every element of every patch that is inside the video, with the flat index of
- * the video voxel that it is a copy of, and its own flat index. Video is [B, C, frames, height, width], patches are
- * [B, t * h * w, C * kt * kh * kw].
+ * the video voxel that it is a copy of, and its own flat index. Video is [B, C, frames, height,
+ * width], patches are [B, t * h * w, C * kt * kh * kw].
  */
 function eachVoxel(
   video: Ref,

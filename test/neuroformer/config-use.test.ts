@@ -164,7 +164,8 @@ describe('every key of a configuration', () => {
     const keys = allKeys();
     expect(keys.length).toBeGreaterThan(90);
     const listed: ReadonlySet<string> = new Set(WITHOUT_EFFECT);
-    // Switches of rules have tests of their own; what the last two ask for is refused, or said not to be supported.
+    // Switches of rules have tests of their own. What the last two ask for is refused, or said
+    // not to be supported.
     const elsewhere = new Set([
       'compat',
       'rules',

@@ -35,8 +35,8 @@ import {
 const MAX_START_SECONDS = 10;
 /**
  * A request also times out after this many times its limit of computing time, as the library may
- * wait for a slow disk or a busy processor. Pages have no other clock; in Node, the time counts from
- * the last time that the library asked for a part of the file.
+ * wait for a slow disk or a busy processor. Pages have no other clock; in Node, the time counts
+ * from the last time that the library asked for a part of the file.
  */
 const WALL_TIME_FACTOR = 20;
 /** How often the timeouts are checked while waiting. */
