@@ -285,6 +285,7 @@ fn delta(
   for (var c = 0u; c < CHUNKS; c++) {
     sum += dot(load_do_(offset, c), load_o(offset, c));
   }
+  // One invocation owns the vector.
   newRowStats[row].y = sum;
 }
 

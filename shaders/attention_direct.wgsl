@@ -1079,6 +1079,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
       for (var c = 0u; c < CHUNKS; c++) {
         store_o(outBase + i * C, c, load_o(outBase + i * C, c) * inverseSum);
       }
+      // One invocation owns the vector.
       newRowStats[rowBase + i].x = log_sum_exp(rowMax, rowSum);
     }
   }
@@ -1100,6 +1101,7 @@ fn delta(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
   for (var d = 0u; d < D; d++) {
     sum += do_[start + d] * forwardO[start + d];
   }
+  // One invocation owns the vector.
   newRowStats[row].y = sum;
 }
 

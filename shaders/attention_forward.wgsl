@@ -402,6 +402,7 @@ fn store_row(
   for (var c = 0u; c < CHUNKS; c++) {
     store_o(offset, c, sums[c] * inverseSum);
   }
+  // One invocation owns the vector.
   rowStats[row].x = log_sum_exp(softmax.rowMax, softmax.rowSum);
 }
 
@@ -440,6 +441,7 @@ fn merge(
   }
   store_o(offset, c, sums * select(0.0, 1.0 / rowSum, rowSum > 0.0));
   if (c == 0u) {
+    // One invocation owns the vector.
     rowStats[row].x = log_sum_exp(rowMax, rowSum);
   }
 }

@@ -188,6 +188,7 @@ fn threshold(
   if (kth != 0u && below != 0u) {
     cut = 0.5 * decode(kth) + 0.5 * decode(below);
   }
+  // One invocation owns the vector.
   rowStats[index].z = cut;
 }
 

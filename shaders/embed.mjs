@@ -9,6 +9,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { WgslParser, WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
+import { componentStores, OWNED } from './component-stores.mjs';
 import { refreshCopies, withoutCopies } from './copies.mjs';
 
 const SHADER_FOLDER = fileURLToPath(new URL('.', import.meta.url));
@@ -95,6 +96,15 @@ function checkHeader(file, source) {
       file,
       `its header has the sections ${sections.join(', ') || '(none)'}; ` +
         `it should have ${HEADER_SECTIONS.join(', ')}, each as "// ${'Shapes'.padEnd(HEADER_LABEL_COLUMNS)}text"`,
+    );
+}
+
+function checkComponentStores(file, source) {
+  for (const { line, name } of componentStores(source))
+    reportProblem(
+      file,
+      `line ${line} writes a component of a vector of ${name}, which may write the whole vector: ` +
+        `write whole vectors, or say in the line above "${OWNED}"`,
     );
 }
 
@@ -189,6 +199,7 @@ function describeKernel(file, entry) {
 function describeShader(file, source) {
   checkColumns(file, source);
   checkHeader(file, source);
+  checkComponentStores(file, source);
   let reflection;
   try {
     reflection = new WgslReflect(source);

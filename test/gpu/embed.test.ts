@@ -28,7 +28,8 @@ beforeEach(() => {
   mkdirSync(join(project, 'src/gpu'), { recursive: true });
   mkdirSync(join(project, 'shaders/helpers'), { recursive: true });
   const copy = (path: string) => copyFileSync(join(ROOT, path), join(project, path));
-  for (const path of ['package.json', 'shaders/embed.mjs', 'shaders/copies.mjs']) copy(path);
+  for (const script of ['embed', 'copies', 'component-stores']) copy(`shaders/${script}.mjs`);
+  copy('package.json');
   for (const name of SHADERS) {
     copy(`shaders/${name}.wgsl`);
     for (const [, helper] of read(`shaders/${name}.wgsl`).matchAll(/^\/\/ begin (helpers\/\S+)/gm))
@@ -196,6 +197,29 @@ describe('embedding the shaders', () => {
     expect(embed('--check').output).toMatch(
       /^shaders\/helpers\/gelu\.wgsl: line \d+ has 101 columns, at most 100$/m,
     );
+  });
+
+  it('rejects stores to components of vectors that invocations share, however they are spelled', () => {
+    const stored = 'bests[local] = best;';
+    const source = read('shaders/sample.wgsl');
+    expect(source).toContain(stored);
+    const refused = (replacement: string) => {
+      writeFileSync(
+        join(project, 'shaders/sample.wgsl'),
+        source.replace(stored, `${stored}\n  ${replacement}`),
+      );
+      const { output } = embed('--check');
+      return [...output.matchAll(/writes a component of a vector of (\w+)/g)].map(
+        ([, name]) => name,
+      );
+    };
+    // The tiles of a matrix product were stored like the first of these.
+    expect(refused('bests[local / 2u][local % 2u] = 1u;')).toEqual(['bests']);
+    expect(refused('bests[local].y = 1u;')).toEqual(['bests']);
+    expect(refused('bests [ min(local, u32(vec2u(1u)[0])) ] .x += 1u;')).toEqual(['bests']);
+    expect(refused('// One invocation owns the vector.\n  bests[local].y = 1u;')).toEqual([]);
+    expect(refused('let y = bests[local].y == 1u;')).toEqual([]);
+    expect(refused('var own = vec2f();\n  own.y = 1u;')).toEqual([]);
   });
 
   it('rejects a header without one of its sections, or with them in another order', () => {
