@@ -251,6 +251,8 @@ export class Engine {
           'or with Tensor.from.',
       );
     }
+    // WebGPU has writes of nothing, but not every implementation (Deno 2.9).
+    if (data.byteLength === 0) return;
     // The queue runs a write before later submits, so commands that read the old contents must be
     // submitted first.
     if (!this.#recording) this.flush();

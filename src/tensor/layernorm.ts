@@ -59,8 +59,9 @@ export function layerNorm(
         const [dgamma, dbeta] = [target(gamma), target(beta)];
         if (isWide) {
           const buffers = { xVec: x, dyVec: dy, stats, dgammaVec: dgamma, dbetaVec: dbeta };
-          // One vec4 of columns per workgroup: there are few columns and many rows.
-          const constants = { WG: 1 };
+          // One vec4 of columns per workgroup: there are few columns and many rows. The module has
+          // another entry, which would divide by WG / SLICES = 0.
+          const constants = { WG: 1, SLICES: 1 };
           engine.dispatch('layernorm.backward_scale_wide', buffers, params, width / 4, {
             constants,
           });
