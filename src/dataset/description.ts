@@ -171,7 +171,7 @@ const spikesKeys = object({
    * The number of neurons. Default: the largest index + 1; set it where the last neurons may be
    * silent.
    */
-  count: optional(integerFrom(1)),
+  count: optional(number({ min: 1, max: 1_000_000, integer: true })),
   /**
    * One name per neuron, such as the ids of a spike sorter. Default: the labels, or indices from 0.
    */

@@ -1,6 +1,7 @@
 /** What the guesses at files of different formats share. */
 
 import { RecordingError } from '../recording/errors.js';
+import { isReserved } from '../text/schema.js';
 import { formatYamlLine } from '../text/yaml.js';
 import { lastName, NEURON_ARRAY_NAME } from './array-names.js';
 import type { NumericArray } from './arrays-in-file.js';
@@ -83,7 +84,8 @@ export function guessSessionStart(first: number, end: number, notes: string[]): 
  * script, and _ becomes _.
  */
 function variableName(name: string): string {
-  return name.replace(/[^\p{L}\p{M}\p{N}_]+/gu, '_');
+  const plain = name.replace(/[^\p{L}\p{M}\p{N}_]+/gu, '_');
+  return isReserved(plain) ? `${plain}_` : plain;
 }
 
 /** Variables of a description by name. Those of the same name are told apart by their paths. */

@@ -11,6 +11,8 @@
 import { EXTENSIONS } from '../formats/extensions.js';
 import { type ArrayNode, type DataNode, elementCount, type Numbers } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
+import { formatCount } from '../text/format.js';
+import { matchesPattern } from '../text/pattern.js';
 
 /** An array that has been read, or the part of it that an index selects. */
 export interface ArrayValues {
@@ -43,12 +45,19 @@ type IndexItem = number | { readonly from: number; readonly to: number | undefin
  */
 const FILE_PATTERN = new RegExp(`^(.*?\\.(?:${EXTENSIONS.join('|')}))(?:#(.*))?$`, 'is');
 
+/** Characters of a reference. */
+const MAX_REFERENCE = 4096;
+
 /**
  * Parses a reference. Nothing is opened.
  *
- * @throws RecordingError where its index is malformed.
+ * @throws RecordingError where its index is malformed, or it is too long.
  */
 export function parseReference(text: string): Reference {
+  if (text.length > MAX_REFERENCE)
+    throw new RecordingError(
+      `The reference ${text.slice(0, 40)}… has ${formatCount(text.length)} characters: it should have at most ${formatCount(MAX_REFERENCE)}.`,
+    );
   // NWB names may contain brackets; only digits, colons and commas in them make an index.
   const [, location = text, index] = /^(.*?)\[([\d\s:,-]*)\]$/.exec(text) ?? [];
   const [, file = '', path = ''] =
@@ -158,9 +167,7 @@ function matchingChildren(node: DataNode, name: string): (DataNode | undefined)[
     return [row < rows ? node.items[row + column * rows] : undefined];
   }
   if (!name.includes('*')) return [node.members.get(name)];
-  const literals = name.split('*').map((text) => text.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  const pattern = new RegExp(`^${literals.join('.*')}$`);
-  const names = [...node.members.keys()].filter((key) => pattern.test(key));
+  const names = [...node.members.keys()].filter((key) => matchesPattern(key, name));
   names.sort((p, q) => p.localeCompare(q, 'en', { numeric: true }));
   return names.map((key) => node.members.get(key));
 }

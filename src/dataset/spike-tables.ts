@@ -6,6 +6,7 @@ import type { Numbers } from '../formats/nodes.js';
 import { upperMedian } from '../math/statistics.js';
 import { RecordingError } from '../recording/errors.js';
 import { BIN_EDGE_TOLERANCE, type SpikeCounts } from '../recording/spikes.js';
+import { formatCount } from '../text/format.js';
 import type { SpikesSpec } from './description.js';
 import { type DataFiles, isOneDimensional } from './files.js';
 import { findEvents } from './find-events.js';
@@ -140,13 +141,23 @@ export function readCounts(
   );
 }
 
+/** Every spike takes memory: so many are no counts of spikes. */
+const MAX_SPIKES = 200_000_000;
+
 /**
  * Counts are never rounded.
  *
- * @throws RecordingError at the first value that is not a whole number from 0.
+ * @throws RecordingError at the first value that is not a whole number from 0, or where there are
+ *   too many spikes.
  */
 function checkCounts(counts: ArrayLike<number>): void {
+  let total = 0;
   for (let n = 0; n < counts.length; n++) {
+    total += counts[n]!;
+    if (total > MAX_SPIKES)
+      throw new RecordingError(
+        `spikes.counts counts more than ${formatCount(MAX_SPIKES)} spikes, such as ${counts[n]} in one bin: if these are rates or traces, give them as spikes.traces, with spikes.event.`,
+      );
     if (Number.isInteger(counts[n]) && counts[n]! >= 0) continue;
     throw new RecordingError(
       `spikes.counts contains ${counts[n]}, which is not a spike count; give calcium traces or rates as spikes.traces, with spikes.event.`,

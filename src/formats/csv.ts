@@ -36,6 +36,10 @@ export function parseCsv(bytes: Uint8Array, name = 'The table'): GroupNode {
   const rows = delimiter === ';' ? fields.map((row) => row.map(withDecimalPoint)) : fields;
   const [head = []] = rows;
   if (rows.length === 0) throw readError('it is empty');
+  if (head.length > MAX_COLUMNS)
+    throw readError(
+      `it has ${head.length} columns, more than ${MAX_COLUMNS}; save it as .npz, NWB or HDF5, or turn rows into columns`,
+    );
   const { names, units, count } = readHead(rows);
   const lineOf = (row: number) => {
     const lines = parseRows(singleSpaced, delimiter, readError, true) as unknown as CsvLine[];
@@ -54,6 +58,8 @@ interface CsvLine {
   readonly info: { readonly lines: number };
 }
 
+/** Columns of a table; each is an array of its own. */
+const MAX_COLUMNS = 20_000;
 /** At most so many rows stand above the values. */
 const MAX_HEAD_ROWS = 4;
 /** The share of the fields of a column, from which on the others are odd. */

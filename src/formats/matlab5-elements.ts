@@ -133,7 +133,8 @@ export function countMismatch(
  * @throws UnreadableError where it unpacks to more, or its data are damaged.
  */
 export function unpackElement(element: Element, maxBytes: number): EndianView {
-  const tooMuch = 'it unpacks to more than 2 GiB. Save its variables in several files';
+  const tooMuch =
+    'it unpacks to more than 2 GiB, or 500 times its size. Save its variables in several files';
   if (maxBytes < 1) throw new UnreadableError(tooMuch);
   try {
     return endianView(inflate(elementBytes(element), maxBytes), element.block.little);

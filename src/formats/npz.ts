@@ -1,13 +1,13 @@
 /** Reads and writes NumPy's .npz archives: zip files with a .npy file for each array. */
 
-import { unzipSync, zipSync } from 'fflate';
+import { Inflate, zipSync } from 'fflate';
+import type { ByteSource } from '../ports/byte-source.js';
+import { SourceError } from '../ports/errors.js';
 import { RecordingError } from '../recording/errors.js';
 import { crc32 } from './checksums.js';
-import { type ArrayNode, elementCount, type GroupNode, unreadableNode } from './nodes.js';
-import { encodeNpy, type NpyArray, parseNpy } from './npy.js';
-
-/** Bytes that an archive may unpack to, so that a malicious one cannot fill the memory. */
-const MAX_UNPACKED_BYTES = 2 ** 32;
+import { isBomb } from './inflate.js';
+import { type GroupNode, unreadableNode } from './nodes.js';
+import { encodeNpy, type NpyArray, openNpy, parseNpy } from './npy.js';
 
 /**
  * Reads all arrays of an archive, by name.
@@ -17,90 +17,169 @@ const MAX_UNPACKED_BYTES = 2 ** 32;
  */
 export function parseNpz(bytes: Uint8Array, name = 'The archive'): Map<string, NpyArray> {
   return new Map(
-    unpackArrays(bytes, name).map(([key, data]) => [
-      key,
-      parseNpy(data, `Array ${key} of ${name}`),
-    ]),
+    readDirectory(bytes, name).map((entry) => {
+      const array = arrayName(entry, name);
+      return [entry.key, named(array, () => parseNpy(readWhole(bytes, entry), array))];
+    }),
   );
 }
 
 /**
- * Opens an archive as a group of arrays. An array that cannot be used, such as one of Python
- * objects, throws only when it is read.
+ * Opens an archive as a group of arrays, each of which is unpacked when it is first read. One that
+ * cannot be used, such as one of Python objects, throws only then.
  *
  * @param name what messages call the archive.
  * @throws RecordingError where it is not an .npz file.
  */
 export function openNpz(bytes: Uint8Array, name = 'The archive'): GroupNode {
-  const arrays = unpackArrays(bytes, name).map(([key, data]): [string, ArrayNode] => {
+  const members = readDirectory(bytes, name).map((entry) => {
     try {
-      return [key, arrayNode(parseNpy(data, `Array ${key} of ${name}`))];
+      const array = arrayName(entry, name);
+      return [entry.key, named(array, () => openNpy(entrySource(bytes, entry), array))] as const;
     } catch (error) {
       if (!(error instanceof RecordingError)) throw error;
-      return [key, unreadableNode(error)];
+      return [entry.key, unreadableNode(error)] as const;
     }
   });
-  return { kind: 'group', members: new Map(arrays), attributes: {} };
+  return { kind: 'group', members: new Map(members), attributes: {} };
 }
 
-function arrayNode({ shape, data }: NpyArray): ArrayNode {
-  const [rows = 1, ...rowShape] = shape;
-  const rowSize = elementCount(rowShape);
+/** What messages call an array. */
+function arrayName({ key }: Entry, archive: string): string {
+  return `Array ${key} of ${archive}`;
+}
+
+function readWhole(bytes: Uint8Array, entry: Entry): Uint8Array {
+  const source = entrySource(bytes, entry);
+  return source.read(0, source.size);
+}
+
+/** Names the array in an error of its source. */
+function named<T>(array: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof SourceError)) throw error;
+    throw new RecordingError(`${array} cannot be read: ${error.message}.`);
+  }
+}
+
+/** A .npy file in an archive, as the archive's directory describes it. */
+interface Entry {
+  /** The name of its array. */
+  readonly key: string;
+  /** 0 where it is stored, 8 where it is deflated. */
+  readonly method: number;
+  readonly packedSize: number;
+  readonly size: number;
+  readonly crc: number;
+  /** Where its own header is. */
+  readonly header: number;
+}
+
+const DIRECTORY_ENTRY = 0x02014b50;
+const DIRECTORY_END = 0x06054b50;
+const LOCAL_HEADER = 0x04034b50;
+const [STORED, DEFLATED] = [0, 8];
+/** Stands for a size in a record of its own (ZIP64). */
+const IN_EXTRA = 0xffffffff;
+
+/**
+ * Lists the .npy files of an archive. @throws RecordingError where it is no zip file, or has none.
+ */
+function readDirectory(bytes: Uint8Array, name: string): Entry[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const damaged = (reason: string) =>
+    new RecordingError(`${name} cannot be read: it is not a complete .npz file (${reason}).`);
+  // The end record is at least 22 bytes long. Its signature is searched backwards.
+  let end = bytes.length - 22;
+  while (end >= 0 && view.getUint32(end, true) !== DIRECTORY_END) end -= 1;
+  if (end < 0) throw damaged('invalid zip data');
+  const entries: Entry[] = [];
+  const count = view.getUint16(end + 10, true);
+  let at = view.getUint32(end + 16, true);
+  for (let n = 0; at + 46 <= end && view.getUint32(at, true) === DIRECTORY_ENTRY; n++) {
+    const [nameLength, extraLength, commentLength] = [28, 30, 32].map((offset) =>
+      view.getUint16(at + offset, true),
+    ) as [number, number, number];
+    const file = new TextDecoder().decode(bytes.subarray(at + 46, at + 46 + nameLength));
+    const method = view.getUint16(at + 10, true);
+    const crc = view.getUint32(at + 16, true);
+    const [packedSize, size] = [view.getUint32(at + 20, true), view.getUint32(at + 24, true)];
+    const header = view.getUint32(at + 42, true);
+    if ([packedSize, size, header].includes(IN_EXTRA))
+      throw new RecordingError(
+        `${name} cannot be read: its file ${file} has more than 4 GB. Save it as a .npy file.`,
+      );
+    if (file.endsWith('.npy'))
+      entries.push({ key: file.slice(0, -'.npy'.length), method, packedSize, size, crc, header });
+    at += 46 + nameLength + extraLength + commentLength;
+    if (at > end) throw damaged(`its directory ends within file ${n + 1} of ${count}`);
+  }
+  if (entries.length === 0) throw new RecordingError(`${name} contains no arrays.`);
+  return entries;
+}
+
+/**
+ * The .npy file of an entry. Its beginning is unpacked by itself; the whole, with its checksum,
+ * when more is read.
+ *
+ * @throws SourceError where it is damaged, or is packed in an unknown way.
+ */
+function entrySource(bytes: Uint8Array, entry: Entry): ByteSource {
+  const { key, method, packedSize, size, crc, header } = entry;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (header + 30 > bytes.length || view.getUint32(header, true) !== LOCAL_HEADER)
+    throw new SourceError('it is not where the directory of the archive says');
+  const start = header + 30 + view.getUint16(header + 26, true) + view.getUint16(header + 28, true);
+  if (start + packedSize > bytes.length) throw new SourceError('the archive is cut short');
+  if (method !== STORED && method !== DEFLATED)
+    throw new SourceError(`it is packed by method ${method}, which is not supported`);
+  if (isBomb(packedSize, size))
+    throw new SourceError(`it claims to unpack from ${packedSize} to ${size} bytes`);
+  const packed = bytes.subarray(start, start + packedSize);
+  let whole: Uint8Array | undefined;
+  const unpack = () => {
+    const data = method === STORED ? packed : inflateRaw(packed, size);
+    if (data.length !== size || crc32(data) !== crc)
+      throw new SourceError('it is damaged, as its checksum does not match');
+    return data;
+  };
   return {
-    kind: 'array',
-    type: Array.isArray(data) ? 'text' : 'number',
-    shape,
-    attributes: {},
-    read: (from = 0, to = rows) => data.slice(from * rowSize, to * rowSize),
+    name: `${key}.npy`,
+    size,
+    read(offset, length) {
+      const end = offset + length;
+      const isBeginning = method === DEFLATED && !whole && end <= BEGINNING_BYTES && end < size;
+      if (isBeginning) return inflateRaw(packed, end).slice(offset, end);
+      whole ??= unpack();
+      return whole.slice(offset, end);
+    },
   };
 }
 
-/** Unpacks the .npy file of each array. @throws RecordingError where a checksum does not match. */
-function unpackArrays(bytes: Uint8Array, name: string): [key: string, bytes: Uint8Array][] {
-  let files: Record<string, Uint8Array>;
-  let total = 0;
-  try {
-    files = unzipSync(bytes, {
-      filter: ({ originalSize }) => {
-        total += originalSize;
-        return total <= MAX_UNPACKED_BYTES;
-      },
-    });
-  } catch (error) {
-    throw new RecordingError(
-      `${name} cannot be read: it is not a complete .npz file (${(error as Error).message}).`,
-    );
-  }
-  if (total > MAX_UNPACKED_BYTES)
-    throw new RecordingError(
-      `${name} cannot be read: it claims to unpack to ${total} bytes, which is too much.`,
-    );
-  const sums = checksums(bytes);
-  const arrays = Object.entries(files).filter(([file]) => file.endsWith('.npy'));
-  if (arrays.length === 0) throw new RecordingError(`${name} contains no arrays.`);
-  const damaged = arrays.find(([file, data]) => sums.get(file) !== crc32(data));
-  if (damaged)
-    throw new RecordingError(
-      `${name} cannot be read: its file ${damaged[0]} is damaged, as its checksum does not match.`,
-    );
-  return arrays.map(([file, data]) => [file.slice(0, -'.npy'.length), data]);
-}
+/** Headers are within this many bytes. */
+const BEGINNING_BYTES = 2 ** 16;
+/** Packed bytes that are unpacked at a time: the first, and as many more each time. */
+const FIRST_PIECE_BYTES = 1024;
 
-/** The CRC-32 of each file, from the central directory of the archive; fflate does not check it. */
-function checksums(bytes: Uint8Array): Map<string, number> {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const sums = new Map<string, number>();
-  // The end record is at least 22 bytes long. Its signature is searched backwards.
-  let end = bytes.length - 22;
-  while (end > 0 && view.getUint32(end, true) !== 0x06054b50) end -= 1;
-  let entry = end < 0 ? 0 : view.getUint32(end + 16, true);
-  while (entry + 46 <= bytes.length && view.getUint32(entry, true) === 0x02014b50) {
-    const nameLength = view.getUint16(entry + 28, true);
-    const name = new TextDecoder().decode(bytes.subarray(entry + 46, entry + 46 + nameLength));
-    sums.set(name, view.getUint32(entry + 16, true));
-    entry += 46 + nameLength + view.getUint16(entry + 30, true) + view.getUint16(entry + 32, true);
+/** The first bytes of a deflated file: fewer where it has fewer, or is damaged. */
+function inflateRaw(packed: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
+  const data = new Uint8Array(length);
+  let filled = 0;
+  const stream = new Inflate((piece) => {
+    data.set(piece.subarray(0, length - filled), filled);
+    filled = Math.min(length, filled + piece.length);
+  });
+  try {
+    for (let at = 0, step = FIRST_PIECE_BYTES; at < packed.length && filled < length; step *= 2) {
+      stream.push(packed.subarray(at, at + step), at + step >= packed.length);
+      at += step;
+    }
+  } catch {
+    // What is missing, or the checksum, shows the damage.
   }
-  return sums;
+  return data.subarray(0, filled);
 }
 
 /** An array to be written. */

@@ -55,8 +55,16 @@ export function checkConsistency(config: ModelConfig): void {
   checkLoss(config);
 }
 
+/** Time steps of a window, and samples of a variable in one: more would be a typing error. */
+const MAX_STEPS = 10_000;
+
 function checkMultiple(path: string, value: number, dt: number): void {
   const steps = value / dt;
+  if (steps > MAX_STEPS) {
+    throw new ConfigError(
+      `resolution.dt, ${dt} s, would divide ${path}, ${value} s, into more than ${MAX_STEPS} steps: choose a coarser dt, or a shorter window.`,
+    );
+  }
   if (Math.abs(steps - Math.round(steps)) > 1e-6) {
     throw new ConfigError(
       `${path} should be a multiple of resolution.dt, ${dt} s, but is ${value}.`,
@@ -72,6 +80,11 @@ function checkGroup(path: string, { window, variables }: ModalityGroup, config: 
     throw new ConfigError(`${path}.variables should name at least one variable.`);
   for (const [name, { predict, objective, dt }] of Object.entries(variables)) {
     const variablePath = `${path}.variables.${name}`;
+    if (window / dt > MAX_STEPS) {
+      throw new ConfigError(
+        `${variablePath}.dt, ${dt} s, would make more than ${MAX_STEPS} samples of ${path}.window, ${window} s: choose a coarser dt.`,
+      );
+    }
     if (!rules.several_samples && window / dt > 1 + 1e-6) {
       throw new ConfigError(
         `${variablePath}.dt should equal ${path}.window, ${window} s, because rules.several_samples is off, but is ${dt}.`,

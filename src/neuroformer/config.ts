@@ -29,7 +29,11 @@ import { checkConsistency } from './config-checks.js';
 import { RULE_NAMES, type RuleName, type Rules, rulesFor } from './rules.js';
 import { configuredVariables } from './variables.js';
 
-const count = (fallback: number, min = 0) => withDefault(number({ min, integer: true }), fallback);
+/** Larger numbers are typing errors, which would fill the memory before anything is trained. */
+const [MAX_SIZE, MAX_LAYERS] = [2 ** 20, 256];
+
+const count = (fallback: number, min = 0, max = MAX_SIZE) =>
+  withDefault(number({ min, max, integer: true }), fallback);
 /** A dropout rate; the original's configurations have 0.2 everywhere. */
 const rate = (fallback: number) => withDefault(number({ min: 0, max: 0.999 }), fallback);
 const flag = (fallback: boolean) => withDefault(boolean, fallback);
@@ -53,14 +57,14 @@ const variable = object({
   /** The distance between the classes of a number that is predicted by classification. */
   resolution: optional(number({ above: 0 })),
   /** The number of classes, under the original's rules. Otherwise it is that of the vocabulary. */
-  n_classes: optional(number({ min: 1, integer: true })),
+  n_classes: optional(number({ min: 1, max: MAX_SIZE, integer: true })),
   /** The original's flag for predicting complete images. */
   '3D': optional(boolean),
 });
 
 const group = object({
   /** Number of cross-attention blocks. */
-  n_layers: withDefault(number({ min: 0, integer: true }), 0),
+  n_layers: count(0, 0, MAX_LAYERS),
   /** Seconds of its variables in a window. */
   window: seconds,
   /** Its variables by name. */
@@ -119,11 +123,11 @@ const FIELDS = {
          * Number of blocks in which a query of each variable attends to the past window, and then
          * to the current one; 0 for no queries.
          */
-        blocks: count(1),
+        blocks: count(1, 0, MAX_LAYERS),
         /** Bins of spike counts, before the end of the window, for the perceptron; 0 for none. */
-        bins: count(0),
+        bins: count(0, 0, 10_000),
         /** Units of its hidden layers. */
-        hidden: withDefault(list(number({ min: 1, integer: true })), [256, 128]),
+        hidden: withDefault(list(number({ min: 1, max: MAX_SIZE, integer: true })), [256, 128]),
         /** Dropout rate after each hidden layer. */
         dropout: rate(0.3),
       }),
@@ -161,7 +165,7 @@ const FIELDS = {
           /** `pairs`: from every neuron to every other one; `own`: from each to itself. */
           kind: isOneOf(['pairs', 'own']),
           /** Number of kernels over the lag, of `pairs`. */
-          kernels: count(4, 1),
+          kernels: count(4, 1, 256),
           /** Keeps what `pairs` adds to a logit within -1 and 1. */
           bounded: flag(false),
         }),
@@ -190,7 +194,7 @@ const FIELDS = {
         'kernels',
         object({
           /** Number of time constants, up to the length of the windows. */
-          kernels: count(4, 1),
+          kernels: count(4, 1, 256),
         }),
       ),
     ),
@@ -230,13 +234,13 @@ const FIELDS = {
   /** Numbers of blocks. */
   layers: object({
     /** Of the decoder, and of the current state's encoder. */
-    state: count(6),
+    state: count(6, 0, MAX_LAYERS),
     /** Of the current state's encoder alone. Default: as many as `state`. */
-    encoder: optional(number({ min: 0, integer: true })),
+    encoder: optional(number({ min: 0, max: MAX_LAYERS, integer: true })),
     /** Of attention to the past. */
-    state_history: count(6),
+    state_history: count(6, 0, MAX_LAYERS),
     /** Of attention to the video, and of the video's encoder. */
-    stimulus: count(6),
+    stimulus: count(6, 0, MAX_LAYERS),
     behavior: count(6),
     self_att: count(6),
     modalities: optional(anything),

@@ -1,6 +1,7 @@
 /** Spikes as event times or as counts, and their bins for the tokenizer. */
 
 import { roundHalfEven } from '../math/rounding.js';
+import { formatCount } from '../text/format.js';
 import { RecordingError } from './errors.js';
 
 /** Spikes as event times. */
@@ -32,6 +33,9 @@ export interface BinnedSpikes {
   /** The neuron of each spike. */
   readonly neurons: Int32Array;
 }
+
+/** Bins of a trial: a day of milliseconds. */
+const MAX_BINS = 86_400_000;
 
 /** Bins spikes. Counts keep their own bins; event times go into bins of `dt` seconds. */
 export function binSpikes(spikes: Spikes, dt: number): BinnedSpikes {
@@ -83,7 +87,8 @@ export function spikesFromCounts(counts: readonly ArrayLike<number>[], dt: numbe
  *
  * @param times seconds from the trial's start, one list per neuron, in any order
  * @param dt seconds per bin
- * @throws RecordingError naming the first spike whose time is negative or not finite
+ * @throws RecordingError naming the first spike whose time is negative, not finite, or so late that
+ *   the bins before it would fill the memory
  */
 export function spikesFromTimes(times: readonly ArrayLike<number>[], dt: number): BinnedSpikes {
   // A time that should be on a bin's edge, but is below it by a rounding error, belongs to the bin
@@ -100,6 +105,10 @@ export function spikesFromTimes(times: readonly ArrayLike<number>[], dt: number)
           `Spike ${n} of neuron ${neuron} is at ${time} s; spike times should be finite and not negative.`,
         );
       }
+      if (time / dt > MAX_BINS)
+        throw new RecordingError(
+          `Spike ${n} of neuron ${neuron} is at ${time} s, more than ${formatCount(MAX_BINS)} bins of ${dt} s from the start: if times count from an earlier moment, as Unix times do, set start in the dataset.yaml.`,
+        );
       lastBin = Math.max(lastBin, binAt(time));
     }
   }

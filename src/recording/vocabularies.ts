@@ -4,6 +4,7 @@
  */
 
 import { arangeLength, roundDecimals, roundHalfEven, roundToStep } from '../math/rounding.js';
+import { RecordingError } from './errors.js';
 
 /** How many special tokens a vocabulary has: start of sequence, end of sequence, padding. */
 export const SPECIAL_TOKENS = 3;
@@ -118,7 +119,8 @@ export class ClassVocabulary extends Vocabulary {
    * @param resolution for numbers: every multiple of it from the smallest to the largest sample is
    *   a class, and a value belongs to the nearest class. Without it, each distinct value is a
    *   class.
-   * @throws Error without samples, or for labels with a resolution
+   * @throws Error without samples, or for labels with a resolution; RecordingError where the
+   *   resolution makes too many classes
    */
   constructor(samples: readonly ClassValue[], resolution?: number) {
     super();
@@ -168,6 +170,9 @@ function distinctValues(samples: readonly ClassValue[]): ClassValue[] {
     : values.sort((p, q) => (String(p) < String(q) ? -1 : 1));
 }
 
+/** Classes of a variable. */
+const MAX_CLASSES = 10_000;
+
 /** Every multiple of `resolution` from the smallest to the largest sample. */
 function multiples(samples: readonly ClassValue[], resolution: number): number[] {
   const numbers = samples.map((value) => {
@@ -182,6 +187,10 @@ function multiples(samples: readonly ClassValue[], resolution: number): number[]
     number,
     number,
   ];
+  if (last - first >= MAX_CLASSES)
+    throw new RecordingError(
+      `A resolution of ${resolution} makes more than ${MAX_CLASSES} classes of values from ${min} to ${max}: choose a coarser one, or objective: regression.`,
+    );
   return Array.from({ length: last - first + 1 }, (_, n) =>
     roundToStep((first + n) * resolution, resolution),
   );

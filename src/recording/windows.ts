@@ -1,6 +1,7 @@
 /** Windows: what the model reads and predicts at one moment of a trial, as tokens. */
 
 import { roundToStep } from '../math/rounding.js';
+import { formatCount, formatDuration } from '../text/format.js';
 import { RecordingError } from './errors.js';
 import type { Interval, Recording, Series, Trial, Video } from './recording.js';
 import {
@@ -138,6 +139,9 @@ interface PreparedTrial {
     drawnEnds: readonly Interval[];
   }[];
 }
+
+/** More windows are a typing error, or times in the wrong unit. */
+const MAX_WINDOWS = 4_000_000;
 
 /** Identifies a window. */
 export interface WindowRef {
@@ -343,6 +347,11 @@ export class Windows {
   #listTrials(trialIndices: readonly number[], every: number): WindowList {
     const refs: WindowRef[] = [];
     const missing: Record<string, number> = {};
+    const seconds = trialIndices.reduce((sum, index) => sum + this.#trial(index).duration, 0);
+    if (seconds / every > MAX_WINDOWS)
+      throw new RecordingError(
+        `A window every ${every} s would be ${Math.round(seconds / every)} windows of ${formatDuration(seconds)}, more than ${formatCount(MAX_WINDOWS)}: set training.every, the seconds from one to the next, or check the duration of the recording.`,
+      );
     for (const trialIndex of trialIndices) {
       for (const end of this.#windowEnds(trialIndex, every)) {
         const name = this.#missingAt(trialIndex, end);

@@ -115,10 +115,23 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** An object with any keys, whose values all pass `check`. */
+/** Whether every object has a property of this name, such as `constructor`. */
+export function isReserved(name: string): boolean {
+  return name in Object.prototype;
+}
+
+/**
+ * An object with any keys, whose values all pass `check`. Names that every object has are refused:
+ * whoever looks up a name that is not there would find them.
+ */
 export function record<T>(check: Check<T>): Check<Record<string, T>> {
   return (value, path) => {
     if (!isRecord(value)) throw invalid(path, 'names with values', value);
+    const reserved = Object.keys(value).find(isReserved);
+    if (reserved !== undefined)
+      throw new ConfigError(
+        `${path}.${reserved}: ${reserved} is a name that JavaScript keeps for itself; choose another one.`,
+      );
     return Object.fromEntries(
       Object.entries(value).map(([name, item]) => [name, check(item, `${path}.${name}`)]),
     );

@@ -18,9 +18,17 @@ export function parseYaml(text: string, name: string): Record<string, unknown> {
       );
     return parsed;
   } catch (error) {
-    if (!(error instanceof YAMLParseError)) throw error;
+    if (error instanceof ConfigError) throw error;
+    if (!(error instanceof YAMLParseError)) {
+      // The parser names undefined aliases, and those that stand for too much, in plain errors.
+      const reason =
+        error instanceof RangeError ? 'it is nested too deeply' : (error as Error).message;
+      throw new ConfigError(`${name} is not usable YAML: ${reason}.`);
+    }
     const line = error.linePos?.[0].line ?? '?';
-    const [reason] = error.message.split(' at line ');
+    const [reason = ''] = error.message.split(' at line ');
+    if (reason.includes('call stack'))
+      throw new ConfigError(`${name} is not usable YAML: it is nested too deeply.`);
     throw new ConfigError(`${name} is not valid YAML: line ${line}: ${reason}.`);
   }
 }

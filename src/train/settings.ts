@@ -18,7 +18,7 @@ import {
 } from '../text/schema.js';
 
 const share = number({ min: 0, max: 1 });
-const integer = (min: number) => number({ min, integer: true });
+const integer = (min: number, max = 1e9) => number({ min, max, integer: true });
 
 /** What a list of trials may be, in the words of a message. */
 const TRIAL_LIST = 'a list of trial ids, or a text such as 0-27, 30';
@@ -58,16 +58,16 @@ const fractions = object({
 
 const FIELDS = {
   /** Windows in a batch. */
-  batch: withDefault(integer(1), 64),
+  batch: withDefault(integer(1, 65_536), 64),
   /**
    * Batches that make one update, as one batch of all their windows would: every token counts
    * alike. Only the contrastive loss compares windows within each of them.
    */
-  accumulate: withDefault(integer(1), 1),
+  accumulate: withDefault(integer(1, 4096), 1),
   /** Number of updates. Default: as many as `epochs` takes. */
   steps: optional(integer(1)),
   /** Passes over the training windows; used if `steps` is absent. */
-  epochs: withDefault(number({ above: 0 }), 10),
+  epochs: withDefault(number({ above: 0, max: 1e6 }), 10),
   /** Peak learning rate. */
   rate: withDefault(number({ above: 0 }), 1e-3),
   /** Share of the updates over which the learning rate rises to its peak. */
@@ -135,7 +135,7 @@ const FIELDS = {
      */
     seed: optional(number({ min: 0, max: 2 ** 32 - 1, integer: true })),
     /** Blocks only: how many times the sequence of the three parts is repeated. */
-    repeats: withDefault(integer(1), 1),
+    repeats: withDefault(integer(1, 1000), 1),
     /** Blocks only: the order of the three parts in time. */
     order: withDefault<Part[]>(list(isOneOf(SPLIT_PARTS), 3), [...SPLIT_PARTS]),
     /** Blocks only: seconds left out between blocks. Default: as far as windows reach back. */

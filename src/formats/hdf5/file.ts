@@ -16,6 +16,8 @@ const MAX_REQUEST_SECONDS = 3;
 const BYTES_PER_SECOND = 5e7;
 /** Paths that are looked up in one request, which takes far less than a second. */
 const MAX_PATHS_PER_REQUEST = 200;
+/** Objects of a file that are listed; 100,000 would take a minute. */
+const MAX_LISTED = 15_000;
 /** Memory of the library itself. */
 const LIBRARY_BYTES = 2 ** 29;
 /** Additional memory per byte of the file: a compressed chunk takes several times its size. */
@@ -44,6 +46,8 @@ export class Hdf5File {
   readonly #seconds: number;
   /** Why the file can no longer be read; undefined while it can. */
   #closedBecause: string | undefined;
+  /** Objects listed so far. */
+  #listed = 0;
 
   /** @param seconds how long the library may compute for one request. */
   constructor(source: ByteSource, name: string, seconds = MAX_REQUEST_SECONDS) {
@@ -82,15 +86,33 @@ export class Hdf5File {
   }
 
   /**
+   * Counts objects that are listed to see what a file contains.
+   *
+   * @throws RecordingError where there are too many, as where links lead to the same ones again and
+   *   again.
+   */
+  countListed(label: string, count: number): void {
+    this.#listed += count;
+    if (this.#listed > MAX_LISTED)
+      throw this.readError(
+        label,
+        `the file has more than ${MAX_LISTED} objects, each of them counted by every link that leads to it`,
+      );
+  }
+
+  /**
    * The objects in a group, by name.
    *
    * @param toLabel gives what messages call a name; default: its path in the file.
+   * @param isCounted whether they count among the objects that are listed, see `countListed`.
    */
   members(
     { path, label }: NamedObject,
     toLabel?: (name: string) => string,
+    isCounted = false,
   ): Map<string, NamedObject> {
     const names = this.#request<string[]>(label, { operation: 'names', path });
+    if (isCounted) this.countListed(label, names.length);
     const prefix = path === '/' ? path : `${path}/`;
     const objects = this.lookUp(
       names.map((name) => `${prefix}${name}`),
