@@ -131,14 +131,14 @@ const INVALID: [string, unknown, string][] = [
   [
     'a string instead of a number',
     { n_embd: '256' },
-    'n_embd should be a whole number from 1, but is "256".',
+    'n_embd should be a whole number from 1 up to 1048576, but is "256".',
   ],
-  ['a fraction', { n_head: 2.5 }, 'n_head should be a whole number from 1, but is 2.5.'],
+  ['a fraction', { n_head: 2.5 }, 'n_head should be a whole number from 1 up to 1048576, but is 2.5.'],
   ['NaN', { window: { curr: Number.NaN } }, 'window.curr should be a number above 0, but is NaN.'],
   [
     'a negative count',
     { layers: { state: -1 } },
-    'layers.state should be a whole number from 0, but is -1.',
+    'layers.state should be a whole number from 0 up to 256, but is -1.',
   ],
   [
     'a dropout of 1',
@@ -173,7 +173,7 @@ const INVALID: [string, unknown, string][] = [
   [
     'a block without room for a spike',
     { block_size: { id: 2 } },
-    'block_size.id should be a whole number from 3, but is 2.',
+    'block_size.id should be a whole number from 3 up to 1048576, but is 2.',
   ],
   [
     'a kernel with two sizes',
