@@ -6,14 +6,13 @@ import { TrainingStep } from '../../src/neuroformer/step.js';
 import { RandomState } from '../../src/tensor/random.js';
 import { TinyNeuroformer, WITH_BEHAVIOR, WITH_VIDEO } from '../helpers/tiny-neuroformer.js';
 
-/** The tunings of GPUs, of our CPU device, and of software drivers. */
+/** The tunings of GPUs and of our CPU device. */
 export const STEP_TUNINGS: Readonly<Record<string, Partial<Tuning>>> = {
   direct: VENDOR_TUNINGS.cpu!,
-  software: VENDOR_TUNINGS.software!,
   staged: {},
 };
 
-const UPDATES = 5;
+const UPDATES = 4;
 
 const CONFIG = {
   ...WITH_VIDEO,

@@ -22,7 +22,7 @@ const FAULTS = ['full', 'kill'] as const;
 const TRAINING = {
   batch: 8,
   every: 0.1,
-  steps: 4,
+  steps: 3,
   validate_every: 2,
   checkpoint_every: 1,
   log_every: 1,
@@ -67,7 +67,7 @@ async function expectOpens(path: string): Promise<void> {
 /** Where to fail: everywhere in a thorough run, else at every so many changes, and near the end. */
 function moments(changes: number, every: number): number[] {
   const all = Array.from({ length: changes }, (_, n) => n + 1);
-  return THOROUGH ? all : all.filter((n) => n % every === 0 || n > changes - 4);
+  return THOROUGH ? all : all.filter((n) => n % every === 0 || n > changes - 3);
 }
 
 /** A stage that replaces results in a run's folder, with what it is given to make others of. */
@@ -121,7 +121,7 @@ describe.each(Object.entries(STAGES))('%s', (_, { start, files }) => {
     'leaves one result, whole, where at any change of a file: %s',
     async (fault) => {
       expect(changes).toBeGreaterThan(files.length);
-      for (const at of moments(changes, 5)) {
+      for (const at of moments(changes, 8)) {
         const folder = scratch();
         cpSync(before, folder, { recursive: true });
         const { error } = await withDiskFault(folder, () => start(folder, 2), at, fault);
@@ -165,7 +165,7 @@ describe('train', () => {
       const whole = scratch();
       const { changes } = await withDiskFault(whole, () => start(whole));
       const expected = await state(whole);
-      for (const at of moments(changes, 15)) {
+      for (const at of moments(changes, 20)) {
         const folder = join(scratch(), 'run');
         const { error } = await withDiskFault(folder, () => start(folder), at, fault);
         const where = `${fault} at change ${at} of ${changes}`;
