@@ -18,13 +18,15 @@ import { parseTrainSettings } from '../../src/train/settings.js';
 import { useFolders } from '../helpers/dataset.js';
 
 const newFolder = useFolders();
+/** Of the processor, as the computer may be busy. */
 const SECONDS = 10;
 
-/** Expects that something is refused with a message, within seconds. */
+/** Expects that something is refused with a message, within seconds of the processor's time. */
 async function expectRefused(open: () => unknown, message: string | RegExp): Promise<void> {
-  const start = performance.now();
+  const start = process.cpuUsage();
   await expect(Promise.resolve().then(open)).rejects.toThrow(message);
-  expect((performance.now() - start) / 1000).toBeLessThan(SECONDS);
+  const { user, system } = process.cpuUsage(start);
+  expect((user + system) / 1e6).toBeLessThan(SECONDS);
 }
 
 const f64 = (...values: number[]) => ({ data: Float64Array.from(values) });
@@ -120,7 +122,7 @@ describe('links in HDF5 files', () => {
     file.close();
     await expectRefused(
       () => openDataset(path),
-      'the file has more than 15000 objects, each of them counted by every link that leads to it',
+      'the file has more than 10000 objects, each of them counted by every link that leads to it',
     );
   });
 });

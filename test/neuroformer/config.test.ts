@@ -133,7 +133,11 @@ const INVALID: [string, unknown, string][] = [
     { n_embd: '256' },
     'n_embd should be a whole number from 1 up to 1048576, but is "256".',
   ],
-  ['a fraction', { n_head: 2.5 }, 'n_head should be a whole number from 1 up to 1048576, but is 2.5.'],
+  [
+    'a fraction',
+    { n_head: 2.5 },
+    'n_head should be a whole number from 1 up to 1048576, but is 2.5.',
+  ],
   ['NaN', { window: { curr: Number.NaN } }, 'window.curr should be a number above 0, but is NaN.'],
   [
     'a negative count',

@@ -65,6 +65,7 @@ describe('explaining a film', () => {
       places: [1, 5, 5],
       kernel: [4, 4, 4],
       stride: [4, 1, 1],
+      padding: [0, 0, 0],
     });
   });
 

@@ -149,12 +149,15 @@ describe('video patches', () => {
     const video = floats(1, 2, 3, 4, 5);
     const weight = floats(6, 2, 1, 2, 2);
     const ones = [1, 1, 1] as const;
-    const invalid = (kernel: Triple, stride: Triple) =>
-      [
-        () => unfold3d(video, kernel, stride),
-        'unfold3d: kernel and stride should be positive, the kernel within [3, 4, 5], ' +
-          `but is [${kernel.join(', ')}] and [${stride.join(', ')}].`,
+    const invalid = (kernel: Triple, stride: Triple, padding: Triple = [0, 0, 0]) => {
+      const extent = [3, 4, 5].map((length, axis) => length + 2 * padding[axis]!);
+      return [
+        () => unfold3d(video, kernel, stride, padding),
+        'unfold3d: kernel, stride and padding should be positive, the kernel within ' +
+          `[${extent.join(', ')}] and above the padding, ` +
+          `but is [${kernel.join(', ')}], [${stride.join(', ')}] and [${padding.join(', ')}].`,
       ] as const;
+    };
     const axes = '[B, channels, frames, height, width]';
     expectShapeErrors([
       invalid([4, 1, 1], ones),
@@ -164,6 +167,9 @@ describe('video patches', () => {
       invalid(ones, [1, 0, 1]),
       invalid(ones, [1, 1, 1.5]),
       invalid([1, Number.NaN, 1], ones),
+      invalid([2, 2, 2], ones, [0, 2, 0]),
+      invalid([2, 2, 2], ones, [0, 0, -1]),
+      invalid([2, 2, 2], ones, [0.5, 0, 0]),
       [
         () => unfold3d(floats(2, 3, 4, 5), ones, ones),
         `unfold3d: video should be ${axes}, but is [2, 3, 4, 5].`,

@@ -17,7 +17,7 @@ const BYTES_PER_SECOND = 5e7;
 /** Paths that are looked up in one request, which takes far less than a second. */
 const MAX_PATHS_PER_REQUEST = 200;
 /** Objects of a file that are listed; 100,000 would take a minute. */
-const MAX_LISTED = 15_000;
+const MAX_LISTED = 10_000;
 /** Memory of the library itself. */
 const LIBRARY_BYTES = 2 ** 29;
 /** Additional memory per byte of the file: a compressed chunk takes several times its size. */
@@ -86,33 +86,25 @@ export class Hdf5File {
   }
 
   /**
-   * Counts objects that are listed to see what a file contains.
+   * The objects in a group, by name.
    *
-   * @throws RecordingError where there are too many, as where links lead to the same ones again and
-   *   again.
+   * @param toLabel gives what messages call a name; default: its path in the file.
+   * @param mayBeMany whether any number of them is usual, as of MATLAB's structs and references.
+   * @throws RecordingError where the objects of the file are too many, as where links lead to the
+   *   same ones again and again.
    */
-  countListed(label: string, count: number): void {
-    this.#listed += count;
+  members(
+    { path, label }: NamedObject,
+    toLabel?: (name: string) => string,
+    mayBeMany = false,
+  ): Map<string, NamedObject> {
+    const names = this.#request<string[]>(label, { operation: 'names', path });
+    if (!mayBeMany) this.#listed += names.length;
     if (this.#listed > MAX_LISTED)
       throw this.readError(
         label,
         `the file has more than ${MAX_LISTED} objects, each of them counted by every link that leads to it`,
       );
-  }
-
-  /**
-   * The objects in a group, by name.
-   *
-   * @param toLabel gives what messages call a name; default: its path in the file.
-   * @param isCounted whether they count among the objects that are listed, see `countListed`.
-   */
-  members(
-    { path, label }: NamedObject,
-    toLabel?: (name: string) => string,
-    isCounted = false,
-  ): Map<string, NamedObject> {
-    const names = this.#request<string[]>(label, { operation: 'names', path });
-    if (isCounted) this.countListed(label, names.length);
     const prefix = path === '/' ? path : `${path}/`;
     const objects = this.lookUp(
       names.map((name) => `${prefix}${name}`),

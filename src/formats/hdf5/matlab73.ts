@@ -202,7 +202,7 @@ class MatlabReader {
   /** A struct, an array of structs or a sparse array. */
   #struct(object: NamedObject, ancestors: readonly string[]): DataNode {
     const { label } = object;
-    const fields = this.#file.members(object, (name) => `${label}.${name}`);
+    const fields = this.#file.members(object, (name) => `${label}.${name}`, true);
     const height = attributeValue(object, 'MATLAB_sparse');
     if (typeof height === 'number') return this.#sparse(object, fields, height);
     const shape = structArrayShape([...fields.values()]);
@@ -281,8 +281,9 @@ class MatlabReader {
   #objectAt(address: string): NamedObject | undefined {
     // The library could find the object, but it searches the entire file for every address.
     this.#objectsByAddress ??= new Map(
-      [...(this.#refs ? this.#file.members(this.#refs).values() : [])].flatMap((object) =>
-        object.info.kind === 'unreadable' ? [] : [[object.info.address, object] as const],
+      [...(this.#refs ? this.#file.members(this.#refs, undefined, true).values() : [])].flatMap(
+        (object) =>
+          object.info.kind === 'unreadable' ? [] : [[object.info.address, object] as const],
       ),
     );
     return this.#objectsByAddress.get(address);

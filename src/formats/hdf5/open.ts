@@ -44,7 +44,7 @@ function rootNode(file: Hdf5File): GroupNode {
   const [top] = file.lookUp(['/']);
   const { info } = top!;
   if (info.kind === 'unreadable') throw file.readError('', info.reason);
-  const objects = file.members(top!, undefined, true);
+  const objects = file.members(top!);
   const members = isMatlab73(objects)
     ? matlabMembers(file, objects)
     : memberNodes(file, objects, [info.address]);
@@ -68,7 +68,7 @@ function objectNode(file: Hdf5File, object: NamedObject, ancestors: readonly str
   if (ancestors.includes(address))
     return unreadableNode(file.readError(label, 'it is a link back to an enclosing group'));
   return lazyGroup(attributesFrom(info.attributes), () =>
-    memberNodes(file, file.members(object, undefined, true), [...ancestors, address]),
+    memberNodes(file, file.members(object), [...ancestors, address]),
   );
 }
 
