@@ -1,6 +1,6 @@
 /**
- * Damaged copies of files of 16 kinds, opened as `inspect` opens them: each is read, or refused in a
- * sentence. NEUROFORMER_MUTATIONS sets their number, NEUROFORMER_SEED the seed of the damage.
+ * Damaged copies of files of 16 kinds, opened as `inspect` opens them: each is read, or refused in
+ * a sentence. NEUROFORMER_MUTATIONS sets their number, NEUROFORMER_SEED the seed of the damage.
  */
 
 import { readdirSync, readFileSync } from 'node:fs';
