@@ -17,7 +17,7 @@ import { ConfigError } from '../../src/text/schema.js';
 import { damage } from '../helpers/damage.js';
 import { THOROUGH } from '../helpers/thorough.js';
 
-const COUNT = Number(process.env.NEUROFORMER_MUTATIONS ?? (THOROUGH ? 5000 : 240));
+const COUNT = Number(process.env.NEUROFORMER_MUTATIONS ?? (THOROUGH ? 1600 : 240));
 const SEED = Number(process.env.NEUROFORMER_SEED ?? 7);
 /** Errors whose message is for the user. */
 const SPOKEN = ['RecordingError', 'FileError', 'SourceError'];
