@@ -64,10 +64,13 @@ async function expectOpens(path: string): Promise<void> {
   close();
 }
 
-/** Where to fail: everywhere in a thorough run, else at every so many changes, and near the end. */
+/** NEUROFORMER_FAULTS=all fails at every change of a file, in training too. */
+const EVERYWHERE = process.env.NEUROFORMER_FAULTS === 'all';
+
+/** Where to fail: at every so many changes, and near the end. */
 function moments(changes: number, every: number): number[] {
   const all = Array.from({ length: changes }, (_, n) => n + 1);
-  return THOROUGH ? all : all.filter((n) => n % every === 0 || n > changes - 3);
+  return EVERYWHERE ? all : all.filter((n) => n % every === 0 || n > changes - 3);
 }
 
 /** A stage that replaces results in a run's folder, with what it is given to make others of. */
@@ -121,7 +124,7 @@ describe.each(Object.entries(STAGES))('%s', (_, { start, files }) => {
     'leaves one result, whole, where at any change of a file: %s',
     async (fault) => {
       expect(changes).toBeGreaterThan(files.length);
-      for (const at of moments(changes, 8)) {
+      for (const at of moments(changes, THOROUGH ? 1 : 8)) {
         const folder = scratch();
         cpSync(before, folder, { recursive: true });
         const { error } = await withDiskFault(folder, () => start(folder, 2), at, fault);
@@ -165,7 +168,7 @@ describe('train', () => {
       const whole = scratch();
       const { changes } = await withDiskFault(whole, () => start(whole));
       const expected = await state(whole);
-      for (const at of moments(changes, 20)) {
+      for (const at of moments(changes, THOROUGH ? 4 : 20)) {
         const folder = join(scratch(), 'run');
         const { error } = await withDiskFault(folder, () => start(folder), at, fault);
         const where = `${fault} at change ${at} of ${changes}`;
