@@ -1,6 +1,7 @@
 /** Writes NWB 2 files with a Units table of spike times, a trials table and series of behavior. */
 
 import type { Dataset, Group } from 'h5wasm';
+import { numberRepeated } from '../text/file-names.js';
 
 /** The version of the schema: https://nwb-schema.readthedocs.io/en/stable. */
 const NWB_VERSION = '2.7.0';
@@ -129,14 +130,8 @@ function writeFile(file: Group, contents: NwbContents): void {
  * Those that would be the same are numbered.
  */
 function seriesNames(names: readonly string[]): string[] {
-  const taken = new Set<string>();
-  return names.map((name) => {
-    const plain = name.replaceAll(/[/:\0]/g, '_').replace(/^\.*$/, '_');
-    let unique = plain;
-    for (let n = 2; taken.has(unique); n++) unique = `${plain}_${n}`;
-    taken.add(unique);
-    return unique;
-  });
+  const plain = names.map((name) => name.replaceAll(/[/:\0]/g, '_').replace(/^\.*$/, '_'));
+  return numberRepeated(plain, '_');
 }
 
 /** Writes the attributes that identify the schema type of an object. */

@@ -7,6 +7,7 @@
 
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { bytesOf } from '../ports/byte-source.js';
 import { FileError, reasonFor } from '../ports/errors.js';
 import type { FileContents } from '../ports/run-store.js';
 import { isRecord } from '../text/schema.js';
@@ -42,13 +43,12 @@ export function replaceFiles(
   try {
     for (const [file, data] of Object.entries(files)) {
       current = file;
-      const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data;
       const from = join(dirname(file), `.${basename(file)}.${process.pid}.part`);
       makeFolder(join(folder, dirname(file)));
       expectNoFolder(join(folder, file));
       removeAbandonedParts(join(folder, file));
       renames.push([from, file]);
-      writeSynced(join(folder, from), bytes);
+      writeSynced(join(folder, from), bytesOf(data));
     }
     const [first] = renames;
     if (first && renames.length === 1 && removed.length === 0) {

@@ -28,7 +28,7 @@ export interface ByteSource {
  * @param bytes the contents; a string is encoded as UTF-8.
  */
 export function memorySource(name: string, bytes: Uint8Array | string): ByteSource {
-  const contents = typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes;
+  const contents = bytesOf(bytes);
   return {
     name,
     size: contents.length,
@@ -37,6 +37,11 @@ export function memorySource(name: string, bytes: Uint8Array | string): ByteSour
       return Uint8Array.from(contents.subarray(offset, offset + length));
     },
   };
+}
+
+/** Contents as bytes: a string as UTF-8, bytes as they are, not copied. */
+export function bytesOf(contents: Uint8Array | string): Uint8Array {
+  return typeof contents === 'string' ? new TextEncoder().encode(contents) : contents;
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Where a run keeps its files: a folder on disk, the browser's file system (OPFS), or memory. */
 
+import { bytesOf } from './byte-source.js';
 import { FileError } from './errors.js';
 
 /**
@@ -130,9 +131,8 @@ class MemoryStore implements RunStore {
   }
 
   async write(path: string, data: Uint8Array | string): Promise<void> {
-    // slice() of a Node Buffer would share its memory.
-    const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : new Uint8Array(data);
-    this.#files.set(this.#prefix + path, bytes);
+    // A copy: slice() of a Node Buffer would share its memory.
+    this.#files.set(this.#prefix + path, new Uint8Array(bytesOf(data)));
   }
 
   async writeTogether(files: FileContents, removed: readonly string[] = []): Promise<void> {

@@ -4,6 +4,7 @@
  * of two results are never taken for one.
  */
 
+import { bytesOf } from '../ports/byte-source.js';
 import { FileError } from '../ports/errors.js';
 import { type FileContents, type RunStore, readText } from '../ports/run-store.js';
 import { sha256 } from '../ports/sha256.js';
@@ -85,7 +86,7 @@ export async function readResult<T>(
 
 function hashOf(contents: Uint8Array | string): string {
   const hash = sha256();
-  hash.update(typeof contents === 'string' ? new TextEncoder().encode(contents) : contents);
+  hash.update(bytesOf(contents));
   return hash.hex();
 }
 

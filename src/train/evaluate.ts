@@ -43,14 +43,16 @@ export class Evaluator {
   /**
    * Mean losses over the batches, and their sum as `loss`.
    *
-   * A batch's mean is weighted by the number of targets it was taken over.
+   * A batch's mean is weighted by the number of its targets for cross-entropies, and by 1 for other
+   * losses.
    */
   async losses(batches: Iterable<HostBatch>): Promise<StepLosses> {
     const sums: Record<string, number> = {};
     const weights: Record<string, number> = {};
     for (const host of batches) {
+      const counts = this.#countTargets(host);
       for (const [name, [value]] of Object.entries(await this.#pass.run(host))) {
-        const weight = this.#lossWeight(name, host);
+        const weight = counts[name] ?? 1;
         sums[name] = (sums[name] ?? 0) + weight * value!;
         weights[name] = (weights[name] ?? 0) + weight;
       }
@@ -65,10 +67,10 @@ export class Evaluator {
     this.#pass[Symbol.dispose]();
   }
 
-  /** Weight of a batch's mean: that of its targets for cross-entropies, and 1 for other losses. */
-  #lossWeight(name: string, host: HostBatch): number {
+  /** Targets of each cross-entropy of a batch, as `countTargets` counts them. */
+  #countTargets(host: HostBatch): Record<string, number> {
     const { config, tokenizer } = this.#layout;
     const padding = { padId: tokenizer.ids.PAD, padTime: tokenizer.times.PAD };
-    return countTargets(host, padding, config)[name] ?? 1;
+    return countTargets(host, padding, config);
   }
 }

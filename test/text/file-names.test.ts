@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fileNames } from '../../src/text/file-names.js';
+import { fileNames, numberRepeated } from '../../src/text/file-names.js';
 import { printable } from '../../src/text/printable.js';
 
 describe('names of files', () => {
@@ -32,6 +32,18 @@ describe('names of files', () => {
   it('are short enough with a prefix, whatever the script', () => {
     for (const name of fileNames(['x'.repeat(300), '速'.repeat(300), '𝕏'.repeat(300)]))
       expect(new TextEncoder().encode(`confusion-${name}-100.svg`).length).toBeLessThan(255);
+  });
+});
+
+describe('repeated names', () => {
+  it('are numbered, also where a name already ends in that number', () => {
+    expect(numberRepeated(['a', 'a', 'A', 'a_2', 'a'], '_')).toEqual([
+      'a',
+      'a_2',
+      'A',
+      'a_2_2',
+      'a_3',
+    ]);
   });
 });
 
