@@ -110,6 +110,7 @@ export { type Dropout, RandomState } from './tensor/random.js';
 export { rowDots } from './tensor/row-dots.js';
 export { type SampleOptions, type SampleResult, sample } from './tensor/sample.js';
 export { addRow, concatenate, meanPool, slice } from './tensor/sequence.js';
+export { softmax } from './tensor/softmax.js';
 export {
   type PositionRange,
   type SpikeHistoryOptions,

@@ -30,7 +30,7 @@ import {
 } from './kernel-bounds.js';
 
 const SEED = Number(process.env.NEUROFORMER_SEED ?? 1);
-const CASES = Number(process.env.NEUROFORMER_CASES ?? 300);
+const CASES = Number(process.env.NEUROFORMER_CASES ?? 350);
 /** SwiftShader takes most of a minute to compile the kernels, so it runs only in thorough tests. */
 const DEVICES = THOROUGH ? (['cpu', 'swiftshader'] as const) : (['cpu'] as const);
 const NAMES = Object.keys(KERNELS) as KernelName[];

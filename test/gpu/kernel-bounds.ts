@@ -671,6 +671,28 @@ function crossEntropyRows(run: ReferenceRun): void {
   }
 }
 
+function softmaxForward(run: ReferenceRun): void {
+  const { rows, C } = run.p as Record<string, number>;
+  for (let row = 0; row < rows!; row++) {
+    const z = range(C!).map((c) => run.number('z', row * C! + c));
+    const { weights, sum } = softmaxTerms(z, run.constant('LANES'));
+    for (const [c, weight] of weights.entries()) run.put('newY', row * C! + c, divide(weight, sum));
+  }
+}
+
+function softmaxBackward(run: ReferenceRun): void {
+  const { rows, C, accumulate } = run.p as Record<string, number>;
+  for (let row = 0; row < rows!; row++) {
+    const terms = range(C!).map((c) => ({
+      y: run.number('y', row * C! + c),
+      dy: run.number('dy', row * C! + c),
+    }));
+    const mean = sumBounded(terms.map(({ y, dy }) => multiply(y, dy)));
+    for (const [c, { y, dy }] of terms.entries())
+      run.accumulate('dz', row * C! + c, multiply(y, subtract(dy, mean)), accumulate !== 0);
+  }
+}
+
 function totalLoss(run: ReferenceRun): void {
   const sum = sumBounded(range(run.p.rows!).map((row) => run.number('rowLoss', row)));
   const weight = run.number('totals', 1);
@@ -1477,6 +1499,8 @@ export const KERNEL_BOUNDS: Readonly<Record<KernelName, KernelBound>> = {
   'sequence.sum': { bound: SUMMED, expect: sumPositions },
   'sinusoid.main': { bound: SINE, expect: sinusoids },
   'sinusoid.main_wide': { bound: SINE, expect: sinusoids },
+  'softmax.forward': { bound: SOFTMAX, expect: softmaxForward },
+  'softmax.backward': { bound: 'C products', expect: softmaxBackward },
   'spike_history.features': { bound: SUMMED, expect: spikeFeatures },
   'spike_history.features_grad': { bound: SUMMED, expect: spikeFeaturesGradient },
   'squared_error.main': { bound: SUMMED, expect: squaredError },

@@ -30,6 +30,7 @@ import { type Dropout, RandomState } from '../../src/tensor/random.js';
 import { rowDots } from '../../src/tensor/row-dots.js';
 import { sample } from '../../src/tensor/sample.js';
 import { addRow, concatenate, meanPool, slice } from '../../src/tensor/sequence.js';
+import { softmax } from '../../src/tensor/softmax.js';
 import { spikeHistory } from '../../src/tensor/spike-history.js';
 import { differentiate } from '../../src/tensor/tape.js';
 import { elementCount, Tensor } from '../../src/tensor/tensor.js';
@@ -212,6 +213,7 @@ function runNeuronHeads(kit: Kit): void {
   kit.train(() => rowDots(repeatRows(t(7, 5), 3), t(7, 5), t(7)));
   kit.train(() => addRow(t(3, 5, 30), t(3, 30)));
   kit.train(() => mixWeights(t(3, 50), kit.tensor(3, 50)));
+  kit.train(() => softmax(t(3, 50)));
   const tokens = {
     ids: kit.words([5, 4], (n) => n % 9),
     times: kit.numbers([5, 4], (n) => n % 4),

@@ -20,6 +20,7 @@ import { RandomState } from '../../../src/tensor/random.js';
 import { rowDots } from '../../../src/tensor/row-dots.js';
 import { sample } from '../../../src/tensor/sample.js';
 import { concatenate, slice } from '../../../src/tensor/sequence.js';
+import { softmax } from '../../../src/tensor/softmax.js';
 import { spikeHistory } from '../../../src/tensor/spike-history.js';
 import { differentiate } from '../../../src/tensor/tape.js';
 import { elementCount } from '../../../src/tensor/tensor.js';
@@ -68,6 +69,7 @@ function runEveryShader(engine: Engine): void {
   differentiate(engine, () => crossEntropy(t(7, 9), words(0, 1, 2, 3, 4, 5, 6), {}));
   train(() => rowDots(repeatRows(t(7, 5), 3), t(7, 5), t(7)));
   train(() => mixWeights(t(3, 5), t(3, 5)));
+  train(() => softmax(t(7, 9)));
   const windows = { ids: words(0, 5, 1, 2, 3, 8).reshape([2, 3]), times: t(2, 3) };
   const past = { pastIds: words(1, 2, 7, 0).reshape([2, 2]), pastTimes: t(2, 2) };
   const history = { neurons: 6, columns: 9, pastSteps: 4 };
