@@ -3,7 +3,8 @@
  * tuning curves (Zhang et al. 1998).
  */
 
-import { cosineAndSine, meanDirection, wrapToTurn } from '../math/angles.js';
+import { cosineAndSine, meanDirection } from '../math/angles.js';
+import { TuningCounts, ValueBins } from '../recording/tuning-curves.js';
 import { holdOut } from './penalties.js';
 import { rowsBetween, type SparseRows } from './regression.js';
 
@@ -140,33 +141,25 @@ export function fitBayes(
   setting: BayesSetting,
 ): BayesDecoder {
   const { period, bins, smoothing, floor = 0.01, prior = 'occupancy' } = setting;
-  const { columns, starts, indices, values: spikes } = tuning.counts;
-  const { centers, binAt } = valueBins(values, tuning.counts.rows, setting);
+  const { rows, columns, starts, indices, values: spikes } = tuning.counts;
+  checkRows(values, rows);
   checkSetting(bins, smoothing, floor);
-  const kernel = gaussian(smoothing, bins);
-  const smooth = (curve: Float64Array) => smoothed(curve, kernel, period !== undefined);
-  const visits = new Float64Array(bins);
-  const time = new Float64Array(bins);
-  const counts = new Float64Array(columns * bins);
-  for (let row = 0; row < values.length; row++) {
-    const b = binAt(values[row]!);
-    visits[b]! += 1;
-    time[b]! += secondsAt(tuning.seconds, row);
+  const valueBins = new ValueBins(values, bins, period);
+  const tuned = new TuningCounts(columns, bins);
+  for (let row = 0; row < rows; row++) {
+    const b = valueBins.at(values[row]!);
+    tuned.addRow(b, secondsAt(tuning.seconds, row));
     for (let entry = starts[row]!; entry < starts[row + 1]!; entry++)
-      counts[indices[entry]! * bins + b]! += spikes[entry]!;
+      tuned.addSpikes(b, indices[entry]!, spikes[entry]!);
   }
-  const [occupancy, seconds] = [smooth(visits), smooth(time)];
-  const rates = new Float64Array(columns * bins);
-  for (let neuron = 0; neuron < columns; neuron++) {
-    const curve = smooth(counts.subarray(neuron * bins, (neuron + 1) * bins));
-    for (let b = 0; b < bins; b++)
-      rates[neuron * bins + b] = seconds[b]! > 0 ? Math.max(floor, curve[b]! / seconds[b]!) : floor;
-  }
+  const rateSetting = { smoothing, floor, isCircular: period !== undefined };
   // Rates are unknown where the variable never was, so even a flat prior is 0 there.
-  const weights = occupancy.map((rows) => (prior === 'flat' ? Number(rows > 0) : rows));
+  const weights = tuned
+    .occupancy(rateSetting)
+    .map((visits) => (prior === 'flat' ? Number(visits > 0) : visits));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const priors = weights.map((weight) => weight / total);
-  return new BayesDecoder(centers, rates, priors, period);
+  return new BayesDecoder(valueBins.centers, tuned.rates(rateSetting), priors, period);
 }
 
 /** Candidate settings, and the rows to choose among them on. */
@@ -285,58 +278,6 @@ function checkSetting(bins: number, smoothing: number, floor: number): void {
     throw new Error(
       `A Bayes decoder needs a whole number of bins above 0, a smoothing of 0 bins or more and a floor above 0 Hz, but has ${bins} bins, a smoothing of ${smoothing} bins and a floor of ${floor} Hz.`,
     );
-}
-
-/** The bins of a variable. The largest value belongs to the last bin. */
-function valueBins(values: ArrayLike<number>, rows: number, { period, bins }: BayesSetting) {
-  checkRows(values, rows);
-  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (let row = 0; row < rows; row++) {
-    const value = values[row]!;
-    if (!Number.isFinite(value))
-      throw new Error(
-        `The variable is ${value} at row ${row}: remove the rows where it is unknown.`,
-      );
-    [low, high] = [Math.min(low, value), Math.max(high, value)];
-  }
-  if (period !== undefined) [low, high] = [0, period];
-  const width = (high - low) / bins;
-  return {
-    centers: Float64Array.from({ length: bins }, (_, b) => low + (b + 0.5) * width),
-    binAt: (value: number) => {
-      const bin = Math.floor(
-        ((period === undefined ? value : wrapToTurn(value, period)) - low) / width,
-      );
-      // The bins of a constant variable have no width.
-      return Number.isNaN(bin) ? 0 : Math.min(bins - 1, bin);
-    },
-  };
-}
-
-/** Weights of a Gaussian at distances 0, 1, 2, ... bins, up to four standard deviations. */
-function gaussian(deviation: number, bins: number): Float64Array {
-  const reach = Math.min(bins - 1, Math.ceil(4 * deviation));
-  return Float64Array.from({ length: reach + 1 }, (_, d) =>
-    d === 0 ? 1 : Math.exp(-((d / deviation) ** 2) / 2),
-  );
-}
-
-/**
- * Weighted sums of neighboring bins. Beyond the ends of a line there are neither spikes nor time,
- * so that their ratio, the rate, does not fall there.
- */
-function smoothed(curve: Float64Array, kernel: Float64Array, circular: boolean): Float64Array {
-  const bins = curve.length;
-  return curve.map((_, b) => {
-    let sum = 0;
-    for (let d = 1 - kernel.length; d < kernel.length; d++) {
-      const neighbor = b + d;
-      const isInside = neighbor >= 0 && neighbor < bins;
-      if (isInside) sum += kernel[Math.abs(d)]! * curve[neighbor]!;
-      else if (circular) sum += kernel[Math.abs(d)]! * curve[(neighbor + bins) % bins]!;
-    }
-    return sum;
-  });
 }
 
 /** Turns logarithms of weights into shares that add up to 1, in place. */

@@ -21,10 +21,12 @@ import { readsFrequencies } from './drives.js';
 import { classWeightTensors, type ModelTargets } from './losses.js';
 import { type BehaviorInput, type ModelInputs, type ModelSizes, readsVideo } from './model.js';
 import type { Rules } from './rules.js';
+import { tunedLags } from './tuning.js';
 import {
   type ConfiguredVariable,
   configuredVariables,
   decodedPeriod,
+  hasPerceptron,
   isClassified,
   targetWidth,
 } from './variables.js';
@@ -106,6 +108,7 @@ export function withStatistics(
     scales,
     ...(config.rules.standardized &&
       windows.settings.countBins &&
+      hasPerceptron(config) &&
       !tokenizer.counts && { counts: countScale(countsOf(windows, training)) }),
     ...(readsFrequencies(config) &&
       !tokenizer.frequencies && { frequencies: [...tokenFrequencies(windows, training)] }),
@@ -138,9 +141,9 @@ function scalesOf(
   );
 }
 
-/** The spike counts of each window. */
+/** The square roots of each window's spike counts. */
 function* countsOf(windows: Windows, refs: readonly WindowRef[]): Generator<Float32Array> {
-  for (const ref of refs) yield windows.countsAt(ref)!;
+  for (const ref of refs) yield windows.countsAt(ref)!.map(Math.sqrt);
 }
 
 /** Samples of an input variable. */
@@ -175,6 +178,11 @@ export interface HostBatch {
   readonly frames: Float32Array<ArrayBuffer> | undefined;
   /** Standardized square roots of spike counts, [B, bins * neurons]; undefined unless read. */
   readonly counts: Float32Array<ArrayBuffer> | undefined;
+  /**
+   * Spike counts by lag and neuron, then seconds by lag, [B, lags * (neurons + 1)]; undefined
+   * unless read.
+   */
+  readonly evidence: Float32Array<ArrayBuffer> | undefined;
   /** Inputs by group and variable. */
   readonly behavior: Readonly<Record<string, Readonly<Record<string, HostSamples>>>>;
   /** Targets by variable: scaled numbers [B, 1], cosine and sine [B, 2], or class tokens [B]. */
@@ -242,14 +250,31 @@ export class BatchLayout {
       pastMask: flagTokens(pastIds, neurons.PAD, false),
       frames: this.frames && gather(new Float32Array(B * product(this.frames)), (w) => w.frames!),
       counts: this.countsPerWindow > 0 ? this.#scaledCounts(windows) : undefined,
+      evidence: this.evidencePerWindow > 0 ? this.#evidence(windows) : undefined,
       behavior: this.#behavior(windows),
       targets: this.#targets(windows),
     };
   }
 
-  /** How many spike counts a readout reads of each window. */
+  /** How many spike counts the perceptron of a readout reads of each window. */
   get countsPerWindow(): number {
-    return (this.config.readout?.bins ?? 0) * this.tokenizer.ids.neurons;
+    return hasPerceptron(this.config) ? this.config.readout.bins * this.tokenizer.ids.neurons : 0;
+  }
+
+  /** How many counts and seconds the tuning curves of a readout read of each window. */
+  get evidencePerWindow(): number {
+    return tunedLags(this.config) * (this.tokenizer.ids.neurons + 1);
+  }
+
+  #evidence(windows: readonly Window[]): Float32Array<ArrayBuffer> {
+    const lags = tunedLags(this.config);
+    const { evidencePerWindow: width } = this;
+    const evidence = new Float32Array(windows.length * width);
+    for (const [row, { counts, countSeconds }] of windows.entries()) {
+      evidence.set(counts!.subarray(0, width - lags), row * width);
+      evidence.set(countSeconds.subarray(0, lags), (row + 1) * width - lags);
+    }
+    return evidence;
   }
 
   #scaledCounts(windows: readonly Window[]): Float32Array<ArrayBuffer> {
@@ -257,7 +282,7 @@ export class BatchLayout {
     const scale = this.tokenizer.counts;
     const scaled = new Float32Array(windows.length * countsPerWindow);
     for (const [row, { counts }] of windows.entries()) {
-      scaled.set(counts!, row * countsPerWindow);
+      scaled.set(counts!.map(Math.sqrt), row * countsPerWindow);
       if (!scale) continue;
       const { means, deviations } = scale;
       for (let n = 0, at = row * countsPerWindow; n < countsPerWindow; n++, at++)
@@ -400,6 +425,10 @@ export class Batch {
       counts:
         layout.countsPerWindow > 0
           ? addTensor([size, layout.countsPerWindow], 'f32', (host) => host.counts!)
+          : undefined,
+      evidence:
+        layout.evidencePerWindow > 0
+          ? addTensor([size, layout.evidencePerWindow], 'f32', (host) => host.evidence!)
           : undefined,
       behavior,
     };

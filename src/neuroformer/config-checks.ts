@@ -129,13 +129,31 @@ function checkVideo({ compat, rules, frame_encoder }: ModelConfig): void {
   }
 }
 
-/** Checks that a readout reads something. */
-function checkReadout({ readout }: ModelConfig): void {
+/** Checks that a readout reads something, and that its tuning curves are of what there is. */
+function checkReadout(config: ModelConfig): void {
+  const { readout } = config;
   if (!readout) return;
-  if (readout.blocks === 0 && readout.bins === 0)
+  const { blocks, bins, hidden, tuning } = readout;
+  if (blocks === 0 && bins === 0)
     throw new ConfigError('readout.blocks and readout.bins are 0: one of them should be above 0.');
-  if (readout.hidden.length === 0)
+  if (hidden.length === 0 && !tuning)
     throw new ConfigError('readout.hidden should list the units of at least one hidden layer.');
+  if (!tuning) return;
+  if (bins === 0)
+    throw new ConfigError(
+      'readout.tuning decodes spike counts, but readout.bins is 0: set how many bins of counts there should be.',
+    );
+  if (tuning.lags !== null && tuning.lags > bins)
+    throw new ConfigError(
+      `readout.tuning.lags should be at most readout.bins, which is ${bins}, but is ${tuning.lags}.`,
+    );
+  const predicted = configuredVariables(config).filter(({ setting }) => setting.predict);
+  const names = predicted.map(({ name }) => name);
+  const unknown = tuning.variables?.find((name) => !names.includes(name));
+  if (unknown !== undefined)
+    throw new ConfigError(
+      `readout.tuning.variables names ${unknown}, which is not predicted; ${names.length > 0 ? `these are: ${names.join(', ')}` : 'nothing is'}.`,
+    );
 }
 
 /** Checks the optional heads: that what they read is there, and that the original has none. */

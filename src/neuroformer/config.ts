@@ -113,8 +113,9 @@ const FIELDS = {
    */
   pool: withDefault(isOneOf(['mean', 'eos']), 'mean'),
   /**
-   * Optional: how predicted variables are read, instead of from `pool`: by queries that attend to
-   * the spikes, by a perceptron over spike counts, or by the sum of both.
+   * Optional: how predicted variables are read: by queries that attend to the spikes, by a
+   * perceptron over spike counts, by tuning curves, or by the sum of these. A variable that none of
+   * them reads is read from `pool`.
    */
   readout: withDefault(
     nullable(
@@ -124,12 +125,28 @@ const FIELDS = {
          * to the current one; 0 for no queries.
          */
         blocks: count(1, 0, MAX_LAYERS),
-        /** Bins of spike counts, before the end of the window, for the perceptron; 0 for none. */
+        /** Bins of spike counts, before the end of the window; 0 for none. */
         bins: count(0, 0, 10_000),
-        /** Units of its hidden layers. */
+        /** Units of the perceptron's hidden layers; with tuning curves it may have none. */
         hidden: withDefault(list(number({ min: 1, max: MAX_SIZE, integer: true })), [256, 128]),
         /** Dropout rate after each hidden layer. */
         dropout: rate(0.3),
+        /** Optional: decoding by tuning curves. */
+        tuning: withDefault(
+          nullable(
+            object({
+              /** The variables that are decoded by them. Default: all that are predicted. */
+              variables: withDefault(nullable(list(text)), null),
+              /** How many of the bins have tuning curves, the latest first. Default: all. */
+              lags: withDefault(nullable(count(1, 1, 10_000)), null),
+              /** Bins of a number or an angle; classes are their own. */
+              values: count(32, 2, 10_000),
+              /** Standard deviation in bins of the Gaussian that smooths tuning curves. */
+              smoothing: withDefault(number({ min: 0, max: 1000 }), 0),
+            }),
+          ),
+          null,
+        ),
       }),
     ),
     null,

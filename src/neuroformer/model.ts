@@ -30,7 +30,8 @@ import {
 } from './embeddings.js';
 import { Readout } from './readout.js';
 import { type Observer, PassContext, Stack, type Taps } from './stack.js';
-import { configuredVariables, isClassified, targetWidth } from './variables.js';
+import { isTuned, TunedDecoder, type TuningWeights, tunedLags } from './tuning.js';
+import { configuredVariables, hasPerceptron, isClassified, targetWidth } from './variables.js';
 
 /** The sizes of a model that its vocabularies and its video determine. */
 export interface ModelSizes {
@@ -47,6 +48,11 @@ export interface ModelSizes {
   readonly frequencies?: readonly number[] | undefined;
   /** The shape of a window's video, [frames, height, width]; needed for learned positions. */
   readonly frames?: Triple | undefined;
+  /**
+   * The tuning curves that the weights of a readout start from, by the name of the variable.
+   * Default: zeros, for weights that will be loaded.
+   */
+  readonly tuning?: Readonly<Record<string, TuningWeights>> | undefined;
 }
 
 /** The samples of one behavior variable. */
@@ -69,8 +75,10 @@ export interface ModelInputs {
   readonly pastTimes: Tensor;
   /** [B, 1, frames, height, width]. Without it the model skips the blocks of video. */
   readonly frames?: Tensor | undefined;
-  /** Standardized square roots of spike counts, [B, bins * neurons], for a readout. */
+  /** Standardized square roots of spike counts, [B, bins * neurons], for a readout's perceptron. */
   readonly counts?: Tensor | undefined;
+  /** Spike counts, then seconds by lag, [B, lags * (neurons + 1)], for tuning curves. */
+  readonly evidence?: Tensor | undefined;
   /** Samples by group and variable. The model skips the blocks of a group without samples. */
   readonly behavior?: Readonly<Record<string, Readonly<Record<string, BehaviorInput>>>> | undefined;
   /** u32 [B, T], zero at padding of the current window. Used only if padding is masked. */
@@ -256,12 +264,14 @@ export class Neuroformer {
     };
     if (config.readout) {
       const { blocks, bins, hidden, dropout } = config.readout;
-      this.readout = new Readout(store.scope('readout'), this.heads.variables, {
+      const readout = store.scope('readout');
+      this.readout = new Readout(readout, this.heads.variables, {
         stack: stackSettings(config, 'readout'),
         blocks,
         hidden,
         dropout,
-        counts: bins * (sizes.ids - SPECIAL_TOKENS),
+        counts: hasPerceptron(config) ? bins * (sizes.ids - SPECIAL_TOKENS) : 0,
+        tuned: tunedDecoders(readout.scope('tuning'), config, sizes),
       });
     }
     if (config.contrastive.contrastive) {
@@ -334,12 +344,15 @@ export class Neuroformer {
   ): Record<string, Tensor> {
     const variables = Object.entries(this.heads.variables);
     if (variables.length === 0) return {};
+    const pooled = () =>
+      this.config.pool === 'eos' ? meanPool(lastLayer, expectEos(inputs)) : mean;
     if (this.readout) {
-      const { mask, pastMask, counts } = inputs;
+      const { mask, pastMask, counts, evidence } = inputs;
       const masks = this.config.rules.mask_padding ? { mask, pastMask } : NO_MASKS;
-      return this.readout.call({ past, current: lastLayer, ...masks, counts }, pass);
+      const spikes = { past, current: lastLayer, ...masks };
+      return this.readout.call({ ...spikes, pooled, counts, evidence }, pass);
     }
-    const state = this.config.pool === 'eos' ? meanPool(lastLayer, expectEos(inputs)) : mean;
+    const state = pooled();
     return Object.fromEntries(variables.map(([name, head]) => [name, head.call(state)]));
   }
 
@@ -531,6 +544,24 @@ function variableHeads(scope: ParameterScope, config: ModelConfig, sizes: ModelS
       : new Linear(head, config.n_embd, targetWidth(setting));
   }
   return heads;
+}
+
+/** The decoders by tuning curves, by variable. */
+function tunedDecoders(scope: ParameterScope, config: ModelConfig, sizes: ModelSizes) {
+  const decoders: Record<string, TunedDecoder> = {};
+  const inputs = tunedLags(config) * (sizes.ids - SPECIAL_TOKENS + 1);
+  for (const variable of configuredVariables(config)) {
+    if (!isTuned(config, variable)) continue;
+    const { group, name, setting } = variable;
+    const decoded = isClassified(setting)
+      ? { values: classCount(name, setting, config, sizes), outputs: undefined }
+      : { values: config.readout!.tuning!.values, outputs: targetWidth(setting) };
+    decoders[name] = new TunedDecoder(scope.scope(`${group}.${name}`), inputs, {
+      ...decoded,
+      initial: sizes.tuning?.[name],
+    });
+  }
+  return decoders;
 }
 
 /**

@@ -1,11 +1,13 @@
 /**
- * The readout of predicted variables, the sum of two paths.
+ * The readout of predicted variables, the sum of up to three paths.
  *
  * - Each variable has a query of its own, as in POYO (Azabou et al. 2023), which attends to all
  *   spikes of the past window with their times, and then to those of the current one.
  * - A perceptron reads spike counts in bins before the end of the window (Glaser et al. 2020).
  *   Where thousands of spikes are in a window, it learns much faster than attention to each of
  *   them.
+ * - Tuning curves at each lag give the posterior of a variable's values (Zhang et al. 1998), whose
+ *   mean is the prediction.
  *
  * Weights of ridge regression were tried as the start of a linear path from the counts. They fit
  * the training windows so closely that little is left to learn there, and decoding became worse.
@@ -19,6 +21,7 @@ import { repeatRows } from '../tensor/embedding.js';
 import { slice } from '../tensor/sequence.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { type PassContext, Stack, type StackSettings } from './stack.js';
+import type { TunedDecoder } from './tuning.js';
 
 /** Settings of a Readout. */
 export interface ReadoutSettings {
@@ -32,6 +35,8 @@ export interface ReadoutSettings {
   readonly hidden: readonly number[];
   /** Dropout rate after each hidden layer. */
   readonly dropout: number;
+  /** Decoders by tuning curves, by variable; undefined for none. */
+  readonly tuned?: Readonly<Record<string, TunedDecoder>> | undefined;
 }
 
 /** What a readout reads. */
@@ -46,9 +51,13 @@ export interface ReadoutInputs {
   readonly mask: Tensor | undefined;
   /** Standardized counts, [B, counts]; undefined without a perceptron. */
   readonly counts: Tensor | undefined;
+  /** What `pool` reads, [B, width]; called where nothing else reads a variable. */
+  readonly pooled: () => Tensor;
+  /** Spike counts, then seconds by lag, [B, inputs]; undefined without tuning curves. */
+  readonly evidence?: Tensor | undefined;
 }
 
-/** Reads predicted variables by queries of their own and from spike counts. */
+/** Reads predicted variables by queries of their own, from spike counts and by tuning curves. */
 export class Readout {
   readonly #settings: ReadoutSettings;
   readonly #heads: Readonly<Record<string, Linear>>;
@@ -107,11 +116,15 @@ export class Readout {
     const names = Object.keys(this.#heads);
     return Object.fromEntries(
       names.map((name, n) => {
-        const fromCounts = this.#fromHidden[name]?.call(hidden!);
-        if (!states) return [name, fromCounts!];
-        const state = slice(states, n, 1).reshape([states.axis(0), states.axis(2)]);
-        const fromSpikes = this.#heads[name]!.call(state);
-        return [name, fromCounts ? add(fromSpikes, fromCounts) : fromSpikes];
+        const head = this.#heads[name]!;
+        const state = states && slice(states, n, 1).reshape([states.axis(0), states.axis(2)]);
+        const parts = [
+          state && head.call(state),
+          this.#fromHidden[name]?.call(hidden!),
+          this.#settings.tuned?.[name]?.call(inputs.evidence!),
+        ].filter((part) => part !== undefined);
+        if (parts.length === 0) parts.push(head.call(inputs.pooled()));
+        return [name, parts.reduce((sum, part) => add(sum, part))];
       }),
     );
   }

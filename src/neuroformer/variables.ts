@@ -82,3 +82,11 @@ export function decodedPeriod({ predict, objective, period }: VariableConfig): n
 export function targetWidth(setting: VariableConfig): number {
   return decodedPeriod(setting) === undefined ? 1 : 2;
 }
+
+/** Whether variables are read by a perceptron over spike counts. */
+export function hasPerceptron<C extends Pick<ModelConfig, 'readout'>>(
+  config: C,
+): config is C & { readout: NonNullable<ModelConfig['readout']> } {
+  const { bins = 0, hidden = [] } = config.readout ?? {};
+  return bins > 0 && hidden.length > 0;
+}

@@ -15,7 +15,13 @@ import {
   type VariableSetting,
   windowSampleRange,
 } from './sampling.js';
-import { type BinnedSpikes, binSpikes, forEachLag, spikeIndexRange } from './spikes.js';
+import {
+  type BinnedSpikes,
+  binSpikes,
+  forEachLag,
+  type LagBins,
+  spikeIndexRange,
+} from './spikes.js';
 import type { NeuronVocabulary, TimeVocabulary } from './vocabularies.js';
 
 /** Where the original code contradicts its paper. `true` is what the paper describes. */
@@ -118,10 +124,12 @@ export interface Window {
   /** Samples of each variable, by its name in the window. */
   readonly variables: Readonly<Record<string, Samples>>;
   /**
-   * Square roots of spike counts in bins before the end of the window, the latest first,
-   * [bins, neurons]; undefined without bins. They count spikes that blocks do not hold, too.
+   * Spike counts in bins before the end of the window, the latest first, [bins, neurons]; undefined
+   * without bins. They count spikes that blocks do not hold, too.
    */
   readonly counts: Float32Array | undefined;
+  /** How much of each bin is in the trial, in seconds: [bins]. */
+  readonly countSeconds: Float32Array;
 }
 
 /** A trial with its spikes binned and its variables resampled at the time steps of windows. */
@@ -226,22 +234,35 @@ export class Windows {
           : undefined,
       variables: this.samplesAt(ref),
       counts: this.countsAt(ref),
+      countSeconds: this.countSecondsAt(ref),
     };
   }
 
-  /** The square roots of spike counts before the end of a window; see `Window.counts`. */
+  /** Spike counts before the end of a window; see `Window.counts`. */
   countsAt(ref: WindowRef): Float32Array | undefined {
-    const { countBins = 0, current, past } = this.settings;
-    if (countBins === 0) return undefined;
+    const bins = this.#countBins();
+    if (bins.count === 0) return undefined;
     const { neurons } = this.recording;
-    const counts = new Float32Array(countBins * neurons);
+    const counts = new Float32Array(bins.count * neurons);
     const { stop } = this.span(ref).current;
-    const bins = { bin: (current + past) / countBins, count: countBins };
     forEachLag(this.#trial(ref.trialIndex).spikes, stop, bins, (lag, neuron) => {
       counts[lag * neurons + neuron]! += 1;
     });
-    for (let n = 0; n < counts.length; n++) counts[n] = Math.sqrt(counts[n]!);
     return counts;
+  }
+
+  /** The seconds in which the spikes of a window are counted; see `Window.countSeconds`. */
+  countSecondsAt(ref: WindowRef): Float32Array {
+    const { bin, count } = this.#countBins();
+    const { stop } = this.span(ref).current;
+    return Float32Array.from({ length: count }, (_, lag) =>
+      Math.max(0, Math.min(bin, stop - lag * bin)),
+    );
+  }
+
+  #countBins(): LagBins {
+    const { countBins: count = 0, current, past } = this.settings;
+    return { bin: (current + past) / count, count };
   }
 
   /** The samples of every variable in a window. */

@@ -2,7 +2,7 @@
 
 import { tokenizerFor } from '../neuroformer/batch.js';
 import type { ModelConfig } from '../neuroformer/config.js';
-import { configuredVariables, decodedPeriod } from '../neuroformer/variables.js';
+import { configuredVariables, decodedPeriod, hasPerceptron } from '../neuroformer/variables.js';
 import type { Recording } from '../recording/recording.js';
 import { Tokenizer } from '../recording/tokenizer.js';
 
@@ -35,7 +35,7 @@ export function finetunedTokenizer(
     return [name, previous && covered ? previous : recorded] as const;
   });
   const { counts } = before;
-  const countsRead = (config.readout?.bins ?? 0) * before.ids.neurons;
+  const countsRead = hasPerceptron(config) ? config.readout.bins * before.ids.neurons : 0;
   return new Tokenizer({
     ...fresh,
     neurons: before.ids.neurons,

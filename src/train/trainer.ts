@@ -10,6 +10,7 @@ import { type HostBatch, modelSizes } from '../neuroformer/batch.js';
 import { Neuroformer } from '../neuroformer/model.js';
 import { loadNotes, type SavedModel } from '../neuroformer/saved.js';
 import { type StepLosses, TrainingStep } from '../neuroformer/step.js';
+import { tuningWeights } from '../neuroformer/tuning.js';
 import { ParameterStore } from '../nn/parameters.js';
 import { RateSchedule } from '../nn/schedule.js';
 import type { Watcher } from '../ports/watcher.js';
@@ -184,7 +185,7 @@ class Trainer {
 
   constructor(engine: Engine, options: TrainerOptions) {
     const { data, settings } = options;
-    const { layout, config, split } = data;
+    const { layout, config, split, windows } = data;
     if (settings.token_dropout > 0 && !config.rules.mask_padding)
       throw new ConfigError(
         'token_dropout hides tokens through the padding mask, so it needs rules.mask_padding.',
@@ -192,7 +193,11 @@ class Trainer {
     this.#engine = engine;
     this.#options = options;
     this.#totalSteps = totalUpdates(settings, split.train.length);
-    this.#model = new Neuroformer(this.#store, config, modelSizes(layout));
+    this.#model = new Neuroformer(this.#store, config, {
+      ...modelSizes(layout),
+      ...(config.readout?.tuning &&
+        !options.resume && { tuning: tuningWeights(layout, windows, split.train) }),
+    });
     this.#store.allocate(engine, settings.seed);
     this.#freeze(settings.freeze);
     this.#dropout = new RandomState(engine, settings.seed);

@@ -54,7 +54,13 @@ describe('the perceptron of a readout', () => {
     const counts = randomRef(random, [3, 10]);
     const expected = layer('speed', map(layer('1', map(layer('0', counts), gelu)), gelu));
     const spikes = toTensor(engine(), randomRef(random, [3, 4, 8]));
-    const inputs = { past: spikes, current: spikes, pastMask: undefined, mask: undefined };
+    const inputs = {
+      past: spikes,
+      current: spikes,
+      pastMask: undefined,
+      mask: undefined,
+      pooled: () => spikes,
+    };
     const pass = new PassContext(() => {}, undefined);
     const { speed } = readout.call({ ...inputs, counts: toTensor(engine(), counts) }, pass);
     expectClose('perceptron', 'product', await speed!.floats(), expected.data);
@@ -83,7 +89,12 @@ describe('the perceptron of a readout', () => {
     });
     const refs = ENDS.map((end) => ({ trialIndex: 0, end }));
     const bins = { bin: 0.15 / BINS, count: BINS };
-    const { starts, indices, values, columns } = laggedCounts(tiny.windows, refs, bins);
+    const { starts, indices, values, columns } = laggedCounts(
+      tiny.windows,
+      refs,
+      bins,
+      (spikes) => spikes,
+    );
     expect(columns).toBe(BINS * NEURONS);
     for (const [row, ref] of refs.entries()) {
       const expected = new Float32Array(columns);

@@ -7,6 +7,7 @@ import { HostRandom } from '../../src/math/random.js';
 import { tokenizerFor } from '../../src/neuroformer/batch.js';
 import { parseConfig } from '../../src/neuroformer/config.js';
 import { openModel } from '../../src/neuroformer/saved.js';
+import { tuningWeights } from '../../src/neuroformer/tuning.js';
 import { decodeSafetensors, encodeSafetensors } from '../../src/nn/safetensors.js';
 import { diskStore } from '../../src/node/disk-store.js';
 import { createEngine } from '../../src/node.js';
@@ -136,6 +137,28 @@ describe('training', () => {
     expect(resumed.notes).toContain('Resuming at update 18 of 24.');
     const steps = (await resumed.records.readMetrics()).map(({ step }) => step);
     expect(steps).toEqual([...steps].sort((p, q) => p - q));
+  });
+
+  it('starts tuning curves from training windows once, and resumes with what became of them', async () => {
+    const readout = { blocks: 0, bins: 2, hidden: [], tuning: { values: 6 } };
+    const model = { ...TINY, modalities: WITH_BEHAVIOR.modalities, readout };
+    const [uninterrupted, resumed] = [newRun({}, model), newRun({}, model)];
+    await trainModel(uninterrupted);
+    let updates = 0;
+    await trainModel(stoppedWhen(resumed, () => ++updates >= 7));
+    await trainModel({ ...resumed, resume: true });
+    expect(await lastCheckpoint(resumed)).toEqual(await lastCheckpoint(uninterrupted));
+    const { windows, layout, split } = resumed.data;
+    const start = tuningWeights(layout, windows, split.train).turn!.rates;
+    const trained = (await lastCheckpoint(resumed)).tensors.get(
+      'readout.tuning.behavior.turn.rates',
+    )!.data as Float32Array;
+    // Rates, not the larger totals of rates.
+    const isRate = (n: number) => n % 16 < 14;
+    const moved = trained.map((rate, n) => (isRate(n) ? Math.abs(rate - start[n]!) : 0));
+    expect(Math.max(...moved)).toBeLessThan(24 * 3e-3);
+    expect(Math.max(...moved)).toBeGreaterThan(1e-4);
+    expect(Math.max(...start)).toBeGreaterThan(0.5);
   });
 
   it('ends with the same bits on one thread, on two, and resumed on one after two', async () => {
