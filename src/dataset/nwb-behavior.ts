@@ -1,6 +1,7 @@
 /**
- * Finds behavior in an NWB file: series and tables that have a clock, anywhere below `processing`
- * and `acquisition`.
+ * Finds behavior in an NWB file, and stimuli of which a few numbers are known at each time: series
+ * and tables that have a clock, anywhere below `processing`, `acquisition` and
+ * `stimulus/presentation`.
  */
 
 import { type ArrayNode, elementCount, type GroupNode, type Numbers } from '../formats/nodes.js';
@@ -24,8 +25,8 @@ import {
  */
 const NOT_BEHAVIOR =
   /Electrical|Image|Optical|TwoPhoton|OnePhoton|Index|Decomposition|Interval|Annotation|Patch|Clamp/;
-/** Paths below which behavior is stored. */
-export const BEHAVIOR_PLACE = /^(processing|acquisition)\//;
+/** Paths below which behavior and what was presented are stored. */
+export const BEHAVIOR_PLACE = /^(processing|acquisition|stimulus\/presentation)\//;
 /** Neurodata types of containers whose series are not behavior. */
 const NOT_BEHAVIOR_PARENT = /BehavioralEvents|Fluorescence|DfOverF|ElectricalSeries|LFP/;
 /** A series with more columns than this is not read as variables. */

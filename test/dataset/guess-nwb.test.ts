@@ -149,6 +149,25 @@ describe('an NWB 2 file', () => {
     );
   });
 
+  it('reads what was presented, where it is a series of numbers', async () => {
+    const { recording, notes } = await open((root) => {
+      units(root);
+      const stimulus = root.create_group('stimulus');
+      const presentation = stimulus.create_group('presentation');
+      series(presentation, '光强', 'OptogeneticSeries', [0, 2, 0]);
+      series(presentation, 'contrast', 'TimeSeries', [0.1, 0.2, 0.3], { start: 0.2 });
+      series(presentation, 'film', 'IndexSeries', [0, 1, 2]);
+      series(stimulus.create_group('templates'), 'frozen noise', 'TimeSeries', [4, 5, 6]);
+    });
+    const { variables } = recording.trials[0]!;
+    expect(Object.keys(variables).sort()).toEqual(['contrast', '光强']);
+    expect(variables.contrast).toMatchObject({ dt: 0.1, start: 0.2 });
+    expect(samples(variables.光强!)).toEqual([0, 2, 0]);
+    expect(notes).toEqual([
+      'Series that are not read, because they are no behavior or have no samples (to read one, list it under variables in a dataset.yaml): stimulus/presentation/film (IndexSeries), stimulus/templates/frozen noise (TimeSeries).',
+    ]);
+  });
+
   it('leaves out what is not behavior: raw signals, images, events, timestamps that do not increase', async () => {
     const { recording, notes } = await open((root) => {
       units(root);

@@ -198,7 +198,7 @@ describe('damaged recordings', () => {
   /** Copies of each file; fewer of the large ones, which take longer to read. */
   function copyCount(name: string): number {
     if (!THOROUGH) return name === 'm1.mat' ? 10 : 50;
-    return name === 'm1.mat' ? 60 : name === 'alm.nwb' ? 340 : 400;
+    return name === 'm1.mat' ? 20 : name === 'alm.nwb' ? 100 : 150;
   }
 
   /** A copy that is cut short, or with some bits flipped, bytes changed or 32-bit words changed. */

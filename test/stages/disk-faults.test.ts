@@ -168,7 +168,7 @@ describe('train', () => {
       const whole = scratch();
       const { changes } = await withDiskFault(whole, () => start(whole));
       const expected = await state(whole);
-      for (const at of moments(changes, THOROUGH ? 4 : 20)) {
+      for (const at of moments(changes, THOROUGH ? 8 : 20)) {
         const folder = join(scratch(), 'run');
         const { error } = await withDiskFault(folder, () => start(folder), at, fault);
         const where = `${fault} at change ${at} of ${changes}`;

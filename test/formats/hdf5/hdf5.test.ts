@@ -376,7 +376,7 @@ describe('damaged HDF5 files', () => {
     const random = new HostRandom(11);
     const path = join(files.folder, 'damaged.nwb');
     const outcomes = { complete: 0, partial: 0, rejected: 0 };
-    const copies = THOROUGH ? 400 : 50;
+    const copies = THOROUGH ? 150 : 50;
     for (let n = 0; n < copies; n++) {
       writeFileSync(path, damage(original, random));
       let errors = 0;
