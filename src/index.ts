@@ -76,12 +76,13 @@ export { VERSION } from './version.gen.js';
 
 // What these take and return, for programs that name the types.
 
+export type { Score } from './analyze/bootstrap.js';
 export type {
   DecodedClasses,
   DecodedNumbers,
   DecodedVariable,
 } from './analyze/decoded-variable.js';
-export type { Score, Scores } from './analyze/decoding-scores.js';
+export type { Scores } from './analyze/decoding-scores.js';
 export type { EdgeScores } from './analyze/edges.js';
 export type { FeatureMatrix } from './analyze/feature-matrix.js';
 export type { RidgeStrengths } from './analyze/glm-ridge.js';

@@ -1,34 +1,20 @@
 /** Scores of decoded variables with bootstrap intervals. */
 
+import { bootstrapScores, type Resampling, type Score } from './bootstrap.js';
 import type { DecodedVariable } from './decoded-variable.js';
 import {
-  blockBootstrap,
   type CircularScores,
   type ClassScores,
   type RegressionScores,
-  type Resampling,
   scoreCircular,
   scoreClasses,
   scoreRegression,
 } from './scores.js';
 
-/**
- * A score with its 95% interval over resamplings of the windows. NaN stands for what does not
- * exist.
- */
-export interface Score {
-  /** The score of all windows. */
-  readonly value: number;
-  /** The 2.5th percentile. */
-  readonly low: number;
-  /** The 97.5th percentile. */
-  readonly high: number;
-}
-
 /** The scores of one variable, by the keys of `SCORE_COLUMNS`. */
 export type Scores = Readonly<Record<string, Score>>;
 
-/** How windows are resampled; see `blockBootstrap`. */
+/** How windows are resampled; see `bootstrapScores`. */
 export type Blocks = Pick<Resampling, 'segments' | 'block' | 'seed'>;
 
 const BOOTSTRAP_REPEATS = 1000;
@@ -73,20 +59,11 @@ export const SCORE_COLUMNS: {
   ],
 };
 
-/**
- * The scores of one variable with their intervals. If the windows form fewer than two blocks,
- * intervals are NaN.
- */
+/** The scores of one variable with their intervals; see `bootstrapScores`. */
 export function scoreWithIntervals(variable: DecodedVariable, blocks: Blocks): Scores {
-  const noInterval = { low: Number.NaN, high: Number.NaN };
-  const intervals =
-    blockCount(blocks) < 2
-      ? []
-      : blockBootstrap({ repeats: BOOTSTRAP_REPEATS, ...blocks }, rowScorer(variable));
+  const scores = bootstrapScores({ repeats: BOOTSTRAP_REPEATS, ...blocks }, rowScorer(variable));
   return Object.fromEntries(
-    Object.entries(scoreVariable(variable)).map(
-      ([key, value], n) => [key, { value, ...(intervals[n] ?? noInterval) }] as const,
-    ),
+    SCORE_COLUMNS[variable.kind].map(({ key }, n) => [key, scores[n]!] as const),
   );
 }
 
@@ -97,14 +74,6 @@ export function scoreVariable(variable: DecodedVariable): Record<string, number>
   return Object.fromEntries(
     SCORE_COLUMNS[variable.kind].map(({ key }, n) => [key, values[n]!] as const),
   );
-}
-
-/**
- * How many blocks the segments are long, as a fraction. A segment shorter than a block is one
- * block.
- */
-export function blockCount({ segments, block }: Pick<Blocks, 'segments' | 'block'>): number {
-  return segments.reduce((sum, length) => sum + length / Math.min(length, block), 0);
 }
 
 /**
@@ -125,8 +94,11 @@ function rowScorer(variable: DecodedVariable): (rows: readonly number[]) => numb
   }
   const { truth, predicted, period } = variable;
   return (rows) => {
-    const select = (values: Float64Array, factor: number) =>
-      Float64Array.from(rows, (row) => values[row]! * factor);
+    const select = (values: Float64Array, factor: number) => {
+      const selected = new Float64Array(rows.length);
+      for (let n = 0; n < rows.length; n++) selected[n] = values[rows[n]!]! * factor;
+      return selected;
+    };
     if (period === undefined) {
       const scores = scoreRegression(select(truth, 1), select(predicted, 1));
       return SCORE_COLUMNS.number.map(({ key }) => scores[key]);

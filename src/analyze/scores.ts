@@ -1,7 +1,6 @@
-/** Scores that compare decoded values with recorded ones, and bootstrap intervals of scores. */
+/** Scores that compare decoded values with recorded ones. */
 
 import { meanDirection, wrapToHalfTurn } from '../math/angles.js';
-import { HostRandom } from '../math/random.js';
 import { correlation, mean, median } from '../math/statistics.js';
 
 /** Scores of a numeric variable. */
@@ -127,99 +126,6 @@ export function scoreClasses<T>(truth: ArrayLike<T>, predicted: ArrayLike<T>): C
     accuracy: counts.reduce((sum, { both }) => sum + both, 0) / rows,
     f1: mean(counts.map(({ both, occurrences }) => (2 * both) / occurrences)),
   };
-}
-
-/** The 95% interval of a score over resamplings. */
-export interface ConfidenceInterval {
-  /** The 2.5th percentile. */
-  readonly low: number;
-  /** The 97.5th percentile. */
-  readonly high: number;
-}
-
-/** How rows are resampled. */
-export interface Resampling {
-  /**
-   * How many rows each segment has, in the order of the rows. A segment, such as a trial, has no
-   * gap.
-   */
-  readonly segments: readonly number[];
-  /** Rows per block. */
-  readonly block: number;
-  /** How often rows are resampled. */
-  readonly repeats: number;
-  readonly seed: number;
-}
-
-/**
- * 95% intervals of scores whose rows are correlated over time, by the moving-block bootstrap
- * (Künsch 1989).
- *
- * Each resampling draws as many rows as there are, in blocks of consecutive rows. All blocks of a
- * segment are equally likely. A segment shorter than a block is drawn as one block. Segments are
- * drawn so that each contributes its share of rows. A block should be longer than the correlation
- * lasts and far shorter than all rows together; with few blocks the intervals are too narrow.
- *
- * @param scores computes one or several scores of some rows, given by index; rows may repeat. A
- *   resampling in which a score is NaN does not count for it. The interval is NaN if the score
- *   always is.
- * @throws Error where the block or the repeats are not whole numbers above 0
- */
-export function blockBootstrap(
-  { segments, block, repeats, seed }: Resampling,
-  scores: (rows: readonly number[]) => readonly number[],
-): ConfidenceInterval[] {
-  if (!Number.isInteger(block) || block < 1 || !Number.isInteger(repeats) || repeats < 1)
-    throw new Error(
-      `A bootstrap needs whole numbers above 0, but has ${repeats} repeats of blocks of ${block} rows.`,
-    );
-  const drawBlock = blockDrawer(segments, block, new HostRandom(seed));
-  const total = segments.reduce((sum, length) => sum + length, 0);
-  const rows = Array<number>(total).fill(0);
-  const samples: number[][] = [];
-  for (let repeat = 0; repeat < repeats; repeat++) {
-    for (let next = 0; next < total; ) {
-      const { first, count } = drawBlock();
-      for (let n = 0; n < count && next < total; n++) rows[next++] = first + n;
-    }
-    for (const [n, value] of scores(rows).entries()) {
-      samples[n] ??= [];
-      if (!Number.isNaN(value)) samples[n].push(value);
-    }
-  }
-  return samples.map((values) => {
-    const sorted = Float64Array.from(values).sort();
-    return { low: percentile(sorted, 0.025), high: percentile(sorted, 0.975) };
-  });
-}
-
-/** A function that draws a block: its first row and how many rows it has. */
-function blockDrawer(segments: readonly number[], block: number, random: HostRandom) {
-  const weighted: { start: number; length: number; cumulative: number }[] = [];
-  let [start, cumulative] = [0, 0];
-  for (const length of segments) {
-    // A segment weighs as much as the blocks it has room for, so that it is drawn in proportion to
-    // its rows.
-    if (length > 0) {
-      cumulative += length / Math.min(length, block);
-      weighted.push({ start, length, cumulative });
-    }
-    start += length;
-  }
-  return () => {
-    const point = random.uniform() * cumulative;
-    const segment = weighted.find((candidate) => point < candidate.cumulative) ?? weighted.at(-1)!;
-    const count = Math.min(segment.length, block);
-    return { first: segment.start + random.integer(segment.length - count + 1), count };
-  };
-}
-
-/** A percentile of ascending numbers, interpolated between its two neighbors; NaN of none. */
-function percentile(sorted: Float64Array, share: number): number {
-  const position = share * (sorted.length - 1);
-  const [below, above] = [sorted[Math.floor(position)], sorted[Math.ceil(position)]];
-  if (below === undefined || above === undefined) return Number.NaN;
-  return below === above ? below : below + (position - Math.floor(position)) * (above - below);
 }
 
 function varies(values: ArrayLike<number>): boolean {

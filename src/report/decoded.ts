@@ -3,8 +3,9 @@
  * baselines.
  */
 
+import type { Score } from '../analyze/bootstrap.js';
 import { type DecodedVariable, runLengths } from '../analyze/decoded-variable.js';
-import { SCORE_COLUMNS, type Score, type ScoreColumn } from '../analyze/decoding-scores.js';
+import { SCORE_COLUMNS, type ScoreColumn } from '../analyze/decoding-scores.js';
 import type { DecodedResults } from '../probe/results.js';
 import type { WindowRef } from '../recording/windows.js';
 import { formatCount, formatDecimals, NO_SCORE } from '../text/format.js';
@@ -49,14 +50,14 @@ export async function decodedSection(decoded: DecodedResults): Promise<Section> 
   };
 }
 
-/** Fewer blocks than this give intervals that are too narrow. */
+/** With fewer blocks than this, it shows how rough intervals are. */
 const MIN_BLOCKS = 10;
 
 /** What the intervals in the tables mean, in sentences. */
 export function describeIntervals({ block, blocks }: DecodedResults): string {
   if (blocks < 2)
     return `The time points span no more than one block of ${block} s, so there are no intervals.`;
-  const warning = ` There are only ${blocks} blocks, so the intervals are too narrow.`;
+  const warning = ` There are only ${blocks} blocks, so the intervals are rough.`;
   return `Parentheses give 95% intervals of a bootstrap over blocks of ${block} s. They show how much a score depends on the stretch of time, not on the training seed.${blocks < MIN_BLOCKS ? warning : ''}`;
 }
 

@@ -3,8 +3,9 @@
  * same windows.
  */
 
+import { blockCount } from '../analyze/bootstrap.js';
 import { commonStep, type DecodedVariable, runLengths } from '../analyze/decoded-variable.js';
-import { blockCount, SCORE_COLUMNS, scoreWithIntervals } from '../analyze/decoding-scores.js';
+import { SCORE_COLUMNS, scoreWithIntervals } from '../analyze/decoding-scores.js';
 import { type BaselineInputs, spikeBaselines } from '../analyze/spike-baselines.js';
 import { decodedValues, predictedVariables, recordedValues } from '../probe/decode.js';
 import type { DecodedResults, MethodScores } from '../probe/results.js';

@@ -1,10 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  blockBootstrap,
-  scoreCircular,
-  scoreClasses,
-  scoreRegression,
-} from '../../src/analyze/scores.js';
+import { scoreCircular, scoreClasses, scoreRegression } from '../../src/analyze/scores.js';
 import { HostRandom } from '../../src/math/random.js';
 
 describe('scores of a number', () => {
@@ -87,78 +82,5 @@ describe('scores of a class', () => {
   it('include classes that were only predicted, and are NaN without rows', () => {
     expect(scoreClasses([1, 1], [1, 7])).toEqual({ accuracy: 0.5, f1: (2 / 3 + 0) / 2 });
     expect(scoreClasses([], [])).toEqual({ accuracy: Number.NaN, f1: Number.NaN });
-  });
-});
-
-describe('block bootstrap', () => {
-  const mean = (values: ArrayLike<number>) => (rows: readonly number[]) => [
-    rows.reduce((sum, row) => sum + values[row]!, 0) / rows.length,
-  ];
-
-  it('is the same for the same seed and differs for another seed', () => {
-    const values = Array.from({ length: 50 }, (_, n) => (n * n) % 17);
-    const run = (seed: number) =>
-      blockBootstrap({ segments: [50], block: 5, repeats: 100, seed }, mean(values));
-    expect(run(1)).toEqual(run(1));
-    expect(run(1)).not.toEqual(run(2));
-  });
-
-  it('covers the true mean of correlated rows nearly as often as it should', () => {
-    const random = new HostRandom(11);
-    const covered = { blocks: 0, single: 0 };
-    for (let run = 0; run < 150; run++) {
-      // An autoregressive process whose correlation lasts about five rows.
-      let state = 0;
-      const values = Float64Array.from({ length: 300 }, () => {
-        state = 0.7 * state + random.normal();
-        return state;
-      });
-      for (const [name, block] of [['blocks', 25] as const, ['single', 1] as const]) {
-        const [interval] = blockBootstrap(
-          { segments: [300], block, repeats: 100, seed: run },
-          mean(values),
-        );
-        if (interval!.low < 0 && interval!.high > 0) covered[name] += 1;
-      }
-    }
-    expect(covered.blocks / 150).toBeGreaterThan(0.82);
-    expect(covered.blocks / 150).toBeLessThanOrEqual(0.99);
-    expect(covered.single / 150, 'if rows are taken for independent').toBeLessThan(0.75);
-  });
-
-  it('draws consecutive rows of one segment, and each segment by its share of rows', () => {
-    const segments = [40, 0, 3, 57];
-    const segmentAt = (row: number) => (row < 40 ? 0 : row < 43 ? 2 : 3);
-    const drawn = [0, 0, 0, 0];
-    const intervals = blockBootstrap({ segments, block: 10, repeats: 400, seed: 4 }, (rows) => {
-      let broken = rows.length - 100;
-      for (let n = 0; n < 100; ) {
-        const segment = segmentAt(rows[n]!);
-        const end = Math.min(100, n + (segment === 2 ? 3 : 10));
-        drawn[segment]! += end - n;
-        while (++n < end)
-          broken += Number(rows[n] !== rows[n - 1]! + 1 || segmentAt(rows[n]!) !== segment);
-      }
-      return [broken];
-    });
-    expect(intervals).toEqual([{ low: 0, high: 0 }]);
-    for (const [n, length] of segments.entries())
-      expect(Math.abs(drawn[n]! / 400 - length)).toBeLessThanOrEqual(2);
-  });
-
-  it('gives an interval for each of several scores, and NaN for one that never exists', () => {
-    const intervals = blockBootstrap({ segments: [9], block: 3, repeats: 20, seed: 1 }, (rows) => [
-      rows.length,
-      Number.NaN,
-    ]);
-    expect(intervals).toEqual([
-      { low: 9, high: 9 },
-      { low: Number.NaN, high: Number.NaN },
-    ]);
-    const noRows = { segments: [0], block: 3, repeats: 2, seed: 1 };
-    expect(blockBootstrap(noRows, mean([]))).toEqual([{ low: Number.NaN, high: Number.NaN }]);
-    expect(() => blockBootstrap({ ...noRows, block: 0 }, mean([]))).toThrow(
-      'A bootstrap needs whole numbers above 0, but has 2 repeats of blocks of 0 rows.',
-    );
   });
 });
