@@ -114,7 +114,7 @@ export type {
   RateResults,
   RateScores,
 } from './probe/rates.js';
-export type { MethodScores } from './probe/results.js';
+export type { MethodScores, ScoredMoments } from './probe/results.js';
 export type { StimulusKind, StimulusMap, StimulusSettings } from './probe/stimulus.js';
 export type { StimulusGrid } from './probe/stimulus-grid.js';
 export type { TokenScores } from './probe/token-scores.js';

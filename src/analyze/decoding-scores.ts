@@ -46,6 +46,7 @@ export const SCORE_COLUMNS: {
     { key: 'r', title: 'r' },
     { key: 'r2', title: 'R2' },
     { key: 'rmse', title: 'RMSE', hasUnit: true },
+    { key: 'median', title: 'median error', hasUnit: true },
   ],
   angle: [
     { key: 'median', title: 'median error (deg)' },

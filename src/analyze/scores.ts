@@ -14,6 +14,8 @@ export interface RegressionScores {
   readonly r2: number;
   /** Root mean squared error, in the variable's unit. */
   readonly rmse: number;
+  /** Median absolute error, in the variable's unit; a few bad moments do not move it. */
+  readonly median: number;
 }
 
 /**
@@ -28,9 +30,11 @@ export function scoreRegression(
 ): RegressionScores {
   const rows = sameLength(truth, predicted);
   const center = mean(truth);
+  const errors = new Float64Array(rows);
   let [squaredErrors, squaredDistances] = [0, 0];
   for (let n = 0; n < rows; n++) {
-    squaredErrors += (predicted[n]! - truth[n]!) ** 2;
+    errors[n] = Math.abs(predicted[n]! - truth[n]!);
+    squaredErrors += errors[n]! ** 2;
     squaredDistances += (truth[n]! - center) ** 2;
   }
   const truthVaries = varies(truth);
@@ -38,6 +42,7 @@ export function scoreRegression(
     r: truthVaries && varies(predicted) ? correlation(truth, predicted) : Number.NaN,
     r2: truthVaries ? 1 - squaredErrors / squaredDistances : Number.NaN,
     rmse: Math.sqrt(squaredErrors / rows),
+    median: median(errors),
   };
 }
 

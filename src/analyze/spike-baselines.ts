@@ -1,6 +1,6 @@
 /**
- * Decoders that labs already use, fitted to spike counts of the windows that the model reads: the
- * mean, ridge, lasso and least squares on lagged counts, and Bayes with Poisson spikes.
+ * Decoders that labs already use, fitted to spike counts of the windows that the model reads:
+ * ridge, lasso and least squares on lagged counts, and Bayes with Poisson spikes.
  */
 
 import { mean } from '../math/statistics.js';
@@ -63,7 +63,6 @@ export function* spikeBaselines(inputs: BaselineInputs): Generator<BaselineResul
   const { windows, truth, train, test, bin, histories } = inputs;
   const trainTargets = truth(train).map(regressionTargets);
   const testTruth = truth(test);
-  yield predictMean(trainTargets, testTruth);
   const targets = trainTargets.flatMap(({ columns }) => columns);
   const decoded = (columns: readonly ArrayLike<number>[]) =>
     decodeColumns(trainTargets, testTruth, columns);
@@ -94,24 +93,6 @@ export function* spikeBaselines(inputs: BaselineInputs): Generator<BaselineResul
     }));
   }
   yield* poissonBayes(inputs, trainTargets, testTruth);
-}
-
-/**
- * The constant prediction: the mean of a number, the mean direction of an angle, the most frequent
- * class.
- */
-function predictMean(
-  trainTargets: readonly RegressionTargets[],
-  testTruth: readonly DecodedVariable[],
-): BaselineResult {
-  const variables = testTruth.map((variable, n) => {
-    const { columns, decode } = trainTargets[n]!;
-    const means = columns.map((column) =>
-      new Float64Array(variable.truth.length).fill(mean(column)),
-    );
-    return decode(variable, means);
-  });
-  return { name: 'mean', detail: 'of training', variables };
 }
 
 /**

@@ -10,9 +10,10 @@ import { formatCount } from '../text/format.js';
 import { alignedTable } from '../text/table.js';
 import { describePart } from '../train/open-run.js';
 import { describeWeights } from '../train/weights.js';
+import { PROGRAM } from './called-as.js';
 import { parseCount, parseCounts, parsePositive, parseWhole } from './options.js';
 import { DATA_OPTION, openRunFolder } from './run-folder.js';
-import { print, runCommand, type TerminalWatcher } from './terminal.js';
+import { print, printNext, runCommand, type TerminalWatcher } from './terminal.js';
 
 interface DecodeOptions {
   data?: string;
@@ -20,6 +21,7 @@ interface DecodeOptions {
   baselines?: boolean;
   tokenBaselines?: boolean;
   ensemble?: number;
+  when?: string;
   bin?: number;
   history?: number[];
   block: number;
@@ -61,9 +63,13 @@ export function addDecode(program: Command): void {
       'bins of history that baselines read, such as 10,30 (default: 10, and as many as a window spans)',
       parseCounts,
     )
+    .option(
+      '--when <condition>',
+      'also score the moments by themselves at which a variable fulfills this, such as "speed > 2" or "|velocity| > 2"',
+    )
     .option('--block <s>', 'length of a bootstrap block in seconds', parsePositive, 10)
     .option('--seed <n>', 'random seed of the bootstrap', parseWhole, 1)
-    .addHelpText('after', '\nExample:\n  neuroformer decode runs/ca1 --baselines')
+    .addHelpText('after', `\nExample:\n  ${PROGRAM} decode runs/ca1 --baselines`)
     .action((folder: string, options: DecodeOptions) =>
       runCommand((watcher) => decodeCommand(folder, options, watcher)),
     );
@@ -86,4 +92,5 @@ async function decodeCommand(
   print(
     `${formatCount(results.refs.length)} time points of ${describePart(options.part)}, decoded with ${describeWeights(results.weights)}. ${describeIntervals(results)}\nWritten to ${folder}/${name}.csv, ${name}.nwb and ${name}.json.`,
   );
+  printNext('report', folder);
 }

@@ -12,6 +12,7 @@ import { type DemoSettings, runDemo } from '../stages/demo.js';
 import { REPORT_PATH } from '../stages/report.js';
 import { formatDuration } from '../text/format.js';
 import { alignedTable } from '../text/table.js';
+import { PROGRAM } from './called-as.js';
 import { parseCount, parsePositive, parseWhole } from './options.js';
 import { print, printStopped, runCommand, type TerminalWatcher } from './terminal.js';
 
@@ -34,7 +35,7 @@ export function addDemo(program: Command): void {
     .option('--seconds <s>', 'length of each generated trial in seconds', parsePositive, 8)
     .option('--seed <n>', 'random seed of network, activity and model', parseWhole, 1)
     .option('--force', 'write into a folder that is not empty')
-    .addHelpText('after', '\nExample:\n  neuroformer demo --out runs/demo2 --seed 2')
+    .addHelpText('after', `\nExample:\n  ${PROGRAM} demo --out runs/demo2 --seed 2`)
     .action((options: DemoOptions) => runCommand((watcher) => demo(options, watcher)));
 }
 

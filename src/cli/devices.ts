@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { createEngine } from '../node.js';
 import { formatCount } from '../text/format.js';
 import { alignedPairs } from '../text/table.js';
+import { PROGRAM } from './called-as.js';
 import { print, runCommand } from './terminal.js';
 
 /** Limits that decide which models fit and how kernels are specialized. */
@@ -22,7 +23,7 @@ export function addDevices(program: Command): void {
   program
     .command('devices')
     .description('show which adapter would be used, why, and what it supports')
-    .addHelpText('after', '\nExample:\n  neuroformer devices')
+    .addHelpText('after', `\nExample:\n  ${PROGRAM} devices`)
     .action(() => runCommand(listDevices));
 }
 

@@ -12,9 +12,10 @@ import { attentionVerdict, scoreTable } from '../report/wiring.js';
 import { explainConnectivity } from '../stages/explain-connectivity.js';
 import { explainStimulus } from '../stages/explain-stimulus.js';
 import { alignedTable } from '../text/table.js';
+import { PROGRAM } from './called-as.js';
 import { parseCount, parseWhole } from './options.js';
 import { DATA_OPTION, openRunFolder } from './run-folder.js';
-import { print, runCommand } from './terminal.js';
+import { print, printNext, runCommand } from './terminal.js';
 
 /** Adds the command `explain`. */
 export function addExplain(program: Command): void {
@@ -23,7 +24,7 @@ export function addExplain(program: Command): void {
     .description('read what a model depends on: the film, or the spikes of other neurons')
     .addHelpText(
       'after',
-      '\nExamples:\n  neuroformer explain stimulus runs/visual\n  neuroformer explain connectivity runs/hub',
+      `\nExamples:\n  ${PROGRAM} explain stimulus runs/visual\n  ${PROGRAM} explain connectivity runs/hub`,
     );
   addStimulus(explain);
   addConnectivity(explain);
@@ -48,7 +49,7 @@ function addStimulus(explain: Command): void {
       parseWhole,
       1,
     )
-    .addHelpText('after', '\nExample:\n  neuroformer explain stimulus runs/visual')
+    .addHelpText('after', `\nExample:\n  ${PROGRAM} explain stimulus runs/visual`)
     .action(
       (
         folder: string,
@@ -64,6 +65,7 @@ function addStimulus(explain: Command): void {
           print(
             `${results.maps.length} maps written to ${folder}/stimulus.npz, stimulus.csv and stimulus.json.`,
           );
+          printNext('report', folder);
         }),
     );
 }
@@ -81,7 +83,7 @@ export function addConnectivity(program: Command): void {
     .option('--ablation-windows <n>', 'number of windows for ablation', parseCount, 4000)
     .option('--seed <n>', 'random seed of the windows and of the untrained control', parseWhole, 1)
     .option('--glm', 'also fit a Poisson GLM to the spikes: minutes')
-    .addHelpText('after', '\nExample:\n  neuroformer connectivity runs/hub --windows 8000')
+    .addHelpText('after', `\nExample:\n  ${PROGRAM} connectivity runs/hub --windows 8000`)
     .action((folder: string, options: { data?: string } & ConnectivitySettings) =>
       runCommand(async (watcher) => {
         const run = await openRunFolder(folder, options.data);
@@ -95,6 +97,7 @@ export function addConnectivity(program: Command): void {
         print(
           `${maps.length} maps written to ${folder}/connectivity.npz, connectivity.csv and connectivity.json.`,
         );
+        printNext('report', folder);
       }),
     );
 }

@@ -14,6 +14,7 @@ import {
   splitWithSeed,
   type TrainSettings,
 } from '../train/settings.js';
+import { PROGRAM } from './called-as.js';
 import { collectSetting } from './options.js';
 import { type RunOptions, startRun } from './run-folder.js';
 import { readSettings } from './settings.js';
@@ -35,7 +36,7 @@ export function addFinetune(program: Command): void {
     .option('--force', 'write into a folder that is not empty')
     .addHelpText(
       'after',
-      '\nExample:\n  neuroformer finetune runs/spikes --data data/lab --config speed.yaml --out runs/speed --set training.freeze=[tok_emb]',
+      `\nExample:\n  ${PROGRAM} finetune runs/spikes --data data/lab --config speed.yaml --out runs/speed --set training.freeze=[tok_emb]`,
     )
     .action((from: string, options: RunOptions) =>
       runCommand((watcher) => finetuneCommand(from, options, watcher)),

@@ -10,11 +10,13 @@ import {
   describeRates,
   type GenerateSettings,
   generate,
+  SCORE_AMOUNTS,
 } from '../stages/generate.js';
 import { scoreRates } from '../stages/rates.js';
 import { formatCount } from '../text/format.js';
 import { alignedTable } from '../text/table.js';
 import type { OpenedRun } from '../train/open-run.js';
+import { PROGRAM } from './called-as.js';
 import {
   parseCount,
   parseNeurons,
@@ -25,12 +27,12 @@ import {
   parseWhole,
 } from './options.js';
 import { DATA_OPTION, openRunFolder } from './run-folder.js';
-import { print, runCommand, type TerminalWatcher } from './terminal.js';
+import { print, printNext, runCommand, type TerminalWatcher } from './terminal.js';
 
 interface GenerateOptions
   extends Pick<
     GenerateSettings,
-    'trials' | 'seconds' | 'past' | 'part' | 'seed' | 'silent' | 'drive'
+    'trials' | 'seconds' | 'past' | 'part' | 'seed' | 'silent' | 'drive' | 'score'
   > {
   data?: string;
   temperature: number;
@@ -93,6 +95,14 @@ export function addGenerate(program: Command): void {
       'neurons to drive in the model, by index from 0, with rates in Hz, such as 5:40,6:40',
       parseRates,
     )
+    .addOption(
+      new Option(
+        '--score <amount>',
+        'score windows drawn from the recorded past: none, up to 1,000 or up to 10,000',
+      )
+        .choices([...SCORE_AMOUNTS])
+        .default('quick'),
+    )
     .option(
       '--baselines',
       'also score rates against recorded trials, beside PSTH, history models and GLMs',
@@ -104,7 +114,7 @@ export function addGenerate(program: Command): void {
     .option('--seed <n>', 'random seed', parseWhole, 1)
     .addHelpText(
       'after',
-      '\nExamples:\n  neuroformer generate runs/hub --trials 20 --seconds 32\n  neuroformer generate runs/hub --silent 5,6\n  neuroformer generate runs/visual --baselines',
+      `\nExamples:\n  ${PROGRAM} generate runs/hub --trials 20 --seconds 32\n  ${PROGRAM} generate runs/hub --silent 5,6\n  ${PROGRAM} generate runs/visual --baselines`,
     )
     .action((folder: string, options: GenerateOptions) =>
       runCommand((watcher) => generateCommand(folder, options, watcher)),
@@ -142,6 +152,7 @@ async function generateCommand(
   );
   if (ahead) print(describeOneWindowAhead(ahead));
   if (options.baselines) await scoreAndPrintRates(run, options, watcher);
+  printNext('report', folder);
 }
 
 /** Scores rates beside baselines, and prints the table. */

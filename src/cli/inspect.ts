@@ -16,6 +16,7 @@ import type { Recording } from '../recording/recording.js';
 import { inspectDataset, previewConfig, writeOverview } from '../stages/inspect.js';
 import { formatCount, formatDuration, formatList } from '../text/format.js';
 import { alignedPairs, alignedTable } from '../text/table.js';
+import { PROGRAM } from './called-as.js';
 import { readSettings } from './settings.js';
 import { print, runCommand } from './terminal.js';
 
@@ -41,7 +42,7 @@ export function addInspect(program: Command): void {
     .option('--force', 'write into a folder that is not empty')
     .addHelpText(
       'after',
-      '\nExamples:\n  neuroformer inspect session.nwb\n  neuroformer inspect data/hub --config hub.yaml --out look\n  neuroformer inspect session.nwb --json',
+      `\nExamples:\n  ${PROGRAM} inspect session.nwb\n  ${PROGRAM} inspect data/hub --config hub.yaml --out look\n  ${PROGRAM} inspect session.nwb --json`,
     )
     .action((path: string, options: InspectOptions) => runCommand(() => inspect(path, options)));
 }

@@ -6,9 +6,10 @@
 import { type Command, Option } from 'commander';
 import { createEngine } from '../node.js';
 import { compareLabels, type LabelsSettings } from '../stages/labels.js';
+import { PROGRAM } from './called-as.js';
 import { parseCount, parsePositive, parseShares } from './options.js';
 import { DATA_OPTION, openRunFolder } from './run-folder.js';
-import { print, runCommand, type TerminalWatcher } from './terminal.js';
+import { print, printNext, runCommand, type TerminalWatcher } from './terminal.js';
 
 interface LabelsOptions extends LabelsSettings {
   readonly data?: string;
@@ -42,7 +43,7 @@ export function addLabels(program: Command): void {
     )
     .addHelpText(
       'after',
-      '\nExample:\n  neuroformer labels runs/hd --draws 5\n\nTrained models are kept in <run>/labels. After a stop, run the same command again to continue.',
+      `\nExample:\n  ${PROGRAM} labels runs/hd --draws 5\n\nTrained models are kept in <run>/labels. After a stop, run the same command again to continue.`,
     )
     .action((folder: string, options: LabelsOptions) =>
       runCommand((watcher) => labelsCommand(folder, options, watcher)),
@@ -57,7 +58,6 @@ async function labelsCommand(
   const run = await openRunFolder(folder, options.data, 'last');
   await compareLabels(run, options, { engine: createEngine, watcher });
   watcher.close();
-  print(
-    `Written to ${folder}/labels.json and labels.csv. To see the curve: neuroformer report ${folder}`,
-  );
+  print(`Written to ${folder}/labels.json and labels.csv.`);
+  printNext('report', folder);
 }

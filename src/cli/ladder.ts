@@ -12,19 +12,19 @@ import { UsageError } from '../stages/errors.js';
 import { LADDER_PAGE, ladderComponents } from '../stages/ladder-components.js';
 import { ladderProbes, type ProbeSettings } from '../stages/ladder-probes.js';
 import { alignedTable } from '../text/table.js';
+import { PROGRAM } from './called-as.js';
 import { parseCount, SET_OPTION } from './options.js';
 import { DATA_OPTION, openRunFolder, type RunOptions } from './run-folder.js';
 import { readNewSettings } from './settings.js';
-import { print, runCommand, type TerminalWatcher } from './terminal.js';
+import { print, printNext, runCommand, type TerminalWatcher } from './terminal.js';
 
 interface LadderOptions extends RunOptions {
   readonly seeds: number;
   readonly resume?: boolean;
 }
 
-const COMPONENTS_EXAMPLE =
-  '  neuroformer ladder components --data data/visual --config data/visual/config.yaml --out runs/ladder';
-const PROBES_EXAMPLE = '  neuroformer ladder probes runs/first --seeds 3';
+const COMPONENTS_EXAMPLE = `  ${PROGRAM} ladder components --data data/visual --config data/visual/config.yaml --out runs/ladder`;
+const PROBES_EXAMPLE = `  ${PROGRAM} ladder probes runs/first --seeds 3`;
 
 /** Adds the command `ladder`. */
 export function addLadder(program: Command): void {
@@ -71,9 +71,8 @@ export function addLadder(program: Command): void {
         watcher.close();
         const { head, rows } = probeTable(results);
         print(alignedTable([head, ...rows]));
-        print(
-          `Written to ${folder}/probes.json and probes.csv. To see them: neuroformer report ${folder}`,
-        );
+        print(`Written to ${folder}/probes.json and probes.csv.`);
+        printNext('report', folder);
       }),
     );
 }

@@ -5,8 +5,9 @@ import { createEngine } from '../node.js';
 import { latentTable, latentVerdict } from '../report/latents.js';
 import { readLatents } from '../stages/latents.js';
 import { alignedTable } from '../text/table.js';
+import { PROGRAM } from './called-as.js';
 import { DATA_OPTION, openRunFolder } from './run-folder.js';
-import { print, runCommand } from './terminal.js';
+import { print, printNext, runCommand } from './terminal.js';
 
 /** Adds the command `latents`. */
 export function addLatents(program: Command): void {
@@ -17,7 +18,7 @@ export function addLatents(program: Command): void {
     .option(...DATA_OPTION)
     .addHelpText(
       'after',
-      '\nExample:\n  neuroformer latents runs/contrast\n\nModels beside the run are trained as it was and kept in <run>/latents: without the contrastive loss, and with\nthe aligned variable shuffled. After a stop, run the same command again to continue.',
+      `\nExample:\n  ${PROGRAM} latents runs/contrast\n\nModels beside the run are trained as it was and kept in <run>/latents: without the contrastive loss, and with\nthe aligned variable shuffled. After a stop, run the same command again to continue.`,
     )
     .action((folder: string, options: { data?: string }) =>
       runCommand(async (watcher) => {
@@ -26,9 +27,8 @@ export function addLatents(program: Command): void {
         watcher.close();
         const { head, rows } = latentTable(results);
         print(`${alignedTable([head, ...rows])}\n${latentVerdict(results)}`);
-        print(
-          `Written to ${folder}/latents.npz, latents.csv and latents.json. To see them: neuroformer report ${folder}`,
-        );
+        print(`Written to ${folder}/latents.npz, latents.csv and latents.json.`);
+        printNext('report', folder);
       }),
     );
 }

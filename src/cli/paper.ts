@@ -9,6 +9,7 @@ import { CLAIMS } from '../paper/claims.js';
 import { PAPER_PAGE, runCurve, runPaper } from '../paper/run-paper.js';
 import { expectEmpty } from '../ports/run-store.js';
 import { UsageError } from '../stages/errors.js';
+import { PROGRAM } from './called-as.js';
 import { parseCount, parsePositive } from './options.js';
 import { print, runCommand, type TerminalWatcher } from './terminal.js';
 
@@ -44,7 +45,7 @@ export function addPaper(program: Command): void {
     .option('--force', 'write into a folder that is not empty')
     .addHelpText(
       'after',
-      '\nExample:\n  neuroformer paper fields --out runs/paper\n\nWithout claims, all are tested one after the other; each alone takes up to 15 minutes.',
+      `\nExample:\n  ${PROGRAM} paper fields --out runs/paper\n\nWithout claims, all are tested one after the other; each alone takes up to 15 minutes.`,
     )
     .action((names: string[], options: PaperOptions) =>
       runCommand((watcher) => paper(names, options, watcher)),

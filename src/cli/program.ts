@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { VERSION } from '../version.gen.js';
+import { PROGRAM } from './called-as.js';
 import { addDecode } from './decode.js';
 import { addDemo } from './demo.js';
 import { addDevices } from './devices.js';
@@ -20,9 +21,9 @@ import { addTrain } from './train.js';
 
 /** Creates the command line, ready to parse arguments. */
 export function createProgram(): Command {
-  const program = new Command('neuroformer')
+  const program = new Command(PROGRAM)
     .description(
-      'A GPT over spikes, on any GPU or none: inspect recordings, train models, decode behavior, generate spikes, read connectivity.\n\nStart with: neuroformer demo, or neuroformer inspect <your file>',
+      `A GPT over spikes, on any GPU or none: inspect recordings, train models, decode behavior, generate spikes, read connectivity.\n\nStart with: ${PROGRAM} demo, or ${PROGRAM} inspect <your file>`,
     )
     .version(VERSION)
     .option(

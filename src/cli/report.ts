@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander';
 import { REPORT_PATH, report } from '../stages/report.js';
+import { PROGRAM } from './called-as.js';
 import { DATA_OPTION, openRunFolder } from './run-folder.js';
 import { print, runCommand } from './terminal.js';
 
@@ -14,7 +15,7 @@ export function addReport(program: Command): void {
     )
     .argument('<run>', 'run folder')
     .option(...DATA_OPTION)
-    .addHelpText('after', '\nExample:\n  neuroformer report runs/hub')
+    .addHelpText('after', `\nExample:\n  ${PROGRAM} report runs/hub`)
     .action((folder: string, options: { data?: string }) =>
       runCommand(async () => {
         const { warnings } = await report(await openRunFolder(folder, options.data));

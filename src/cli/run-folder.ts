@@ -1,11 +1,12 @@
 /** The folder of a run that a command names: opening the run in it, and training one into it. */
 
+import { configuredVariables } from '../neuroformer/variables.js';
 import { diskStore } from '../node/disk-store.js';
 import { createEngine, openDataset } from '../node.js';
 import { expectEmpty } from '../ports/run-store.js';
 import { type TrainRequest, trainRun } from '../stages/train.js';
 import { type OpenedRun, openRun } from '../train/open-run.js';
-import { printStopped, type TerminalWatcher } from './terminal.js';
+import { printNext, printStopped, type TerminalWatcher } from './terminal.js';
 
 /** The option of commands that open a run. */
 export const DATA_OPTION = ['--data <path>', 'path to the data, if it has moved'] as const;
@@ -46,12 +47,16 @@ export async function startRun(
   await trainAndPrint({ ...request, dataset, store, ...(force && { force }) }, watcher);
 }
 
-/** Trains a run, and prints how to resume it if it was stopped. */
+/** Trains a run, and prints what to do next or, if it was stopped, how to resume it. */
 export async function trainAndPrint(
   request: TrainRequest,
   watcher: TerminalWatcher,
 ): Promise<void> {
   const { stopped, progress } = await trainRun(request, { engine: createEngine, watcher });
   watcher.close();
-  if (stopped === 'interrupted') printStopped(progress.step, request.store.name);
+  const folder = request.store.name;
+  if (stopped === 'interrupted') printStopped(progress.step, folder);
+  else if (configuredVariables(request.config).some(({ setting }) => setting.predict))
+    printNext('decode', folder, '--baselines');
+  else printNext('generate', folder);
 }

@@ -21,6 +21,7 @@ import {
   writeDataset,
 } from '../stages/simulate.js';
 import { formatCount } from '../text/format.js';
+import { PROGRAM } from './called-as.js';
 import {
   parseCount,
   parseDelays,
@@ -38,7 +39,7 @@ export function addSimulate(program: Command): void {
     .description('simulate a recording whose ground truth is known')
     .addHelpText(
       'after',
-      '\nExamples:\n  neuroformer simulate hub data/hub --neurons 36\n  neuroformer simulate inputs data/inputs --neurons 100\n  neuroformer simulate visual data/visual',
+      `\nExamples:\n  ${PROGRAM} simulate hub data/hub --neurons 36\n  ${PROGRAM} simulate inputs data/inputs --neurons 100\n  ${PROGRAM} simulate visual data/visual`,
     );
   simulate
     .command('hub')
@@ -64,7 +65,7 @@ export function addSimulate(program: Command): void {
     .option('--force', 'write into a folder that is not empty')
     .addHelpText(
       'after',
-      '\nNetworks are drawn until Pearson correlation shows their groups but not their hubs. With any of --inhibition,\n--strength, --delays and --density the first one is taken.\n\nExample:\n  neuroformer simulate hub data/inhibition --neurons 60 --inhibition 0.5',
+      `\nNetworks are drawn until Pearson correlation shows their groups but not their hubs. With any of --inhibition,\n--strength, --delays and --density the first one is taken.\n\nExample:\n  ${PROGRAM} simulate hub data/inhibition --neurons 60 --inhibition 0.5`,
     )
     .action((folder: string, options: HubSettings & { force?: boolean }) =>
       runCommand(async (watcher) => {

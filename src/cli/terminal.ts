@@ -6,6 +6,7 @@ import { GpuError, ShapeError, UnsupportedError } from '../engine.js';
 import type { Progress, Watcher } from '../ports/watcher.js';
 import { formatCount, formatDuration } from '../text/format.js';
 import { printable } from '../text/printable.js';
+import { commandLine } from './called-as.js';
 
 /** Exit code of a command that the user stopped; shells use it for SIGINT. */
 const STOPPED_EXIT_CODE = 130;
@@ -144,9 +145,14 @@ const USER_ERRORS = new Set([
   'SafetensorsError',
 ]);
 
+/** Prints the command that is usually typed next. @param words see `commandLine` */
+export function printNext(...words: readonly string[]): void {
+  print(`Next: ${commandLine(...words)}`);
+}
+
 /** Prints where training was stopped and how to resume it, and sets the exit code. */
 export function printStopped(update: number, folder: string): void {
-  print(`Saved at update ${update}. To resume: neuroformer train --resume ${folder}`);
+  print(`Saved at update ${update}. To resume: ${commandLine('train', '--resume', folder)}`);
   process.exitCode = STOPPED_EXIT_CODE;
 }
 

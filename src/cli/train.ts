@@ -6,6 +6,7 @@ import { openDataset } from '../node.js';
 import { UsageError } from '../stages/errors.js';
 import { readCheckpoint } from '../train/checkpoint.js';
 import { LAST_CHECKPOINT, RunRecords } from '../train/run-records.js';
+import { commandLine, PROGRAM } from './called-as.js';
 import { SET_OPTION } from './options.js';
 import { type RunOptions, startRun, trainAndPrint } from './run-folder.js';
 import { readNewSettings } from './settings.js';
@@ -28,7 +29,7 @@ export function addTrain(program: Command): void {
     .option('--force', 'write into a folder that is not empty')
     .addHelpText(
       'after',
-      '\nExamples:\n  neuroformer train --data data/hub --config hub.yaml --out runs/hub\n  neuroformer train --resume runs/hub',
+      `\nExamples:\n  ${PROGRAM} train --data data/hub --config hub.yaml --out runs/hub\n  ${PROGRAM} train --resume runs/hub`,
     )
     .action((options: TrainOptions) => runCommand((watcher) => trainCommand(options, watcher)));
 }
@@ -38,7 +39,7 @@ async function trainCommand(options: TrainOptions, watcher: TerminalWatcher): Pr
     const conflict = (['config', 'out', 'set', 'force'] as const).find((name) => name in options);
     if (conflict)
       throw new UsageError(
-        `A run is resumed with its own settings: --${conflict} cannot be combined with --resume. To change them, use: neuroformer finetune ${options.resume}`,
+        `A run is resumed with its own settings: --${conflict} cannot be combined with --resume. To change them, use: ${commandLine('finetune', options.resume)}`,
       );
     const store = diskStore(options.resume);
     const { training, data } = await new RunRecords(store).readFacts();

@@ -25,6 +25,8 @@ export interface TrialSettings {
   readonly drive?: Readonly<Record<number, number>>;
   /** Seed of the shuffling and of the driven spikes. Default 0. */
   readonly seed?: number;
+  /** Asked after each window whether to end the trials there. Default: never. */
+  readonly shouldStop?: () => boolean;
 }
 
 /** The spikes generated for one trial. */
@@ -52,6 +54,7 @@ export interface GeneratedTrial {
  * of the sampler are also missing from the past.
  *
  * @param progress called after each window with the windows so far and in all
+ * @returns the trials, all of the same length, which is shorter where they were to stop
  * @throws RecordingError where a trial would end after the recorded trial that it starts in
  */
 export async function generateTrials(
@@ -60,7 +63,7 @@ export async function generateTrials(
   settings: TrialSettings,
   progress: (done: number, total: number) => void = () => {},
 ): Promise<GeneratedTrial[]> {
-  const { starts, seconds, past = 'own', shuffle = true, seed = 0 } = settings;
+  const { starts, seconds, past = 'own', shuffle = true, seed = 0, shouldStop } = settings;
   const { silent } = sampler;
   const { current } = windows.settings;
   const count = Math.round(seconds / current);
@@ -71,7 +74,9 @@ export async function generateTrials(
     (start) =>
       new GrowingTrial(windows, start, recorded.get(start.trialIndex)!, settings.drive, random),
   );
-  for (let n = 0; n < count; n++) {
+  let done = 0;
+  while (done < count && !(done > 0 && shouldStop?.())) {
+    const n = done;
     const refs = starts.map(({ trialIndex, end }) => ({ trialIndex, end: end + n * current }));
     const inputs = refs.map((ref, row) => {
       const pastWindow =
@@ -83,9 +88,10 @@ export async function generateTrials(
     });
     const generated = await sampler.generate(inputs);
     for (const [row, window] of generated.entries()) trials[row]!.add(refs[row]!, window);
-    progress(n + 1, count);
+    done += 1;
+    progress(done, count);
   }
-  return trials.map((trial) => trial.finish(count));
+  return trials.map((trial) => trial.finish(done));
 }
 
 function checkSpans(windows: Windows, starts: readonly WindowRef[], count: number): void {

@@ -117,14 +117,12 @@ export interface OneWindowAheadRates {
   readonly recordedAll: Float64Array;
 }
 
-/** Rates are estimated from at most this many windows; more would hardly change them. */
-const MAX_RATE_WINDOWS = 10_000;
-
 /**
  * Expected rates in windows that do not overlap, each given its recorded past. Of many windows it
  * takes some that are spread evenly.
  *
  * @param sampler that is `endless`
+ * @param most windows that are drawn
  * @param size windows drawn at once
  * @param progress called after each batch with the windows so far and in all
  */
@@ -132,12 +130,13 @@ export async function oneWindowAheadRates(
   sampler: Sampler,
   windows: Windows,
   refs: readonly WindowRef[],
+  most: number,
   size: number,
   progress: (done: number, total: number) => void = () => {},
 ): Promise<OneWindowAheadRates> {
   const { ids, current } = windows.settings;
   const all = nonOverlapping(refs, current);
-  const selected = pickEvenly(all, Math.min(all.length, MAX_RATE_WINDOWS));
+  const selected = pickEvenly(all, Math.min(all.length, most));
   const generated = new Float64Array(ids.neurons);
   const expected = await expectedAhead(sampler, windows, selected, size, 1, progress);
   for (const [n, count] of expected.entries()) generated[n % ids.neurons]! += count;

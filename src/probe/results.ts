@@ -24,6 +24,16 @@ export interface MethodScores {
   readonly detail: string;
   /** By variable. */
   readonly scores: Readonly<Record<string, Scores>>;
+  /** The same where the condition of the results holds; absent without one. */
+  readonly conditional?: Readonly<Record<string, Scores>>;
+}
+
+/** Moments that are scored by themselves. */
+export interface ScoredMoments {
+  /** Such as 'speed > 2'. */
+  readonly condition: string;
+  /** At how many windows it holds. */
+  readonly windows: number;
 }
 
 /** The results of `decode`. */
@@ -40,6 +50,8 @@ export interface DecodedResults {
   readonly units: Readonly<Record<string, string>>;
   /** The scores of the model, then of the baselines. */
   readonly methods: readonly MethodScores[];
+  /** Moments that are scored by themselves as well. */
+  readonly when?: ScoredMoments;
   /** Seconds per block of the bootstrap. */
   readonly block: number;
   /** How many blocks there are. */

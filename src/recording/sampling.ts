@@ -34,6 +34,35 @@ export interface Samples {
 }
 
 /**
+ * The value of a variable at a time: between the samples around it or, of texts and angles, that of
+ * the last one; undefined before the first sample and more than a step after the last.
+ *
+ * @param time seconds on the trial's clock
+ */
+export function valueAt(series: Variable, time: number): number | string | undefined {
+  const { values } = series;
+  const timeAt = (n: number) => sampleTime(series, n);
+  let [first, after] = [0, values.length];
+  while (first < after) {
+    const middle = (first + after) >> 1;
+    if (timeAt(middle) <= time + 1e-9) first = middle + 1;
+    else after = middle;
+  }
+  const last = first - 1;
+  const value = values[last];
+  if (value === undefined) return undefined;
+  const next = values[first];
+  if (next === undefined) {
+    const step = last > 0 ? timeAt(last) - timeAt(last - 1) : Number.POSITIVE_INFINITY;
+    return time <= timeAt(last) + step + 1e-9 ? value : undefined;
+  }
+  if (typeof value === 'string' || typeof next === 'string' || series.period !== undefined)
+    return value;
+  const share = (time - timeAt(last)) / (timeAt(first) - timeAt(last));
+  return value + Math.max(0, share) * (next - value);
+}
+
+/**
  * Resamples a variable at a fixed time step. Finer samples are averaged over each step and coarser
  * ones interpolated, on the circle for angles. Held variables, such as labels, keep each value
  * until the next sample or the end of the trial.

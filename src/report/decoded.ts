@@ -4,9 +4,13 @@
  */
 
 import type { Score } from '../analyze/bootstrap.js';
-import { type DecodedVariable, runLengths } from '../analyze/decoded-variable.js';
-import { SCORE_COLUMNS, type ScoreColumn } from '../analyze/decoding-scores.js';
-import type { DecodedResults } from '../probe/results.js';
+import {
+  type DecodedClasses,
+  type DecodedVariable,
+  runLengths,
+} from '../analyze/decoded-variable.js';
+import { SCORE_COLUMNS, type ScoreColumn, type Scores } from '../analyze/decoding-scores.js';
+import type { DecodedResults, MethodScores } from '../probe/results.js';
 import type { WindowRef } from '../recording/windows.js';
 import { formatCount, formatDecimals, NO_SCORE } from '../text/format.js';
 import { describePart } from '../train/open-run.js';
@@ -61,26 +65,46 @@ export function describeIntervals({ block, blocks }: DecodedResults): string {
   return `Parentheses give 95% intervals of a bootstrap over blocks of ${block} s. They show how much a score depends on the stretch of time, not on the training seed.${blocks < MIN_BLOCKS ? warning : ''}`;
 }
 
-/** One table per variable, with the scores of every method. */
-export function decodingTables({ variables, units, methods }: DecodedResults): Table[] {
-  return variables.map((variable) => {
+/**
+ * One table per variable, with the scores of every method; where some moments are scored by
+ * themselves, one more for these.
+ */
+export function decodingTables(results: DecodedResults): Table[] {
+  const { variables, units, methods, when, refs } = results;
+  return variables.flatMap((variable) => {
     const { name, kind } = variable;
-    const digits = Object.fromEntries(
-      SCORE_COLUMNS[kind].map((column) => {
-        const values = methods.map(({ scores }) => scores[name]?.[column.key]?.value ?? Number.NaN);
-        return [column.key, scoreDigits(column, kind, values)] as const;
-      }),
-    );
-    return {
-      title: units[name] && kind === 'number' ? `${name} (${units[name]})` : name,
-      head: ['decoder', '', ...SCORE_COLUMNS[kind].map(({ title }) => title)],
-      rows: methods.map(({ name: method, detail, scores }) => [
-        method,
-        detail,
-        ...SCORE_COLUMNS[kind].map(({ key }) => describeScore(scores[name]?.[key], digits[key]!)),
-      ]),
-    };
+    const title = units[name] && kind === 'number' ? `${name} (${units[name]})` : name;
+    const all = scoresTable(title, variable, methods, ({ scores }) => scores[name]);
+    if (!when) return [all];
+    const share = `${formatCount(when.windows)} of ${formatCount(refs.length)} time points`;
+    const some = `${title}, where ${when.condition} (${share})`;
+    return [all, scoresTable(some, variable, methods, ({ conditional }) => conditional?.[name])];
   });
+}
+
+function scoresTable(
+  title: string,
+  { kind }: DecodedVariable,
+  methods: readonly MethodScores[],
+  scoresOf: (method: MethodScores) => Scores | undefined,
+): Table {
+  const columns = SCORE_COLUMNS[kind];
+  const digits = columns.map((column) =>
+    scoreDigits(
+      column,
+      kind,
+      methods.map((method) => scoresOf(method)?.[column.key]?.value ?? Number.NaN),
+    ),
+  );
+  return {
+    title,
+    head: ['decoder', '', ...columns.map((column) => column.title)],
+    rows: methods.map((method) => [
+      method.name,
+      method.detail,
+      ...columns.map(({ key }, n) => describeScore(scoresOf(method)?.[key], digits[n]!)),
+    ]),
+  };
 }
 
 /**
@@ -210,46 +234,74 @@ function scatterFigure(variable: Numeric, decoded: DecodedResults): Promise<Figu
   );
 }
 
-/** The confusion matrix: counts of windows by true and decoded class. */
-function confusionFigure(variable: Extract<DecodedVariable, { kind: 'class' }>): Promise<Figure> {
-  const { truth, predicted, name } = variable;
-  const counts = new Map<string, number>();
+/** How often each class was decoded as each, with a row for every pair of classes. */
+export function confusionRows({ truth, predicted }: DecodedClasses) {
+  const numeric = [...truth, ...predicted].every((value) => typeof value === 'number');
+  const classes = [...new Set([...truth, ...predicted])].sort((p, q) =>
+    numeric ? Number(p) - Number(q) : String(p).localeCompare(String(q), 'en', { numeric: true }),
+  );
+  const indices = new Map(classes.map((value, n) => [value, n]));
+  const counts = new Float64Array(classes.length ** 2);
+  const totals = new Float64Array(classes.length);
   for (const [n, value] of truth.entries()) {
-    const key = JSON.stringify([value, predicted[n]]);
-    counts.set(key, (counts.get(key) ?? 0) + 1);
+    const row = indices.get(value)!;
+    counts[row * classes.length + indices.get(predicted[n]!)!]! += 1;
+    totals[row]! += 1;
   }
-  const rows = [...counts].map(([key, count]) => {
-    const [actual, decoded] = JSON.parse(key) as [unknown, unknown];
-    return { true: String(actual), decoded: String(decoded), windows: count };
+  const names = classes.map(String);
+  const rows = names.flatMap((actual, row) =>
+    names.map((decoded, column) => {
+      const windows = counts[row * classes.length + column]!;
+      return { true: actual, decoded, windows, share: windows / Math.max(1, totals[row]!) };
+    }),
+  );
+  return { classes: names, rows };
+}
+
+/** Above so many classes, numbers in the cells cannot be read. */
+const MAX_NUMBERED_CLASSES = 16;
+
+function confusionFigure(variable: DecodedClasses): Promise<Figure> {
+  const { name } = variable;
+  const { classes, rows } = confusionRows(variable);
+  const axis = (field: string) => ({
+    field,
+    type: 'nominal',
+    sort: classes,
+    scale: { domain: classes },
+    title: `${name}, ${field}`,
   });
+  const size = Math.min(480, Math.max(240, 28 * classes.length));
+  const numbers = {
+    mark: 'text',
+    encoding: { text: { field: 'windows', type: 'quantitative' } },
+  };
   return draw(
     {
       name: `confusion-${name}`,
       title: `${name}, true and decoded`,
-      caption: 'Number of windows by true and decoded class.',
+      caption:
+        'How the windows of each true class were decoded: the color is their share in the row, the number how many they are.',
     },
     rows,
     {
-      width: 240,
-      height: 240,
-      encoding: {
-        x: { field: 'decoded', type: 'nominal' },
-        y: { field: 'true', type: 'nominal' },
-      },
+      width: size,
+      height: size,
+      encoding: { x: axis('decoded'), y: axis('true') },
       layer: [
         {
           mark: 'rect',
           encoding: {
             // The darkest blue is one on which black numbers can be read.
             color: {
-              field: 'windows',
+              field: 'share',
               type: 'quantitative',
-              scale: { range: ['#f3f7fb', '#7fb1dc'] },
-              legend: null,
+              scale: { range: ['#f3f7fb', '#7fb1dc'], domain: [0, 1] },
+              title: 'share of the true class',
             },
           },
         },
-        { mark: 'text', encoding: { text: { field: 'windows', type: 'quantitative' } } },
+        ...(classes.length <= MAX_NUMBERED_CLASSES ? [numbers] : []),
       ],
     },
   );

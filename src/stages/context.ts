@@ -25,13 +25,15 @@ export function stageContext({
  *
  * @param work receives the watcher to report to, whose `progress` ends the work by throwing. It
  *   should write no results, so that a stop leaves none that are incomplete.
+ * @param reaction what a stop does, in a sentence.
  * @throws StoppedError where the watcher asks to stop.
  */
 export async function stoppable<T>(
   watcher: Watcher,
   work: (watcher: Watcher) => Promise<T>,
+  reaction = 'Stopping without results.',
 ): Promise<T> {
-  watcher.setStoppable?.(true, 'Stopping without results.');
+  watcher.setStoppable?.(true, reaction);
   try {
     return await work({
       note: (sentence) => watcher.note(sentence),

@@ -4,16 +4,19 @@
  */
 
 import { blockCount } from '../analyze/bootstrap.js';
+import { chanceDecoders } from '../analyze/chance.js';
 import { commonStep, type DecodedVariable, runLengths } from '../analyze/decoded-variable.js';
 import { SCORE_COLUMNS, scoreWithIntervals } from '../analyze/decoding-scores.js';
 import { type BaselineInputs, spikeBaselines } from '../analyze/spike-baselines.js';
 import { decodedValues, predictedVariables, recordedValues } from '../probe/decode.js';
 import type { DecodedResults, MethodScores } from '../probe/results.js';
 import { stimulusNames } from '../probe/stimulus-rows.js';
-import type { Trial } from '../recording/recording.js';
+import { type Recording, type Trial, variableNames } from '../recording/recording.js';
+import { valueAt } from '../recording/sampling.js';
 import type { Part } from '../recording/splits.js';
 import type { WindowRef } from '../recording/windows.js';
-import { formatList, NO_SCORE } from '../text/format.js';
+import { Condition } from '../text/condition.js';
+import { formatCount, formatList, NO_SCORE } from '../text/format.js';
 import { describeAnyPart, describePart, type OpenedRun, windowsInPart } from '../train/open-run.js';
 import { type StageOptions, stageContext } from './context.js';
 import {
@@ -59,6 +62,11 @@ export interface DecodeSettings {
    * read the last. Default: 10, and as many as a window spans.
    */
   readonly histories?: readonly number[];
+  /**
+   * Moments that are scored by themselves as well: where a variable of the recording fulfills this
+   * condition at the end of the window, such as `speed > 2`. Default: none.
+   */
+  readonly when?: string;
   /** Length of a bootstrap block in seconds. Default: 10. */
   readonly block?: number;
   /** Seed of the bootstrap. Default: 1. */
@@ -112,17 +120,29 @@ export async function decode(
   const own = await predictRun(run, refs, 'the model', context);
   const variables = decodedValues(own);
   const step = commonStep(refs) ?? windows.settings.current;
-  const blocks = {
-    segments: runLengths(refs),
+  const blocksOf = (scored: readonly WindowRef[]) => ({
+    segments: runLengths(scored),
     block: Math.max(1, Math.round(complete.block / step)),
     seed: complete.seed,
-  };
+  });
+  const blocks = blocksOf(refs);
+  const moments =
+    complete.when === undefined ? undefined : momentsWhen(complete.when, refs, dataset.recording);
+  const momentBlocks = moments && blocksOf(moments.rows.map((row) => refs[row]!));
+  const scoresOf = (decoded: readonly DecodedVariable[], of: typeof blocks) =>
+    Object.fromEntries(
+      decoded.map((variable) => [variable.name, scoreWithIntervals(variable, of)]),
+    );
   const score = (name: string, detail: string, decoded: readonly DecodedVariable[]) => ({
     name,
     detail,
-    scores: Object.fromEntries(
-      decoded.map((variable) => [variable.name, scoreWithIntervals(variable, blocks)]),
-    ),
+    scores: scoresOf(decoded, blocks),
+    ...(momentBlocks && {
+      conditional: scoresOf(
+        decoded.map((variable) => atRows(variable, moments.rows)),
+        momentBlocks,
+      ),
+    }),
   });
   const methods: MethodScores[] = [score(modelName(run.config), whatIsRead(run), variables)];
   const add = (...decoders: readonly DecodedMethod[]) => {
@@ -143,6 +163,9 @@ export async function decode(
       else context.watcher.note(`${name} is left out: ${detail}.`);
     }
   }
+  const trainingValues = recordedValues(layout, windows, split.train);
+  for (const { name, detail, variables: said } of chanceDecoders(trainingValues, variables))
+    methods.push(score(name, detail, said));
   const results: DecodedResults = {
     part: complete.part,
     weights: run.weights,
@@ -155,6 +178,7 @@ export async function decode(
       }),
     ),
     methods,
+    ...(moments && { when: { condition: moments.condition, windows: moments.rows.length } }),
     block: complete.block,
     blocks: Math.round(blockCount(blocks)),
     trained: split.train.length,
@@ -252,6 +276,50 @@ function checkColumns(names: readonly string[]): void {
     throw new UsageError(
       `decoded.csv would have two columns named ${duplicate}: rename the variable in the configuration, and give its name in the recording as data.`,
     );
+}
+
+/**
+ * The rows at whose ends a condition holds.
+ *
+ * @throws ConfigError where it is no condition; UsageError where the recording has no such
+ *   variable, or it holds at fewer than two.
+ */
+function momentsWhen(text: string, refs: readonly WindowRef[], recording: Recording) {
+  const condition = new Condition(text);
+  const names = variableNames(recording);
+  if (!names.includes(condition.name))
+    throw new UsageError(
+      `when is ${condition.text}, but the recording has no variable ${condition.name}; it has ${formatList(names, 20) || 'none'}.`,
+    );
+  const holdsAt = ({ trialIndex, end }: WindowRef) => {
+    const variable = recording.trials[trialIndex]!.variables[condition.name];
+    const value = variable && valueAt(variable, end);
+    return value !== undefined && condition.holds(value);
+  };
+  const rows = [...refs.keys()].filter((row) => holdsAt(refs[row]!));
+  if (rows.length < 2)
+    throw new UsageError(
+      `${condition.text} holds at the end of ${rows.length} of ${formatCount(refs.length)} windows, too few to be scored: choose another condition.`,
+    );
+  return { condition: condition.text, rows };
+}
+
+/** Some rows of a decoded variable. */
+function atRows(variable: DecodedVariable, rows: readonly number[]): DecodedVariable {
+  if (variable.kind === 'class') {
+    const { truth, predicted } = variable;
+    return {
+      ...variable,
+      truth: rows.map((row) => truth[row]!),
+      predicted: rows.map((row) => predicted[row]!),
+    };
+  }
+  const { truth, predicted } = variable;
+  return {
+    ...variable,
+    truth: Float64Array.from(rows, (row) => truth[row]!),
+    predicted: Float64Array.from(rows, (row) => predicted[row]!),
+  };
 }
 
 /** Windows in order of their ends on the session clock. */

@@ -114,7 +114,7 @@ export async function runDemo(
   const { maps } = await withEngine(source, async (engine) => {
     const shared = { engine, watcher };
     const { scores } = await stage('Generating', () =>
-      generate(run, { trials, seconds, seed }, shared),
+      generate(run, { trials, seconds, seed, score: 'full' }, shared),
     );
     watcher.note(describeRates(scores));
     return stage('Connectivity', () => explainConnectivity(run, { seed }, shared));

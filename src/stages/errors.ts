@@ -11,7 +11,8 @@ export class StoppedError extends Error {
   /** Tells it from other errors where `instanceof` cannot, as between packages. */
   override name = 'StoppedError';
 
-  constructor() {
-    super('Stopped before all results were written: run it again to get them.');
+  /** @param message what is there and what to do. Default: that there are no results */
+  constructor(message = 'Stopped before all results were written: run it again to get them.') {
+    super(message);
   }
 }

@@ -20,12 +20,13 @@ import type { GeneratedResults } from '../probe/results.js';
 import { scoreTokens } from '../probe/token-scores.js';
 import type { Part } from '../recording/splits.js';
 import type { WindowRef } from '../recording/windows.js';
+import { formatSeconds } from '../text/format.js';
 import { withEngine } from '../train/engine-source.js';
 import { describeAnyPart, loadModel, type OpenedRun, windowsInPart } from '../train/open-run.js';
 import { pickEvenly, spreadWindows } from '../train/window-batches.js';
 import { type StageOptions, stageContext, stoppable } from './context.js';
-import { UsageError } from './errors.js';
-import { writeGenerated } from './result-files.js';
+import { StoppedError, UsageError } from './errors.js';
+import { type GeneratedName, writeGenerated } from './result-files.js';
 
 /** What to generate, and how it is drawn. */
 export interface GenerateSettings {
@@ -50,9 +51,35 @@ export interface GenerateSettings {
   readonly silent?: readonly number[];
   /** Neurons to drive, by index, each at a rate in Hz that is added to what the model draws. */
   readonly drive?: Readonly<Record<number, number>>;
+  /**
+   * How many windows are scored, each drawn from its recorded past: none, up to a thousand of each
+   * part (`quick`), or up to ten thousand (`full`). Clamped neurons are not scored. Default:
+   * `quick`.
+   */
+  readonly score?: ScoreAmount;
 }
 
-const DEFAULTS = { trials: 20, seconds: 8, past: 'own', part: 'all', seed: 1 } as const;
+/** How many windows are scored. */
+export type ScoreAmount = keyof typeof SCORED_WINDOWS;
+
+/** The most windows of each part whose rates are scored, and test windows whose spikes are. */
+const SCORED_WINDOWS = {
+  none: { rates: 0, spikes: 0 },
+  quick: { rates: 1000, spikes: 200 },
+  full: { rates: 10_000, spikes: 1000 },
+} as const;
+
+/** The amounts of scoring, from none to most. */
+export const SCORE_AMOUNTS = Object.keys(SCORED_WINDOWS) as readonly ScoreAmount[];
+
+const DEFAULTS = {
+  trials: 20,
+  seconds: 8,
+  past: 'own',
+  part: 'all',
+  seed: 1,
+  score: 'quick',
+} as const;
 
 type CompleteSettings = GenerateSettings & Required<Pick<GenerateSettings, keyof typeof DEFAULTS>>;
 
@@ -60,17 +87,17 @@ type CompleteSettings = GenerateSettings & Required<Pick<GenerateSettings, keyof
 const MIN_ALIGNED_TRIALS = 10;
 /** Windows in a batch, when single windows are drawn from the recorded past. */
 const ONE_WINDOW_AHEAD_BATCH = 100;
-/** Maximum number of test windows that are drawn from the recorded past and scored. */
-const MAX_ONE_WINDOW_AHEAD = 1000;
-
 /**
- * Draws trials from a run's model, scores them, and writes both into the run's store.
+ * Draws trials from a run's model and scores them. Trials are written into the run's store as soon
+ * as they are drawn, and once more with their scores.
  *
  * Trials with clamped neurons (silenced or driven) go to files of their own and do not replace
- * freely drawn ones.
+ * freely drawn ones. If the watcher stops the drawing, the beginnings of the trials are written to
+ * files whose names end in `-stopped`.
  *
  * @throws UsageError where the recording is too short for such trials, or a neuron to clamp does
- *   not exist or is both silent and driven; StoppedError where the watcher stops it.
+ *   not exist or is both silent and driven; StoppedError where the watcher stops it, which says
+ *   what was written.
  */
 export async function generate(
   run: OpenedRun,
@@ -81,54 +108,71 @@ export async function generate(
   const complete: CompleteSettings = { ...DEFAULTS, ...settings };
   checkNeurons(complete, run.layout.tokenizer.ids.neurons);
   const starts = chooseStarts(run, complete);
-  const results = await stoppable(watcher, (stopping) =>
-    withEngine(source, (engine) => drawAndScore(engine, run, complete, starts, stopping)),
-  );
+  return await withEngine(source, async (engine) => {
+    using loaded = await loadModel(engine, run);
+    for (const note of loaded.notes) watcher.note(note);
+    const { model } = loaded;
+    const drawn = await drawTrials(engine, run, model, complete, starts, watcher);
+    const name = drawn.clamped ? 'clamped' : 'generated';
+    const { seconds } = drawn.scores;
+    if (seconds < complete.seconds - run.config.window.curr / 2) {
+      await write(run, `${name}-stopped`, drawn);
+      throw new StoppedError(
+        `Stopped after ${formatSeconds(seconds)} of ${formatSeconds(complete.seconds)}: the trials so far are in ${run.records.store.name}/${name}-stopped.npz, .nwb and .json.`,
+      );
+    }
+    await write(run, name, drawn);
+    if (drawn.clamped || complete.score === 'none') return drawn;
+    const scores = await stoppable(
+      watcher,
+      (stopping) => scoreOneWindowAheadOfPast(engine, run, model, complete, stopping),
+      'Stopping without scores; the trials are written.',
+    );
+    const results = { ...drawn, ...scores };
+    await write(run, name, results);
+    return results;
+  });
+}
+
+function write(run: OpenedRun, name: GeneratedName, results: GeneratedResults): Promise<void> {
   const { dataset, facts, records } = run;
-  const name = results.clamped ? 'clamped' : 'generated';
-  await writeGenerated(records.store, name, results, {
+  return writeGenerated(records.store, name, results, {
     recording: dataset.recording.name,
     ...(dataset.names && { names: dataset.names }),
     started: facts.started,
   });
-  return results;
 }
 
-async function drawAndScore(
+/** Draws trials, up to where the watcher stops them, and compares them with the recording. */
+async function drawTrials(
   engine: Engine,
   run: OpenedRun,
+  model: Neuroformer,
   settings: CompleteSettings,
   starts: readonly WindowRef[],
   watcher: Watcher,
 ): Promise<GeneratedResults> {
   const { windows, layout, dataset } = run;
-  using loaded = await loadModel(engine, run);
-  for (const note of loaded.notes) watcher.note(note);
-  const { model } = loaded;
-  const progress = timedProgress(
-    watcher,
-    `drawing ${settings.trials} trials in parallel`,
-    'windows',
-  );
-  const drawTrials = async () => {
+  const activity = `drawing ${settings.trials} trials in parallel`;
+  const progress = timedProgress(watcher, activity, 'windows');
+  const shouldStop = () => watcher.shouldStop();
+  watcher.setStoppable?.(true, 'Stopping after this window; the trials so far are kept.');
+  try {
     using sampler = new Sampler(engine, model, layout, settings.trials, settings);
-    return await generateTrials(sampler, windows, { ...settings, starts }, progress);
-  };
-  const trials = await drawTrials();
-  const bin = Math.max(0.05, run.config.window.curr);
-  const clamped = describeClamps(settings, dataset.names);
-  const oneAhead = clamped
-    ? undefined
-    : await scoreOneWindowAheadOfPast(engine, run, model, settings.seed, watcher);
-  const { past, part, seed, seconds, id, time } = settings;
-  return {
-    trials,
-    scores: scoreGenerated(dataset.recording, trials, bin),
-    settings: { past, part, seed, seconds, id, time, weights: run.weights },
-    clamped,
-    bin,
-    ...oneAhead,
-  };
+    const trialSettings = { ...settings, starts, shouldStop };
+    const trials = await generateTrials(sampler, windows, trialSettings, progress);
+    const bin = Math.max(0.05, run.config.window.curr);
+    const { past, part, seed, seconds, id, time } = settings;
+    return {
+      trials,
+      scores: scoreGenerated(dataset.recording, trials, bin),
+      settings: { past, part, seed, seconds, id, time, weights: run.weights },
+      clamped: describeClamps(settings, dataset.names),
+      bin,
+    };
+  } finally {
+    watcher.setStoppable?.(false);
+  }
 }
 
 /** How well generated firing rates agree with recorded ones, in a sentence. */
@@ -210,13 +254,14 @@ async function scoreOneWindowAheadOfPast(
   engine: Engine,
   run: OpenedRun,
   model: Neuroformer,
-  seed: number,
+  { seed, score }: Pick<CompleteSettings, 'seed' | 'score'>,
   watcher: Watcher,
 ): Promise<Required<Pick<GeneratedResults, 'windows' | 'tokens' | 'ahead'>> | undefined> {
   const { windows, layout, split } = run;
   if (split.test.length === 0) return undefined;
   const size = Math.min(ONE_WINDOW_AHEAD_BATCH, split.test.length);
-  const refs = spreadWindows(split.test, MAX_ONE_WINDOW_AHEAD, size);
+  const most = SCORED_WINDOWS[score];
+  const refs = spreadWindows(split.test, most.spikes, size);
   using sampler = new Sampler(engine, model, layout, size, { seed: seed + 1 });
   const endless = { seed: seed + 1, endless: true };
   using rateSampler = new Sampler(engine, model, layout, size, endless);
@@ -224,7 +269,7 @@ async function scoreOneWindowAheadOfPast(
   const scored = await scoreWindows(sampler, windows, refs, size, progress);
   const rates = (part: 'train' | 'test') => {
     const progress = timedProgress(watcher, `one window ahead, ${part} part`, 'windows');
-    return oneWindowAheadRates(rateSampler, windows, split[part], size, progress);
+    return oneWindowAheadRates(rateSampler, windows, split[part], most.rates, size, progress);
   };
   const ahead = scoreOneWindowAhead(await rates('train'), await rates('test'));
   const tokens = await scoreTokens(engine, model, run, refs, size, watcher);

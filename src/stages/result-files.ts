@@ -31,8 +31,11 @@ import { describePart } from '../train/open-run.js';
 import { describeWeights, readWeights } from '../train/weights.js';
 import { formatFacts, readJsonResults, readResult, writeResult } from './stored-results.js';
 
-/** Base name of the files of generated trials: drawn freely, or with clamped neurons. */
-export type GeneratedName = 'generated' | 'clamped';
+/**
+ * Base name of the files of generated trials: drawn freely, or with clamped neurons. Trials that
+ * were stopped before their end do not replace complete ones.
+ */
+export type GeneratedName = `${'generated' | 'clamped'}${'' | '-stopped'}`;
 
 /** What an NWB file says of the recording that its contents come from. */
 export interface NwbOrigin {

@@ -67,7 +67,7 @@ const RUN_FILES = [
   /^run\.json$/,
   /^metrics\.jsonl$/,
   /^(last|best(-.+)?)\.safetensors$/,
-  /^(generated|clamped)\.(npz|nwb|json)$/,
+  /^(generated|clamped)(-stopped)?\.(npz|nwb|json)$/,
   /^(connectivity|stimulus)\.(npz|csv|json)$/,
   /^decoded(-(train|validation|all))?\.(csv|nwb|json)$/,
   /^(labels|rates)\.(csv|json)$/,

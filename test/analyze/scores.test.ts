@@ -8,6 +8,9 @@ describe('scores of a number', () => {
     expect(scores.r).toBeCloseTo(6 / Math.sqrt(5 * 8), 12);
     expect(scores.r2).toBeCloseTo(1 - 2 / 5, 12);
     expect(scores.rmse).toBeCloseTo(Math.sqrt(0.5), 12);
+    expect(scores.median).toBe(0.5);
+    // One bad moment does not move it.
+    expect(scoreRegression([1, 2, 3], [1.5, 102, 2.5]).median).toBe(0.5);
   });
 
   it('ignore a wrong scale in r only', () => {
@@ -27,6 +30,7 @@ describe('scores of a number', () => {
       r: Number.NaN,
       r2: Number.NaN,
       rmse: Number.NaN,
+      median: Number.NaN,
     });
     expect(() => scoreRegression([1], [])).toThrow(
       'There are 1 true values but 0 predicted ones; there should be as many of each.',

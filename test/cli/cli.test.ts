@@ -232,18 +232,24 @@ describe('the command line, from training to the report', () => {
     );
   });
 
-  it('ends at Ctrl-C while it generates, and writes nothing', async () => {
+  it('keeps at Ctrl-C what it has generated, beside what was there', async () => {
     cpSync(inFolder('run'), inFolder('ungenerated'), { recursive: true });
-    for (const type of ['npz', 'json', 'nwb']) rmSync(inFolder('ungenerated', `generated.${type}`));
     const before = readdirSync(inFolder('ungenerated'));
+    const earlier = readFileSync(inFolder('ungenerated', 'generated.npz'));
     const running = new RunningCommand(['generate', inFolder('ungenerated'), '--seconds', '25']);
     await running.waitForOutput('drawing 20 trials in parallel');
     running.child.kill('SIGINT');
     const { code, err } = await running.ended;
-    expect(err).toContain('Stopping without results. Press Ctrl-C again to stop at once.\n');
-    expect(err).toMatch(/Stopped before all results were written: run it again to get them\.\n$/);
+    expect(err).toContain(
+      'Stopping after this window; the trials so far are kept. Press Ctrl-C again to stop at once.\n',
+    );
+    expect(err).toMatch(
+      /Stopped after [\d.]+ s of 25 s: the trials so far are in .*ungenerated\/generated-stopped\.npz, \.nwb and \.json\.\n$/,
+    );
     expect(code).toBe(130);
-    expect(readdirSync(inFolder('ungenerated'))).toEqual(before);
+    const added = readdirSync(inFolder('ungenerated')).filter((name) => !before.includes(name));
+    expect(added).toEqual(['json', 'npz', 'nwb'].map((type) => `generated-stopped.${type}`));
+    expect(readFileSync(inFolder('ungenerated', 'generated.npz'))).toEqual(earlier);
   });
 
   it('reads coupling, and no attention, from a model that has only spike_history: pairs', async () => {

@@ -48,9 +48,10 @@ describe('decoded behavior', () => {
       'decode',
       inFolder('run'),
       ...['--baselines', '--token-baselines', '--ensemble', '2', '--block', '2'],
+      ...['--when', 'place>=6'],
     );
     expect(code, err).toBe(0);
-    const { methods, variables } = JSON.parse(
+    const { methods, variables, when } = JSON.parse(
       readFileSync(inFolder('run', 'decoded.json'), 'utf8'),
     );
     const names = methods.map(({ name }: { name: string }) => name);
@@ -63,12 +64,13 @@ describe('decoded behavior', () => {
       'MLP on counts, 0.2 s',
       'GRU on counts, causal, 0.2 s',
       'GRU on counts, both directions, 0.2 s',
-      'mean',
       'ridge, 0.2 s',
       'lasso, 0.2 s',
       'GLM, identity link, 0.2 s',
       'Poisson Bayes, rates of 0.1 s',
       'Poisson Bayes, rates of its window',
+      'chance',
+      'chance, shuffled',
     ]);
     for (const name of names) expect(out).toContain(name);
     expect(variables.map(({ name }: { name: string }) => name)).toEqual([
@@ -78,15 +80,16 @@ describe('decoded behavior', () => {
     ]);
     const methodScores = (name: string) =>
       methods.find((method: { name: string }) => method.name === name).scores;
-    const [model, ridge, mean] = ['Neuroformer', 'ridge, 0.2 s', 'mean'].map(methodScores);
+    const [model, ridge] = ['Neuroformer', 'ridge, 0.2 s'].map(methodScores);
+    const chance = ['chance', 'chance, shuffled'].map(methodScores);
     // The neurons are tuned, so every decoder that reads them does far better than the mean.
     expect(model.place.r2.value).toBeGreaterThan(0.6);
     expect(ridge.place.r2.value).toBeGreaterThan(0.6);
-    expect(mean.place.r2.value).toBeLessThan(0.1);
+    for (const { place } of chance) expect(place.r2.value).toBeLessThan(0.1);
     expect(model.heading.median.value).toBeLessThan(40);
-    expect(mean.heading.median.value).toBeGreaterThan(45);
+    for (const { heading } of chance) expect(heading.median.value).toBeGreaterThan(45);
     expect(model.side.accuracy.value).toBeGreaterThan(0.8);
-    expect(mean.side.accuracy.value).toBeLessThan(0.7);
+    for (const { side } of chance) expect(side.accuracy.value).toBeLessThan(0.7);
     for (const name of [
       'Neuroformer, mean of 2',
       'MLP on counts, 0.2 s',
@@ -97,6 +100,17 @@ describe('decoded behavior', () => {
       expect(scores.heading.median.value, name).toBeLessThan(40);
       expect(scores.side.accuracy.value, name).toBeGreaterThan(0.8);
     }
+    const points = readColumns(inFolder('run', 'decoded.csv')).time!.length;
+    expect(when.condition).toBe('place >= 6');
+    expect(when.windows).toBeGreaterThan(0.2 * points);
+    expect(when.windows).toBeLessThan(0.6 * points);
+    expect(out).toContain(`where place >= 6 (${when.windows} of ${points} time points)`);
+    const { conditional } = methods[0];
+    // Within less than half of its range there is less to explain.
+    expect(conditional.place.r2.value).toBeLessThan(model.place.r2.value);
+    expect(conditional.place.rmse.value).toBeLessThan(2);
+    // All of these places are on one side.
+    expect(conditional.side.accuracy.value).toBeNull();
     const { low, value, high } = model.place.r;
     expect(low).toBeLessThan(value);
     expect(high).toBeGreaterThan(value);
@@ -201,7 +215,7 @@ describe('decoded behavior', () => {
     for (const r2 of scores('scratch', 1)) expect(r2).toBeLessThan(0.6);
     const rows = readFileSync(inFolder('run', 'labels.csv'), 'utf8').trim().split('\n');
     expect(rows[0]).toBe('from,share,windows,draw,network,variable,score,value');
-    expect(rows).toHaveLength(1 + runs.length * (3 + 4 + 2));
+    expect(rows).toHaveLength(1 + runs.length * (4 + 4 + 2));
     // The name of a folder says how its model was trained, so that no other is mistaken for it.
     expect(readdirSync(inFolder('run', 'labels')).sort()).toEqual(
       [

@@ -33,12 +33,13 @@ describe('explain stimulus', () => {
     for (const title of ['Neuron queries', 'Trunk attention', 'Occlusion', 'Input gradients'])
       expect(out).toMatch(new RegExp(`^${title} +model +-?\\d\\.\\d\\d \\(`, 'm'));
     expect(out).toMatch(/^Average of the squared film +spikes alone +-?\d\.\d\d \(/m);
-    expect(lines.at(-2)).toContain(
+    expect(lines.at(-3)).toContain(
       'Occlusion and input gradients can be read from any architecture.',
     );
-    expect(lines.at(-1)).toBe(
+    expect(lines.slice(-2)).toEqual([
       `17 maps written to ${RUN}/stimulus.npz, stimulus.csv and stimulus.json.`,
-    );
+      `Next: neuroformer report ${RUN}`,
+    ]);
     const files = readdirSync(RUN);
     for (const type of ['npz', 'csv', 'json']) expect(files).toContain(`stimulus.${type}`);
   });

@@ -42,7 +42,10 @@ describe('latents', () => {
     for (const title of ['aligned with speed', 'without contrast', 'untrained', 'spike counts'])
       expect(out).toMatch(new RegExp(`^${title} +[a-z ]+\\d+ +-?\\d+\\.\\d\\d `, 'm'));
     expect(out).toContain('in windows that were held out: R2 ');
-    expect(lines.at(-1)).toContain(`Written to ${RUN}/latents.npz, latents.csv and latents.json.`);
+    expect(lines.slice(-2)).toEqual([
+      `Written to ${RUN}/latents.npz, latents.csv and latents.json.`,
+      `Next: neuroformer report ${RUN}`,
+    ]);
     const files = readdirSync(RUN);
     for (const name of ['latents', 'latents.npz', 'latents.csv', 'latents.json'])
       expect(files).toContain(name);

@@ -295,7 +295,7 @@ const BARRIER = /workgroupBarrier\(\);|workgroupUniformLoad\(&([^;]+)\)/g;
  * The barriers whose removal causes no race, by their index in the shader: that which ends the
  * shared function row_sum, to separate one call from the next, where an entry point calls it once.
  */
-const UNNEEDED: Record<string, number[]> = { normalize: [2], row_dots: [2] };
+const UNNEEDED: Record<string, number[]> = { normalize: [2], row_dots: [2], softmax: [4] };
 
 /** Removes the n-th barrier from a source; a workgroupUniformLoad becomes a plain load. */
 function withoutBarrier(n: number): (source: string) => string {

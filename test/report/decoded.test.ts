@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { DecodedResults } from '../../src/probe/results.js';
-import { decodingTables } from '../../src/report/decoded.js';
+import { confusionRows, decodingTables } from '../../src/report/decoded.js';
 
 const score = (value: number, spread = 0) => ({
   value,
@@ -19,7 +19,14 @@ function makeResults(rmse: readonly number[], unit = 'mm'): DecodedResults {
     methods: rmse.map((value, n) => ({
       name: `decoder ${n}`,
       detail: '',
-      scores: { pupil: { r: score(Number.NaN), r2: score(-0.0004), rmse: score(value, 0.0001) } },
+      scores: {
+        pupil: {
+          r: score(Number.NaN),
+          r2: score(-0.0004),
+          rmse: score(value, 0.0001),
+          median: score(value / 2),
+        },
+      },
     })),
     block: 10,
     blocks: 20,
@@ -32,12 +39,12 @@ describe('tables of decoded behavior', () => {
   it('show errors in any unit with three digits, the same decimals throughout a column', () => {
     const [table] = decodingTables(makeResults([0.01234, 0.00345]));
     expect(table!.title).toBe('pupil (mm)');
-    expect(table!.rows.map((row) => row.at(-1))).toEqual([
+    expect(table!.rows.map((row) => row.at(-2))).toEqual([
       '0.01234 (0.01224 to 0.01244)',
       '0.00345 (0.00335 to 0.00355)',
     ]);
     const [coarse] = decodingTables(makeResults([402.04, 1234.5]));
-    expect(coarse!.rows.map((row) => row.at(-1))).toEqual([
+    expect(coarse!.rows.map((row) => row.at(-2))).toEqual([
       '402 (402 to 402)',
       '1235 (1234 to 1235)',
     ]);
@@ -46,5 +53,28 @@ describe('tables of decoded behavior', () => {
   it('have a dash for scores that do not exist, and drop the sign of numbers that round to 0', () => {
     const [table] = decodingTables(makeResults([1]));
     expect(table!.rows[0]!.slice(2, 4)).toEqual(['–', '0.000 (0.000 to 0.000)']);
+  });
+});
+
+describe('the confusion of classes', () => {
+  it('has all pairs of classes, in the order of numbers, as shares of the true class', () => {
+    const { classes, rows } = confusionRows({
+      name: 'contrast',
+      kind: 'class',
+      truth: [10, 2, 10, -1, 10],
+      predicted: [2, 2, 10, 2, 10],
+    });
+    expect(classes).toEqual(['-1', '2', '10']);
+    expect(rows).toHaveLength(9);
+    expect(rows.filter((row) => row.true === '10').map(({ windows }) => windows)).toEqual([
+      0, 1, 2,
+    ]);
+    expect(rows.filter((row) => row.true === '-1').map(({ share }) => share)).toEqual([0, 1, 0]);
+  });
+
+  it('orders texts by the numbers in them', () => {
+    const truth = ['image 10', 'image 9', 'image 1'];
+    const { classes } = confusionRows({ name: 'image', kind: 'class', truth, predicted: truth });
+    expect(classes).toEqual(['image 1', 'image 9', 'image 10']);
   });
 });

@@ -76,6 +76,8 @@ function moments(changes: number, every: number): number[] {
 /** A stage that replaces results in a run's folder, with what it is given to make others of. */
 interface Stage {
   readonly start: (folder: string, version: 1 | 2) => Promise<unknown>;
+  /** The same, up to a result that it writes on the way. */
+  readonly startHalf?: Stage['start'];
   /** Files that are one result. */
   readonly files: readonly string[];
 }
@@ -86,6 +88,13 @@ const STAGES: Readonly<Record<string, Stage>> = {
   generate: {
     start: async (folder, seed) =>
       generate(await opened(folder), { trials: 2, seconds: 0.5, seed }, { engine: engine() }),
+    // Trials are written before they are scored.
+    startHalf: async (folder, seed) =>
+      generate(
+        await opened(folder),
+        { trials: 2, seconds: 0.5, seed, score: 'none' },
+        { engine: engine() },
+      ),
     files: ['generated.json', 'generated.npz'],
   },
   decode: {
@@ -101,10 +110,11 @@ const STAGES: Readonly<Record<string, Stage>> = {
   },
 };
 
-describe.each(Object.entries(STAGES))('%s', (_, { start, files }) => {
+describe.each(Object.entries(STAGES))('%s', (_, { start, startHalf, files }) => {
   let before: string;
   let earlier: Map<string, string>;
   let later: Map<string, string>;
+  let halfway: Map<string, string> | undefined;
   let changes: number;
   beforeAll(async () => {
     before = scratch();
@@ -117,6 +127,12 @@ describe.each(Object.entries(STAGES))('%s', (_, { start, files }) => {
     expect(faulted.error).toBeUndefined();
     changes = faulted.changes;
     later = contentsOf(after);
+    if (startHalf) {
+      const half = scratch();
+      cpSync(before, half, { recursive: true });
+      await startHalf(half, 2);
+      halfway = contentsOf(half);
+    }
     expect(files.some((file) => earlier.get(file) !== later.get(file))).toBe(true);
   });
 
@@ -132,7 +148,8 @@ describe.each(Object.entries(STAGES))('%s', (_, { start, files }) => {
         // Whoever opens the folder next finishes what was interrupted.
         await diskStore(folder).list();
         const found = contentsOf(folder);
-        const version = found.get(files[0]!) === later.get(files[0]!) ? later : earlier;
+        const version =
+          [later, halfway].find((one) => one?.get(files[0]!) === found.get(files[0]!)) ?? earlier;
         for (const file of files)
           expect(found.get(file), `${file}, ${where}`).toBe(version.get(file));
         if (error === undefined) expect(version, `success reported, ${where}`).toBe(later);

@@ -9,7 +9,6 @@ import { decode } from '../../src/stages/decode.js';
 import { StoppedError } from '../../src/stages/errors.js';
 import { explainConnectivity } from '../../src/stages/explain-connectivity.js';
 import { explainStimulus } from '../../src/stages/explain-stimulus.js';
-import { generate } from '../../src/stages/generate.js';
 import { train } from '../../src/stages/train.js';
 import type { OpenedRun } from '../../src/train/open-run.js';
 import { behaviorWorkspace, DECODING } from '../helpers/behavior.js';
@@ -36,10 +35,6 @@ const STAGES: Record<
   string,
   { run: () => OpenedRun; start: (run: OpenedRun, options: StageOptions) => Promise<unknown> }
 > = {
-  generate: {
-    run: () => run,
-    start: (from, options) => generate(from, { trials: 2, seconds: 1 }, options),
-  },
   explainConnectivity: {
     run: () => run,
     start: (from, options) =>

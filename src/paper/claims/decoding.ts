@@ -1,5 +1,6 @@
 /** The claim that behavior is decoded from spikes better than by other decoders. */
 
+import { CHANCE } from '../../analyze/chance.js';
 import { mean } from '../../math/statistics.js';
 import type { MethodScores } from '../../probe/results.js';
 import { describeSpread } from '../../report/spread.js';
@@ -45,7 +46,7 @@ async function measure(context: PaperContext): Promise<Findings> {
       'Correlation of decoded and true values on test trials, one model for all variables. Only the first row and those of the stimulus see the film.',
     columns: VARIABLES.map((name) => ({ title: `${name}, r` })),
     rows: bySeed[0]!
-      .filter(({ name }) => name !== 'mean')
+      .filter(({ name }) => !name.startsWith(CHANCE))
       .map(({ name }) => ({
         title: name,
         kind: rowKind(name),
