@@ -307,7 +307,8 @@ function withoutBarrier(n: number): (source: string) => string {
   };
 }
 
-describe('the race checker', () => {
+// It interprets shaders itself, on whichever device the other tests run.
+describe.skipIf(process.env.NEUROFORMER_ADAPTER)('the race checker', () => {
   const shaders = Object.keys(SHADERS).filter((name) => SHADERS[name]!.source.match(BARRIER));
 
   it.each(shaders.slice(0, caseCount(shaders.length)))(

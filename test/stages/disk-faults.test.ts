@@ -140,7 +140,7 @@ describe.each(Object.entries(STAGES))('%s', (_, { start, startHalf, files }) => 
     'leaves one result, whole, where at any change of a file: %s',
     async (fault) => {
       expect(changes).toBeGreaterThan(files.length);
-      for (const at of moments(changes, THOROUGH ? 1 : 8)) {
+      for (const at of moments(changes, THOROUGH ? 3 : 8)) {
         const folder = scratch();
         cpSync(before, folder, { recursive: true });
         const { error } = await withDiskFault(folder, () => start(folder, 2), at, fault);
