@@ -7,7 +7,6 @@ import { mean } from '../math/statistics.js';
 /** A score with its 95% interval. NaN stands for what does not exist. */
 export interface Score {
   /** The score of all rows. */
-  /** The score of all rows. */
   readonly value: number;
   /** Lower end of the interval. */
   readonly low: number;

@@ -2,7 +2,7 @@
 
 import { HostRandom } from '../math/random.js';
 import { mean } from '../math/statistics.js';
-import type { DecodedVariable } from './decoded-variable.js';
+import { atRows, type DecodedVariable } from './decoded-variable.js';
 import { regressionTargets } from './regression-targets.js';
 
 /** Variables as one of these decoders says them. */
@@ -49,13 +49,6 @@ export function chanceDecoders(
 
 /** A variable whose decoded values are those of other rows, in random order. */
 function shuffled(variable: DecodedVariable): DecodedVariable {
-  const random = new HostRandom(SEED);
-  const rows = [...variable.truth.keys()];
-  for (let n = rows.length - 1; n > 0; n--) {
-    const other = random.integer(n + 1);
-    [rows[n], rows[other]] = [rows[other]!, rows[n]!];
-  }
-  return variable.kind === 'class'
-    ? { ...variable, predicted: rows.map((row) => variable.predicted[row]!) }
-    : { ...variable, predicted: Float64Array.from(rows, (row) => variable.predicted[row]!) };
+  const order = new HostRandom(SEED).permutation(variable.truth.length);
+  return { ...variable, predicted: atRows(variable, order).predicted } as DecodedVariable;
 }

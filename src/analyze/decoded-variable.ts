@@ -36,6 +36,24 @@ export interface DecodedClasses {
   readonly predicted: readonly ClassValue[];
 }
 
+/** Some rows of a variable, given by index; rows may repeat. */
+export function atRows(variable: DecodedVariable, rows: ArrayLike<number>): DecodedVariable {
+  if (variable.kind === 'class') {
+    const { truth, predicted } = variable;
+    return {
+      ...variable,
+      truth: Array.from(rows, (row) => truth[row]!),
+      predicted: Array.from(rows, (row) => predicted[row]!),
+    };
+  }
+  const { truth, predicted } = variable;
+  return {
+    ...variable,
+    truth: Float64Array.from(rows, (row) => truth[row]!),
+    predicted: Float64Array.from(rows, (row) => predicted[row]!),
+  };
+}
+
 /**
  * The usual time from the end of one window to the end of the next in the same trial, in seconds;
  * undefined if no trial has two windows.

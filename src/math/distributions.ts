@@ -1,17 +1,32 @@
 /** Probabilities and quantiles of distributions. */
 
+/** The complementary error function, accurate to 1e-14. */
+export function erfc(x: number): number {
+  if (x < 0) return 2 - erfc(-x);
+  if (x < 2.5) return 1 - erfSeries(x);
+  // Lentz's continued fraction, Abramowitz and Stegun 7.1.14.
+  let fraction = 0;
+  for (let n = 200; n > 0; n--) fraction = n / 2 / (x + fraction);
+  return Math.exp(-x * x) / (Math.sqrt(Math.PI) * (x + fraction));
+}
+
 /**
- * The probability that a standard normal number is below x, to 1e-7 (Abramowitz and Stegun 1964,
- * 7.1.26).
+ * The error function by Abramowitz and Stegun 7.1.6, whose terms are all positive, so that nothing
+ * cancels.
  */
+function erfSeries(x: number): number {
+  let term = x;
+  let sum = x;
+  for (let n = 1; n < 100; n++) {
+    term *= (2 * x * x) / (2 * n + 1);
+    sum += term;
+  }
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
+}
+
+/** The probability that a standard normal number is below x. */
 export function normalCdf(x: number): number {
-  const z = Math.abs(x) / Math.SQRT2;
-  const t = 1 / (1 + 0.3275911 * z);
-  const series =
-    t *
-    (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
-  const tail = (series * Math.exp(-z * z)) / 2;
-  return x < 0 ? tail : 1 - tail;
+  return 0.5 * erfc(-x / Math.SQRT2);
 }
 
 /** The number that a standard normal number is below with a probability between 0 and 1. */

@@ -107,7 +107,6 @@ export function withStatistics(
   return tokenizer.withStatistics({
     scales,
     ...(config.rules.standardized &&
-      windows.settings.countBins &&
       hasPerceptron(config) &&
       !tokenizer.counts && { counts: countScale(countsOf(windows, training)) }),
     ...(readsFrequencies(config) &&
@@ -272,7 +271,7 @@ export class BatchLayout {
     const evidence = new Float32Array(windows.length * width);
     for (const [row, { counts, countSeconds }] of windows.entries()) {
       evidence.set(counts!.subarray(0, width - lags), row * width);
-      evidence.set(countSeconds.subarray(0, lags), (row + 1) * width - lags);
+      evidence.set(countSeconds!.subarray(0, lags), (row + 1) * width - lags);
     }
     return evidence;
   }

@@ -153,7 +153,7 @@ function countByLag(
   const counts = Array.from({ length: lags }, () => new TuningCounts(neurons, values));
   for (const [row, ref] of refs.entries()) {
     const value = targets[row]!;
-    const seconds = windows.countSecondsAt(ref);
+    const seconds = windows.countSecondsAt(ref)!;
     const spikes = windows.countsAt(ref)!;
     for (const [lag, tuned] of counts.entries()) {
       tuned.addRow(value, seconds[lag]!);

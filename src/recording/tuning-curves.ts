@@ -72,13 +72,13 @@ export class TuningCounts {
     this.spikes = new Float64Array(neurons * bins);
   }
 
-  /** Adds the time of a row. @param weight of the row */
-  addRow(bin: number, seconds: number, weight = 1): void {
-    this.visits[bin]! += weight;
-    this.time[bin]! += weight * seconds;
+  /** Adds the time of a row. */
+  addRow(bin: number, seconds: number): void {
+    this.visits[bin]! += 1;
+    this.time[bin]! += seconds;
   }
 
-  /** Adds spikes of a neuron in a row. @param count times the weight of the row */
+  /** Adds spikes of a neuron in a row. */
   addSpikes(bin: number, neuron: number, count: number): void {
     this.spikes[neuron * this.bins + bin]! += count;
   }

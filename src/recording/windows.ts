@@ -128,8 +128,8 @@ export interface Window {
    * without bins. They count spikes that blocks do not hold, too.
    */
   readonly counts: Float32Array | undefined;
-  /** How much of each bin is in the trial, in seconds: [bins]. */
-  readonly countSeconds: Float32Array;
+  /** How much of each bin is in the trial, in seconds: [bins]; undefined without bins. */
+  readonly countSeconds: Float32Array | undefined;
 }
 
 /** A trial with its spikes binned and its variables resampled at the time steps of windows. */
@@ -241,7 +241,7 @@ export class Windows {
   /** Spike counts before the end of a window; see `Window.counts`. */
   countsAt(ref: WindowRef): Float32Array | undefined {
     const bins = this.#countBins();
-    if (bins.count === 0) return undefined;
+    if (!bins) return undefined;
     const { neurons } = this.recording;
     const counts = new Float32Array(bins.count * neurons);
     const { stop } = this.span(ref).current;
@@ -252,17 +252,18 @@ export class Windows {
   }
 
   /** The seconds in which the spikes of a window are counted; see `Window.countSeconds`. */
-  countSecondsAt(ref: WindowRef): Float32Array {
-    const { bin, count } = this.#countBins();
+  countSecondsAt(ref: WindowRef): Float32Array | undefined {
+    const bins = this.#countBins();
+    if (!bins) return undefined;
     const { stop } = this.span(ref).current;
-    return Float32Array.from({ length: count }, (_, lag) =>
-      Math.max(0, Math.min(bin, stop - lag * bin)),
+    return Float32Array.from({ length: bins.count }, (_, lag) =>
+      Math.max(0, Math.min(bins.bin, stop - lag * bins.bin)),
     );
   }
 
-  #countBins(): LagBins {
+  #countBins(): LagBins | undefined {
     const { countBins: count = 0, current, past } = this.settings;
-    return { bin: (current + past) / count, count };
+    return count === 0 ? undefined : { bin: (current + past) / count, count };
   }
 
   /** The samples of every variable in a window. */

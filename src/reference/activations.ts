@@ -1,32 +1,6 @@
-/** Activation functions in float64, with an error function accurate to 1e-14. */
+/** Activation functions in float64. */
 
-/** The complementary error function. */
-export function erfc(x: number): number {
-  if (x < 0) return 2 - erfc(-x);
-  if (x < 2.5) return 1 - erfSeries(x);
-  // Lentz's continued fraction, Abramowitz and Stegun 7.1.14.
-  let fraction = 0;
-  for (let n = 200; n > 0; n--) fraction = n / 2 / (x + fraction);
-  return Math.exp(-x * x) / (Math.sqrt(Math.PI) * (x + fraction));
-}
-
-/**
- * The error function by Abramowitz and Stegun 7.1.6, whose terms are all positive, so that nothing
- * cancels.
- */
-function erfSeries(x: number): number {
-  let term = x;
-  let sum = x;
-  for (let n = 1; n < 100; n++) {
-    term *= (2 * x * x) / (2 * n + 1);
-    sum += term;
-  }
-  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
-}
-
-function normalCdf(x: number): number {
-  return 0.5 * erfc(-x / Math.SQRT2);
-}
+import { normalCdf } from '../math/distributions.js';
 
 /** GELU in its exact form: x times the standard normal distribution function. */
 export function gelu(x: number): number {

@@ -21,6 +21,24 @@ export function stageContext({
 }
 
 /**
+ * Runs work during which the watcher may ask to stop.
+ *
+ * @param reaction what a stop does, in a sentence.
+ */
+export async function whileStoppable<T>(
+  watcher: Watcher,
+  reaction: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  watcher.setStoppable?.(true, reaction);
+  try {
+    return await work();
+  } finally {
+    watcher.setStoppable?.(false);
+  }
+}
+
+/**
  * Runs work that may be stopped whenever it reports its progress.
  *
  * @param work receives the watcher to report to, whose `progress` ends the work by throwing. It
@@ -33,17 +51,14 @@ export async function stoppable<T>(
   work: (watcher: Watcher) => Promise<T>,
   reaction = 'Stopping without results.',
 ): Promise<T> {
-  watcher.setStoppable?.(true, reaction);
-  try {
-    return await work({
+  return await whileStoppable(watcher, reaction, () =>
+    work({
       note: (sentence) => watcher.note(sentence),
       progress(state) {
         if (watcher.shouldStop()) throw new StoppedError();
         watcher.progress(state);
       },
       shouldStop: () => watcher.shouldStop(),
-    });
-  } finally {
-    watcher.setStoppable?.(false);
-  }
+    }),
+  );
 }

@@ -5,7 +5,12 @@
 
 import { blockCount } from '../analyze/bootstrap.js';
 import { chanceDecoders } from '../analyze/chance.js';
-import { commonStep, type DecodedVariable, runLengths } from '../analyze/decoded-variable.js';
+import {
+  atRows,
+  commonStep,
+  type DecodedVariable,
+  runLengths,
+} from '../analyze/decoded-variable.js';
 import { SCORE_COLUMNS, scoreWithIntervals } from '../analyze/decoding-scores.js';
 import { type BaselineInputs, spikeBaselines } from '../analyze/spike-baselines.js';
 import { decodedValues, predictedVariables, recordedValues } from '../probe/decode.js';
@@ -117,6 +122,8 @@ export async function decode(
       `There are no windows in ${describeAnyPart(complete.part)}: choose another part of the split.`,
     );
   checkColumns(decodable.map(({ name }) => name));
+  const moments =
+    complete.when === undefined ? undefined : momentsWhen(complete.when, refs, dataset.recording);
   const own = await predictRun(run, refs, 'the model', context);
   const variables = decodedValues(own);
   const step = commonStep(refs) ?? windows.settings.current;
@@ -126,8 +133,6 @@ export async function decode(
     seed: complete.seed,
   });
   const blocks = blocksOf(refs);
-  const moments =
-    complete.when === undefined ? undefined : momentsWhen(complete.when, refs, dataset.recording);
   const momentBlocks = moments && blocksOf(moments.rows.map((row) => refs[row]!));
   const scoresOf = (decoded: readonly DecodedVariable[], of: typeof blocks) =>
     Object.fromEntries(
@@ -163,8 +168,8 @@ export async function decode(
       else context.watcher.note(`${name} is left out: ${detail}.`);
     }
   }
-  const trainingValues = recordedValues(layout, windows, split.train);
-  for (const { name, detail, variables: said } of chanceDecoders(trainingValues, variables))
+  const trained = recordedValues(layout, windows, split.train);
+  for (const { name, detail, variables: said } of chanceDecoders(trained, variables))
     methods.push(score(name, detail, said));
   const results: DecodedResults = {
     part: complete.part,
@@ -184,7 +189,7 @@ export async function decode(
     trained: split.train.length,
     notes: [
       ...caveats(run, complete),
-      ...targetNotes(run, variables, complete.part),
+      ...targetNotes(variables, trained, complete.part),
       ...notesOnScores(methods, variables),
     ],
   };
@@ -237,13 +242,10 @@ function notesOnScores(
 
 /** Reasons why the scores of a variable say little, in sentences. */
 function targetNotes(
-  { layout, windows, split }: OpenedRun,
   variables: readonly DecodedVariable[],
+  trained: readonly DecodedVariable[],
   part: Part | 'all',
 ): string[] {
-  const trained = variables.some(({ kind }) => kind === 'class')
-    ? recordedValues(layout, windows, split.train)
-    : [];
   return variables.flatMap(({ name, kind, truth }) => {
     const distinct = (values: Iterable<unknown>) => new Set(values);
     const tested = distinct(truth);
@@ -302,24 +304,6 @@ function momentsWhen(text: string, refs: readonly WindowRef[], recording: Record
       `${condition.text} holds at the end of ${rows.length} of ${formatCount(refs.length)} windows, too few to be scored: choose another condition.`,
     );
   return { condition: condition.text, rows };
-}
-
-/** Some rows of a decoded variable. */
-function atRows(variable: DecodedVariable, rows: readonly number[]): DecodedVariable {
-  if (variable.kind === 'class') {
-    const { truth, predicted } = variable;
-    return {
-      ...variable,
-      truth: rows.map((row) => truth[row]!),
-      predicted: rows.map((row) => predicted[row]!),
-    };
-  }
-  const { truth, predicted } = variable;
-  return {
-    ...variable,
-    truth: Float64Array.from(rows, (row) => truth[row]!),
-    predicted: Float64Array.from(rows, (row) => predicted[row]!),
-  };
 }
 
 /** Windows in order of their ends on the session clock. */

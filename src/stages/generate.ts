@@ -24,7 +24,7 @@ import { formatSeconds } from '../text/format.js';
 import { withEngine } from '../train/engine-source.js';
 import { describeAnyPart, loadModel, type OpenedRun, windowsInPart } from '../train/open-run.js';
 import { pickEvenly, spreadWindows } from '../train/window-batches.js';
-import { type StageOptions, stageContext, stoppable } from './context.js';
+import { type StageOptions, stageContext, stoppable, whileStoppable } from './context.js';
 import { StoppedError, UsageError } from './errors.js';
 import { type GeneratedName, writeGenerated } from './result-files.js';
 
@@ -156,23 +156,22 @@ async function drawTrials(
   const activity = `drawing ${settings.trials} trials in parallel`;
   const progress = timedProgress(watcher, activity, 'windows');
   const shouldStop = () => watcher.shouldStop();
-  watcher.setStoppable?.(true, 'Stopping after this window; the trials so far are kept.');
-  try {
+  const draw = async () => {
     using sampler = new Sampler(engine, model, layout, settings.trials, settings);
     const trialSettings = { ...settings, starts, shouldStop };
-    const trials = await generateTrials(sampler, windows, trialSettings, progress);
-    const bin = Math.max(0.05, run.config.window.curr);
-    const { past, part, seed, seconds, id, time } = settings;
-    return {
-      trials,
-      scores: scoreGenerated(dataset.recording, trials, bin),
-      settings: { past, part, seed, seconds, id, time, weights: run.weights },
-      clamped: describeClamps(settings, dataset.names),
-      bin,
-    };
-  } finally {
-    watcher.setStoppable?.(false);
-  }
+    return await generateTrials(sampler, windows, trialSettings, progress);
+  };
+  const reaction = 'Stopping after this window; the trials so far are kept.';
+  const trials = await whileStoppable(watcher, reaction, draw);
+  const bin = Math.max(0.05, run.config.window.curr);
+  const { past, part, seed, seconds, id, time } = settings;
+  return {
+    trials,
+    scores: scoreGenerated(dataset.recording, trials, bin),
+    settings: { past, part, seed, seconds, id, time, weights: run.weights },
+    clamped: describeClamps(settings, dataset.names),
+    bin,
+  };
 }
 
 /** How well generated firing rates agree with recorded ones, in a sentence. */

@@ -17,7 +17,7 @@ import { parseTrainSettings, type TrainSettings } from '../train/settings.js';
 import { type TrainResult, totalUpdates, trainModel } from '../train/trainer.js';
 import { dataNotes, prepareTrainingData, type TrainingData } from '../train/training-data.js';
 import { VERSION } from '../version.gen.js';
-import { type StageOptions, stageContext } from './context.js';
+import { type StageOptions, stageContext, whileStoppable } from './context.js';
 
 /** What to train, and where the run goes. */
 export interface TrainRequest {
@@ -78,9 +78,8 @@ async function trainLocked(request: TrainRequest, options: StageOptions): Promis
   };
   for (const sentence of notes) note(sentence);
   let adapter: string | undefined;
-  watcher.setStoppable?.(true, 'Stopping after this update and saving.');
-  try {
-    const result = await trainModel({
+  const result = await whileStoppable(watcher, 'Stopping after this update and saving.', () =>
+    trainModel({
       data,
       settings,
       records,
@@ -97,15 +96,13 @@ async function trainLocked(request: TrainRequest, options: StageOptions): Promis
         progress: (state) => watcher.progress(state),
         shouldStop: () => watcher.shouldStop(),
       },
-    });
-    if (result.stopped === 'patience')
-      watcher.note(
-        `Stopped early at update ${result.progress.step}: the validation loss no longer improves.`,
-      );
-    return result;
-  } finally {
-    watcher.setStoppable?.(false);
-  }
+    }),
+  );
+  if (result.stopped === 'patience')
+    watcher.note(
+      `Stopped early at update ${result.progress.step}: the validation loss no longer improves.`,
+    );
+  return result;
 }
 
 /** Options of `train`. */

@@ -2,7 +2,7 @@
 
 import { ConfigError } from './schema.js';
 
-/** Comparisons, those of two characters first, so that `>=` is not read as `>`. */
+/** Comparisons. Those of two characters are first, so that `>=` is not read as `>`. */
 const COMPARISONS = {
   '>=': (p: number, q: number) => p >= q,
   '<=': (p: number, q: number) => p <= q,
@@ -33,7 +33,7 @@ export class Condition {
     const comparison = (Object.keys(COMPARISONS) as Comparison[])
       .map((sign) => ({ sign, at: text.indexOf(sign) }))
       .filter(({ at }) => at > 0)
-      .sort((p, q) => p.at - q.at || q.sign.length - p.sign.length)[0];
+      .sort((p, q) => p.at - q.at)[0];
     const left = text.slice(0, comparison?.at ?? 0).trim();
     const right = comparison ? text.slice(comparison.at + comparison.sign.length).trim() : '';
     const isAbsolute = left.length > 1 && left.startsWith('|') && left.endsWith('|');

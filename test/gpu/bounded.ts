@@ -9,7 +9,7 @@
  * taken to be 1.
  */
 
-import { erfc } from '../../src/reference/activations.js';
+import { erfc } from '../../src/math/distributions.js';
 
 /** A real number and the largest error that its f32 computation may have. */
 export interface Bounded {
