@@ -7,7 +7,8 @@
  */
 
 export { type CreateEngineOptions, createEngine } from './create-engine.js';
-export { type Dataset, openDataset } from './dataset/dataset.js';
+export { type Dataset, type OpenOptions, openDataset } from './dataset/dataset.js';
+export type { IntervalTable } from './dataset/nwb-intervals.js';
 export type { Engine } from './gpu/engine.js';
 export { DeviceLostError, GpuError, UnsupportedError } from './gpu/errors.js';
 export { type ModelConfig, type ParsedConfig, parseConfig } from './neuroformer/config.js';

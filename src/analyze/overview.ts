@@ -256,10 +256,14 @@ function summarizeVariable(
 }
 
 /**
- * Counts the spikes of all neurons in windows side by side. Empty if no trial is as long as a
- * window.
+ * How many spikes windows of one length have, side by side; nothing where they would be too many,
+ * or no trial is as long as one.
+ *
+ * @param trains of the trials, each the spike times of all neurons
+ * @param durations of the trials, seconds
+ * @param seconds of a window
  */
-function windowSpikes(
+export function windowSpikes(
   trains: readonly (readonly ArrayLike<number>[])[],
   durations: readonly number[],
   seconds: number,
@@ -423,14 +427,14 @@ function variableWarnings(variable: VariableOverview, recording: Recording): str
 }
 
 /** Whether a variable has one value for the whole trial, or none. */
-function isValuePerTrial(variable: Variable | undefined, { duration }: Trial): boolean {
+export function isValuePerTrial(variable: Variable | undefined, { duration }: Trial): boolean {
   if (!variable || !('times' in variable)) return variable === undefined;
   const [start, stop] = [variable.times[0], variable.times[1]];
   return variable.times.length === 2 && start === 0 && stop === duration;
 }
 
 /** Whether numbers range over a full turn, in radians or degrees. */
-function isFullTurn({ low, high }: { low: number; high: number }): boolean {
+export function isFullTurn({ low, high }: { low: number; high: number }): boolean {
   return [2 * Math.PI, 360].some((turn) =>
     [0, -turn / 2].some(
       (start) =>

@@ -11,7 +11,7 @@ import { commonStep, type DecodedVariable } from './decoded-variable.js';
 import { laggedCounts } from './lagged.js';
 import { choosePenalty, tryPenalties } from './penalties.js';
 import { CannotFitError, fitLeastSquares, fitRidge, type SparseRows } from './regression.js';
-import { decodeColumns, type RegressionTargets, regressionTargets } from './regression-targets.js';
+import { decodeColumns, regressionTargets } from './regression-targets.js';
 
 /** What one baseline decoded. */
 export interface BaselineResult {
@@ -92,7 +92,7 @@ export function* spikeBaselines(inputs: BaselineInputs): Generator<BaselineResul
       variables: decoded(fitLeastSquares(trainDesign, targets).predict(testDesign)),
     }));
   }
-  yield* poissonBayes(inputs, trainTargets, testTruth);
+  yield* bayesBaselines(inputs);
 }
 
 /**
@@ -135,11 +135,9 @@ const HISTORY_SHARES = [1 / 12, 1 / 6, 1 / 3, 2 / 3, 1];
  * from the bin that ends with a window (Zhang et al. 1998), or from all the seconds over which
  * spikes are counted, which accounts for their delay.
  */
-function* poissonBayes(
-  inputs: BaselineInputs,
-  trainTargets: readonly RegressionTargets[],
-  testTruth: readonly DecodedVariable[],
-): Generator<BaselineResult> {
+export function* bayesBaselines(inputs: BaselineInputs): Generator<BaselineResult> {
+  const trained = inputs.truth(inputs.train);
+  const testTruth = inputs.truth(inputs.test);
   if (testTruth.every(({ kind }) => kind === 'class')) return;
   const { train, test, bin, histories } = inputs;
   const longest = histories.at(-1)!;
@@ -154,9 +152,9 @@ function* poissonBayes(
     yield attempt(`Poisson Bayes, ${rates}`, () => {
       const details: string[] = [];
       const variables = testTruth.flatMap((variable, n): DecodedVariable[] => {
-        const { truth } = trainTargets[n]!;
-        if (variable.kind === 'class' || truth.kind === 'class') return [];
-        const { decoder, window, setting } = chooseBayes(trainCounts, truth.truth, {
+        const known = trained[n]!;
+        if (variable.kind === 'class' || known.kind === 'class') return [];
+        const { decoder, window, setting } = chooseBayes(trainCounts, known.truth, {
           ...(variable.period !== undefined && { period: variable.period }),
           ...(tuning && { tuning }),
           gap: gapInWindows(inputs, longest),

@@ -8,6 +8,7 @@ import type { Command } from 'commander';
 import { stringify } from 'yaml';
 import { describeConditions, type RecordingOverview, textRaster } from '../analyze/overview.js';
 import type { Dataset } from '../dataset/dataset.js';
+import type { IntervalTable } from '../dataset/nwb-intervals.js';
 import { mean } from '../math/statistics.js';
 import { diskStore } from '../node/disk-store.js';
 import { openDataset } from '../node.js';
@@ -17,10 +18,12 @@ import { inspectDataset, previewConfig, writeOverview } from '../stages/inspect.
 import { formatCount, formatDuration, formatList } from '../text/format.js';
 import { alignedPairs, alignedTable } from '../text/table.js';
 import { PROGRAM } from './called-as.js';
+import { trialsOption } from './init.js';
 import { readSettings } from './settings.js';
-import { print, runCommand } from './terminal.js';
+import { print, printNext, runCommand } from './terminal.js';
 
 interface InspectOptions {
+  trials?: string;
   config?: string;
   out?: string;
   json?: boolean;
@@ -37,6 +40,7 @@ export function addInspect(program: Command): void {
       '--config <file>',
       'also show what this configuration makes of the recording: windows, blocks, variables',
     )
+    .addOption(trialsOption())
     .option('--out <folder>', 'write a page with figures, and a dataset.yaml if there is none')
     .option('--json', 'print everything as JSON instead, for programs')
     .option('--force', 'write into a folder that is not empty')
@@ -48,13 +52,17 @@ export function addInspect(program: Command): void {
 }
 
 async function inspect(path: string, options: InspectOptions): Promise<void> {
-  const { config, out, json, force } = options;
+  const { trials, config, out, json, force } = options;
   if (out !== undefined) await expectEmpty(diskStore(out), force);
-  const dataset = await openDataset(path);
+  const dataset = await openDataset(path, undefined, { ...(trials !== undefined && { trials }) });
   const overview = inspectDataset(dataset);
   const windows = config === undefined ? undefined : describeConfig(dataset.recording, config);
   if (json) print(JSON.stringify(toJson(dataset, overview, windows), null, 2));
   else printOverview(dataset, overview, windows);
+  if (!json) {
+    const choice = trials === undefined ? [] : ['--trials', trials];
+    printNext('init', path, ...choice);
+  }
   if (out === undefined) return;
   const folder = relative(out, dirname(dataset.path));
   await writeOverview(diskStore(out), dataset, overview, (reference) => join(folder, reference));
@@ -67,7 +75,7 @@ async function inspect(path: string, options: InspectOptions): Promise<void> {
 
 /** All that `inspect` says, for programs. */
 function toJson(
-  { names, notes, rawDescription, guessed }: Dataset,
+  { names, notes, rawDescription, guessed, tables }: Dataset,
   overview: RecordingOverview,
   windows: string | undefined,
 ): object {
@@ -75,6 +83,7 @@ function toJson(
     ...overview,
     rates: [...overview.rates],
     ...(names && { names }),
+    ...(tables && { tables }),
     notes,
     guessed,
     description: rawDescription,
@@ -83,12 +92,13 @@ function toJson(
 }
 
 function printOverview(
-  { recording, names, notes, rawDescription: raw, guessed }: Dataset,
+  { recording, names, notes, rawDescription: raw, guessed, tables }: Dataset,
   overview: RecordingOverview,
   windows: string | undefined,
 ): void {
   print(describeRecording(overview, names));
   if (overview.variables.length > 0) print(`\n${tabulateVariables(overview)}`);
+  if (tables) print(`\n${tabulateTables(tables)}`);
   if (overview.windows.length > 0) print(`\n${tabulateWindows(overview)}`);
   if (windows !== undefined) print(`\n${windows}`);
   print(`\n${drawRaster(recording, overview)}`);
@@ -172,6 +182,14 @@ function tabulateVariables({ variables, trials }: RecordingOverview): string {
       ...(trials.count > 1 ? [`${count}`] : []),
     ]),
   ]);
+}
+
+function tabulateTables(tables: readonly IntervalTable[]): string {
+  const rows = tables.map(({ name, rows: count, columns }): [string, string] => {
+    const listed = columns.map(({ name: column, distinct }) => `${column} (${distinct})`);
+    return [name, `${count} rows; columns: ${formatList(listed, 12) || 'none'}`];
+  });
+  return `Tables whose rows can be trials (--trials <table>), with the number of different values in each column:\n${alignedPairs(rows)}`;
 }
 
 function shortList(labels: readonly string[]): string {

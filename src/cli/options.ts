@@ -53,6 +53,13 @@ export const parseNeurons = listParser(
   (value) => Number.isInteger(value) && value >= 0,
 );
 
+/** Parses names such as 'x,y'; quotes are not needed. @throws InvalidArgumentError */
+export function parseNames(text: string): string[] {
+  const names = text.split(',').map((name) => name.trim());
+  if (names.includes('')) throw new InvalidArgumentError('It should be names such as x,y.');
+  return [...new Set(names)];
+}
+
 /** Parses a range of delays in ms, such as '2-5'. @throws InvalidArgumentError */
 export function parseDelays(text: string): [shortest: number, longest: number] {
   const [, shortest, longest] = /^\s*(\d+)\s*-\s*(\d+)\s*$/.exec(text) ?? [];

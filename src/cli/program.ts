@@ -9,6 +9,7 @@ import { addDevices } from './devices.js';
 import { addConnectivity, addExplain } from './explain.js';
 import { addFinetune } from './finetune.js';
 import { addGenerate } from './generate.js';
+import { addInit } from './init.js';
 import { addInspect } from './inspect.js';
 import { addLabels } from './labels.js';
 import { addLadder } from './ladder.js';
@@ -41,6 +42,7 @@ export function createProgram(): Command {
   addDemo(program);
   addSimulate(program);
   addInspect(program);
+  addInit(program);
   addTrain(program);
   addFinetune(program);
   addGenerate(program);

@@ -1,42 +1,94 @@
 /** The command `train`: trains a model on a recording, or resumes a run. */
 
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { diskStore } from '../node/disk-store.js';
 import { openDataset } from '../node.js';
+import { expectEmpty } from '../ports/run-store.js';
 import { UsageError } from '../stages/errors.js';
 import { readCheckpoint } from '../train/checkpoint.js';
 import { LAST_CHECKPOINT, RunRecords } from '../train/run-records.js';
 import { commandLine, PROGRAM } from './called-as.js';
+import { CONFIG_FILE, defaultFolder, type InitOptions, initFolder, initOptions } from './init.js';
 import { SET_OPTION } from './options.js';
 import { type RunOptions, startRun, trainAndPrint } from './run-folder.js';
 import { readNewSettings } from './settings.js';
 import { print, runCommand, type TerminalWatcher } from './terminal.js';
 
-interface TrainOptions extends RunOptions {
+interface TrainOptions extends RunOptions, InitOptions {
   resume?: string;
 }
 
+/** Options of a configuration that is proposed: they do nothing where there is one. */
+const INIT_ONLY = ['task', 'decode', 'minutes', 'trials'] as const;
+
+/** The folder of a run within one that `init` wrote. */
+const RUN_FOLDER = 'run';
+
 /** Adds the command `train`. */
 export function addTrain(program: Command): void {
-  program
+  const command = program
     .command('train')
     .description('train a model on a recording')
+    .argument('[path]', 'a folder that init wrote, or a recording, for which init proposes a model')
     .option('--data <path>', 'dataset folder, or a file such as session.nwb')
     .option('--config <file>', 'YAML file: the model, and how it is trained under "training"')
-    .option('--out <folder>', 'folder for the run')
+    .option('--out <folder>', 'folder for the run (default: run, in the folder of init)')
     .option(...SET_OPTION)
     .option('--resume <folder>', 'resume a run from its last checkpoint')
-    .option('--force', 'write into a folder that is not empty')
+    .option('--force', 'write into a folder that is not empty');
+  for (const option of initOptions()) command.addOption(option);
+  command
     .addHelpText(
       'after',
-      `\nExamples:\n  ${PROGRAM} train --data data/hub --config hub.yaml --out runs/hub\n  ${PROGRAM} train --resume runs/hub`,
+      `\nExamples:\n  ${PROGRAM} train neuroformer-session\n  ${PROGRAM} train session.nwb --minutes 5\n  ${PROGRAM} train --data data/hub --config hub.yaml --out runs/hub\n  ${PROGRAM} train --resume runs/hub`,
     )
-    .action((options: TrainOptions) => runCommand((watcher) => trainCommand(options, watcher)));
+    .action((path: string | undefined, options: TrainOptions) =>
+      runCommand(async (watcher) => {
+        if (path !== undefined && options.data !== undefined)
+          throw new UsageError(`train has two recordings, ${path} and --data: give one of them.`);
+        if (options.resume !== undefined || path === undefined)
+          return trainCommand(options, watcher);
+        if (options.config !== undefined) return trainCommand({ ...options, data: path }, watcher);
+        return trainCommand({ ...options, ...(await fitted(path, options, watcher)) }, watcher);
+      }),
+    );
+}
+
+/** The data, configuration and run of a folder that `init` wrote, or of a recording alone. */
+async function fitted(
+  path: string,
+  options: TrainOptions,
+  watcher: TerminalWatcher,
+): Promise<Required<Pick<RunOptions, 'data' | 'config' | 'out'>>> {
+  const isFitted = existsSync(join(path, CONFIG_FILE));
+  const folder = isFitted ? path : defaultFolder(path);
+  const config = join(folder, CONFIG_FILE);
+  const out = options.out ?? join(folder, RUN_FOLDER);
+  await expectEmpty(diskStore(out), options.force);
+  if (existsSync(config)) refuseInitOptions(options, config);
+  if (!existsSync(config)) {
+    print(`There is no configuration for ${path}: one is proposed in ${folder}.`);
+    await initFolder(path, folder, options, watcher);
+  } else if (!isFitted) print(`The configuration is ${config}.`);
+  return { data: folder, config, out };
+}
+
+/** @throws UsageError where an option asks for another configuration than there is. */
+function refuseInitOptions(options: TrainOptions, config: string): void {
+  const given = INIT_ONLY.find((name) => options[name] !== undefined);
+  if (given === undefined) return;
+  throw new UsageError(
+    `--${given} is for a new configuration, but ${config} is there: change that file, or write another one with: ${commandLine('init')} and --out.`,
+  );
 }
 
 async function trainCommand(options: TrainOptions, watcher: TerminalWatcher): Promise<void> {
   if (options.resume !== undefined) {
-    const conflict = (['config', 'out', 'set', 'force'] as const).find((name) => name in options);
+    const conflict = (['config', 'out', 'set', 'force', ...INIT_ONLY] as const).find(
+      (name) => name in options,
+    );
     if (conflict)
       throw new UsageError(
         `A run is resumed with its own settings: --${conflict} cannot be combined with --resume. To change them, use: ${commandLine('finetune', options.resume)}`,
@@ -49,7 +101,11 @@ async function trainCommand(options: TrainOptions, watcher: TerminalWatcher): Pr
     return;
   }
   const missing = (['data', 'config', 'out'] as const).find((name) => options[name] === undefined);
-  if (missing) throw new UsageError(`train needs --${missing} (or --resume with a run folder).`);
+  if (missing)
+    throw new UsageError(
+      `train needs a recording, or a folder that init wrote; without one it needs --data, --config and --out (--${missing} is missing), or --resume with a run folder.`,
+    );
+  refuseInitOptions(options, options.config!);
   const { config, notes, settings } = readNewSettings(options.config, options.set);
   for (const note of notes) print(note);
   await startRun({ config, settings }, options, watcher);

@@ -17,6 +17,7 @@ import { DataFiles } from './files.js';
 import { keepNeurons } from './keep-neurons.js';
 import { LeftOut } from './left-out.js';
 import { locateDescription } from './locate.js';
+import type { IntervalTable } from './nwb-intervals.js';
 import { readVideo, withSequence } from './read-frames.js';
 import { readSpikes } from './read-spikes.js';
 import { alignToBins, readNamedIntervals, readTrials } from './read-trials.js';
@@ -50,6 +51,20 @@ export interface Dataset {
   readonly guessed: boolean;
   /** What was assumed, changed or left out, in sentences. */
   readonly notes: readonly string[];
+  /**
+   * Of an NWB file that was guessed: its tables of intervals other than the trials, any of which
+   * may be chosen as trials instead.
+   */
+  readonly tables?: readonly IntervalTable[];
+}
+
+/** How a dataset without a dataset.yaml is read. */
+export interface OpenOptions {
+  /**
+   * Of an NWB file: the name of the table of intervals whose rows are the trials, and whose columns
+   * are variables. Default: `trials`.
+   */
+  readonly trials?: string;
 }
 
 /**
@@ -62,8 +77,12 @@ export interface Dataset {
  * @throws ConfigError where the dataset.yaml is not valid, with the key, what it should be and what
  *   it is.
  */
-export async function openDataset(folder: Folder, file?: string): Promise<Dataset> {
-  const located = await locateDescription(folder, file);
+export async function openDataset(
+  folder: Folder,
+  file?: string,
+  { trials }: OpenOptions = {},
+): Promise<Dataset> {
+  const located = await locateDescription(folder, file, trials);
   const { rawDescription, guessed } = located;
   const path = joinPath(folder, located.file);
   const description = checkFile(path, () => checkDescription(rawDescription, ''));
@@ -97,6 +116,7 @@ export async function openDataset(folder: Folder, file?: string): Promise<Datase
       rawDescription: leftOut ? leftOut.describe(rawDescription) : rawDescription,
       guessed,
       notes,
+      ...(located.tables && located.tables.length > 0 && { tables: located.tables }),
     };
   } finally {
     files.close();
@@ -142,7 +162,15 @@ function cutSession(
   const { start, duration, frames } = description;
   const trials =
     description.trials &&
-    readTrials(description.trials, files, start, spikesEnd(spikes), note, leftOut);
+    readTrials(
+      description.trials,
+      files,
+      start,
+      spikesEnd(spikes),
+      variables.columns,
+      note,
+      leftOut,
+    );
   checkTrialCounts(variables, trials?.count ?? 1);
   const spans =
     trials && 'counts' in spikes ? alignToBins(trials.spans, spikes.dt, note) : trials?.spans;
@@ -217,7 +245,7 @@ function assembleTrials(
     );
   }
   checkTrialCounts(variables, spikes.trials.length, trialOrderHint(spikes));
-  const segments = readTrialSegments(description, spikes, files, note);
+  const segments = readTrialSegments(description, spikes, files, variables.columns, note);
   return assembleRecording(
     description.name,
     segments.map(({ id, index, start, stop, condition, spikes: trialSpikes }) => {

@@ -3,6 +3,7 @@
  * All times are on the clock of the files, except those of trials with clocks of their own.
  */
 
+import { Condition } from '../text/condition.js';
 import {
   boolean,
   type Check,
@@ -340,6 +341,22 @@ const variableKeys = object({
 
 const variable = withOneOf(withOneOf(variableKeys, 'per_trial', 'dt', 'times'), 'start', 'times');
 
+/** Which trials are used: by their indices, or by conditions on their values. */
+type KeptTrials =
+  | { readonly indices: readonly number[] }
+  | { readonly conditions: readonly Condition[] };
+
+const keptTrials: Check<KeptTrials> = (value, path) => {
+  if (Array.isArray(value) && value.every((item) => typeof item === 'number'))
+    return { indices: list(integerFrom(0))(value, path) };
+  const texts = Array.isArray(value) ? value : [value];
+  if (!texts.every((item) => typeof item === 'string'))
+    throw new ConfigError(
+      `${path} should be a list of trial indices or a condition such as accuracy == 1, but is ${formatValue(value)}.`,
+    );
+  return { conditions: texts.map((item) => new Condition(item, path)) };
+};
+
 const trialKeys = object({
   /**
    * When each trial starts; for trials with clocks of their own, the session time at which their
@@ -363,8 +380,17 @@ const trialKeys = object({
   conditions: optional(text),
   /** Instead of `conditions`: a text for what all trials showed, as all of them are repeats. */
   condition: optional(text),
-  /** Indices of the trials to use, from 0. Default: all that have a start and a duration. */
-  keep: optional(list(integerFrom(0))),
+  /**
+   * The trials to use: their indices from 0, or a condition, or several that all have to hold, on
+   * variables with one value per trial, such as `accuracy == 1`, or on `duration` (seconds) or
+   * `condition`. Default: all that have a start and a duration.
+   */
+  keep: optional(keptTrials),
+  /**
+   * What to do with a trial that the next one starts before the end of: refuse the file, or let it
+   * end there.
+   */
+  overlaps: withDefault(isOneOf(['refuse', 'cut']), 'refuse'),
   /**
    * Instead of `starts`: a new trial begins wherever `clock` steps by more than `above` seconds.
    */
@@ -516,10 +542,12 @@ const PLAIN_TEXT_KEYS = new Set([
   'period',
   'time_unit',
   'missing',
+  'overlaps',
   'in',
   'axes',
   'values',
   'except',
+  'keep',
   'notes',
 ]);
 

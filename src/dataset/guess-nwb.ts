@@ -12,7 +12,6 @@ import { addBehavior, BEHAVIOR_PLACE, isBehaviorSeries } from './nwb-behavior.js
 import {
   arrayMember,
   hasSamples,
-  isOfType,
   isReadable,
   listGroups,
   type NamedGroup,
@@ -20,6 +19,7 @@ import {
   TRACE_TYPES,
   unwrapSingle,
 } from './nwb-groups.js';
+import { chooseTables, describeTable, hasStops, haveOverlaps } from './nwb-intervals.js';
 
 /**
  * At least this many series whose names differ only in a number are read as the traces of neurons.
@@ -40,9 +40,15 @@ export function isNwb(root: GroupNode): boolean {
  * other intervals; and behavior wherever it is stored.
  *
  * @param file the file's name, for references.
- * @throws RecordingError where the file has neither units nor traces, or is not NWB 2.
+ * @param trialsTable the table of intervals whose rows are the trials. Default: that called trials.
+ * @throws RecordingError where the file has neither units nor traces, is not NWB 2, or has no such
+ *   table.
  */
-export function guessFromNwb(root: GroupNode, file: string): GuessedDescription {
+export function guessFromNwb(
+  root: GroupNode,
+  file: string,
+  trialsTable?: string,
+): GuessedDescription {
   checkVersion(root, file);
   const groups = listGroups(root);
   const notes: string[] = [];
@@ -55,31 +61,22 @@ export function guessFromNwb(root: GroupNode, file: string): GuessedDescription 
     );
   }
   const otherGroups = groups.filter((namedGroup) => !traces?.used.includes(namedGroup));
-  const tables = groups.filter(
-    (table) => isOfType(table, 'TimeIntervals') && hasIntervals(table.group),
-  );
-  const trials = tables.find(({ path }) => path === 'intervals/trials');
-  // Epochs are stages of a session that their tags tell apart: all of them are no one interval.
-  const isEpochs = ({ name }: NamedGroup) => name === 'epochs';
-  const otherTables = tables.filter(
-    (table) => table !== trials && !isEpochs(table) && hasStops(table),
-  );
-  const epochs = tables.find(isEpochs);
+  const { trials, others, epochs } = chooseTables(groups, file, trialsTable);
   if (epochs) {
     notes.push(
       `The table ${epochs.path} is not read, as its rows are different stages of the session. To use one, give its start_time and stop_time under intervals in a dataset.yaml, such as ${file}#${epochs.path}/start_time[0:1].`,
     );
   }
-  if (!trials && otherTables.length > 0) {
+  if (!trials && others.length > 0) {
     notes.push(
-      `No table of intervals is named trials, so the session is one trial. To split it by another table (${otherTables.map(({ name }) => name).join(', ')}), give its start_time and stop_time under trials in a dataset.yaml.`,
+      `No table of intervals is named trials, so the session is one trial. The rows of another table (${others.map(({ name }) => name).join(', ')}) become trials, and its columns variables, where it is chosen as trials: --trials ${others[0]!.name}.`,
     );
   }
   const startsAndStops = ({ path }: NamedGroup) => ({
     starts: `${file}#${path}/start_time`,
     stops: `${file}#${path}/stop_time`,
   });
-  const intervals = otherTables.map((table) => [table.name, startsAndStops(table)] as const);
+  const intervals = others.map((table) => [table.name, startsAndStops(table)] as const);
   const variables = new NamedVariables();
   if (trials) addTrialColumns(variables, trials, file, notes);
   addBehavior(otherGroups, file, variables, notes);
@@ -92,12 +89,13 @@ export function guessFromNwb(root: GroupNode, file: string): GuessedDescription 
       ...variables.describe(),
       ...(trials && {
         trials: hasStops(trials)
-          ? startsAndStops(trials)
+          ? { ...startsAndStops(trials), ...(haveOverlaps(trials) && { overlaps: 'cut' }) }
           : { starts: `${file}#${trials.path}/start_time` },
       }),
       ...(intervals.length > 0 && { intervals: Object.fromEntries(intervals) }),
     },
     notes,
+    tables: [...others, ...(epochs ? [epochs] : [])].map(describeTable),
   };
 }
 
@@ -161,17 +159,6 @@ function checkVersion(root: GroupNode, file: string): void {
   throw new RecordingError(
     `${file} is NWB ${version || 'of an unknown version'}, but only NWB 2 is supported: ask its authors for an NWB 2 file, or name its arrays by path in a dataset.yaml.`,
   );
-}
-
-/** Whether a table of intervals has a start for at least one. */
-function hasIntervals(group: GroupNode): boolean {
-  const starts = arrayMember(group, 'start_time');
-  return starts !== undefined && (starts.shape[0] ?? 0) > 0;
-}
-
-/** Whether a table of intervals says when they stop. */
-function hasStops({ group }: NamedGroup): boolean {
-  return arrayMember(group, 'stop_time') !== undefined;
 }
 
 /**

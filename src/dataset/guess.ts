@@ -6,6 +6,7 @@ import { formatYamlLine } from '../text/yaml.js';
 import { lastName, NEURON_ARRAY_NAME } from './array-names.js';
 import type { NumericArray } from './arrays-in-file.js';
 import { isOneDimensional } from './files.js';
+import type { IntervalTable } from './nwb-intervals.js';
 
 /** A way in which a file can be read. */
 export interface Reading {
@@ -57,6 +58,8 @@ export interface GuessedDescription {
   readonly rawDescription: object;
   /** What was assumed, in sentences. */
   readonly notes: readonly string[];
+  /** Tables of intervals other than the trials, one of which may be chosen as trials instead. */
+  readonly tables?: readonly IntervalTable[];
 }
 
 /** Seconds: a first event later than this is on a clock that started before the session did. */

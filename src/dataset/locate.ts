@@ -12,6 +12,7 @@ import { ConfigError } from '../text/schema.js';
 import { parseYaml } from '../text/yaml.js';
 import { listReferences } from './description.js';
 import { openSource } from './files.js';
+import type { GuessedDescription } from './guess.js';
 import { guessFromArrays } from './guess-arrays.js';
 import { guessFromNwb, isNwb } from './guess-nwb.js';
 import { guessFromPhy, isPhyFolder, PHY_SPIKE_FILES } from './guess-phy.js';
@@ -19,15 +20,11 @@ import { guessFromSuite2p, isSuite2pFolder, SUITE2P_TRACES } from './guess-suite
 import { parseReference } from './reference.js';
 
 /** A description that was read from a dataset.yaml or guessed. */
-export interface LocatedDescription {
+export interface LocatedDescription extends GuessedDescription {
   /** The file of the folder that it was read or guessed from. */
   readonly file: string;
-  /** A dataset.yaml as if parsed from YAML, not yet checked. */
-  readonly rawDescription: object;
   /** Whether it was guessed, because there is no dataset.yaml. */
   readonly guessed: boolean;
-  /** What was assumed in guessing, in sentences. */
-  readonly notes: readonly string[];
   /** The data file, where it was opened for guessing. Whoever receives it closes it. */
   readonly opened?: OpenedFile;
 }
@@ -44,16 +41,37 @@ const ZARR_FILES = ['.zgroup', '.zarray', '.zmetadata', 'zarr.json'];
  *
  * @param file a dataset.yaml by any name, or a data file. Default: the folder's dataset.yaml, its
  *   phy files, or its only data file.
- * @throws RecordingError where the folder contains none of these or several data files, or a data
- *   file is not recognized.
+ * @param trialsTable of an NWB file without a dataset.yaml: the table of intervals whose rows are
+ *   the trials. Default: that called trials.
+ * @throws RecordingError where the folder contains none of these or several data files, a data file
+ *   is not recognized, or there is no such table.
  * @throws ConfigError where a dataset.yaml cannot be read or is not valid YAML.
  */
 export async function locateDescription(
   folder: Folder,
   file?: string,
+  trialsTable?: string,
+): Promise<LocatedDescription> {
+  const located = await locate(folder, file, trialsTable);
+  if (trialsTable === undefined || located.tables !== undefined) return located;
+  located.opened?.close();
+  const path = joinPath(folder, located.file);
+  throw new RecordingError(
+    located.guessed
+      ? `A table of trials can be chosen in NWB files; ${path} is none: describe its trials in a dataset.yaml.`
+      : `${path} says how trials are read, so no other table (${trialsTable}) can be chosen: change it there.`,
+  );
+}
+
+async function locate(
+  folder: Folder,
+  file: string | undefined,
+  trialsTable: string | undefined,
 ): Promise<LocatedDescription> {
   if (file !== undefined)
-    return /\.ya?ml$/i.test(file) ? readDescription(folder, file) : describeDataFile(folder, file);
+    return /\.ya?ml$/i.test(file)
+      ? readDescription(folder, file)
+      : describeDataFile(folder, file, trialsTable);
   if (folder.has(DESCRIPTION_FILE)) return readDescription(folder, DESCRIPTION_FILE);
   if (isPhyFolder(folder)) return describePhy(folder);
   if (isSuite2pFolder(folder)) return describeSuite2p(folder);
@@ -62,7 +80,7 @@ export async function locateDescription(
       `${folder.name} is a Zarr store, which cannot be read: save it as NWB in HDF5, such as with NWBHDF5IO.export.`,
     );
   const dataFiles = folder.list().filter((name) => DATA_FILE.test(name));
-  if (dataFiles.length === 1) return describeDataFile(folder, dataFiles[0]!);
+  if (dataFiles.length === 1) return describeDataFile(folder, dataFiles[0]!, trialsTable);
   const others = dataFiles.length > MAX_FILES_SHOWN ? ' and others' : '';
   const suggestion =
     dataFiles.length > 1
@@ -113,7 +131,11 @@ function describePhy(folder: Folder): LocatedDescription {
  * Reads the dataset.yaml beside a data file where it refers to the file; otherwise guesses what the
  * file contains.
  */
-async function describeDataFile(folder: Folder, file: string): Promise<LocatedDescription> {
+async function describeDataFile(
+  folder: Folder,
+  file: string,
+  trialsTable: string | undefined,
+): Promise<LocatedDescription> {
   if (folder.has(DESCRIPTION_FILE)) {
     const description = readDescription(folder, DESCRIPTION_FILE);
     const files = listReferences(description.rawDescription).map(
@@ -127,7 +149,9 @@ async function describeDataFile(folder: Folder, file: string): Promise<LocatedDe
   try {
     const { root } = opened;
     const guess =
-      root.kind === 'group' && isNwb(root) ? guessFromNwb(root, file) : guessFromArrays(root, file);
+      root.kind === 'group' && isNwb(root)
+        ? guessFromNwb(root, file, trialsTable)
+        : guessFromArrays(root, file);
     return { file, ...guess, guessed: true, opened };
   } catch (error) {
     opened.close();

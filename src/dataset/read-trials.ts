@@ -1,8 +1,10 @@
 /** Reads the trials and the named intervals of a session. */
 
 import { RecordingError } from '../recording/errors.js';
-import type { Interval } from '../recording/recording.js';
-import { isBinEdge } from '../recording/spikes.js';
+import { type Interval, MAX_OVERLAP } from '../recording/recording.js';
+import { isBinEdge, lowerBound } from '../recording/spikes.js';
+import type { Condition } from '../text/condition.js';
+import { formatList, formatSeconds } from '../text/format.js';
 import { checkKeptIndices } from './check-kept-indices.js';
 import type { IntervalsSpec, TrialsSpec } from './description.js';
 import { type DataFiles, isOneDimensional } from './files.js';
@@ -76,6 +78,7 @@ export interface TrialSpan extends Interval {
  *
  * @param start seconds on the files' clock at which the session starts.
  * @param end session time of the last spike, at which a last trial without a stop ends.
+ * @param columns values that conditions of `trials.keep` may name.
  * @param note takes sentences about trials that were left out or given an end.
  * @param leftOut takes trials that cannot be used. Default: they are errors.
  * @returns the trials that are used, and how many the file has.
@@ -85,6 +88,7 @@ export function readTrials(
   files: DataFiles,
   start: number,
   end: number,
+  columns: TrialColumns,
   note: (sentence: string) => void,
   leftOut?: LeftOut,
 ): { spans: TrialSpan[]; count: number } {
@@ -97,9 +101,29 @@ export function readTrials(
     ? intervalsBetweenGaps(spec.gaps, files, start)
     : trialIntervals(spec, files, start);
   const spans = fillEnds(intervals, end, note).map((span, index) => ({ ...span, id: index }));
-  const usable = usableTrials(spec, spans, spans.length, files, note);
+  const usable = usableTrials(spec, spans, spans.length, files, columns, note);
   const kept = leftOut ? leaveOutWrong(usable, start, spans.length, leftOut) : usable;
-  return { spans: kept, count: spans.length };
+  const separate = spec.overlaps === 'cut' ? cutOverlaps(kept, note) : kept;
+  return { spans: separate, count: spans.length };
+}
+
+/** Lets trials end where the next one starts; one that starts together with it is left out. */
+function cutOverlaps(spans: readonly TrialSpan[], note: (sentence: string) => void): TrialSpan[] {
+  const starts = spans.map(({ start }) => start).sort((p, q) => p - q);
+  let [count, most] = [0, 0];
+  const cut = spans.flatMap((span) => {
+    const next = starts[lowerBound(starts, span.start) + 1] ?? Number.POSITIVE_INFINITY;
+    const excess = span.stop - next;
+    if (!(excess > MAX_OVERLAP)) return [span];
+    count += 1;
+    most = Math.max(most, excess);
+    return next > span.start ? [{ ...span, stop: next }] : [];
+  });
+  if (count > 0)
+    note(
+      `Trials that overlap the next one end where it starts (${count} of ${spans.length}, by at most ${formatSeconds(most)}).`,
+    );
+  return cut;
 }
 
 /** Leaves out trials that stop before they start, or start before the session. */
@@ -160,46 +184,82 @@ export function alignToBins(
   return aligned;
 }
 
+/** Variables with one value for each trial of the file, by name. */
+export type TrialColumns = ReadonlyMap<string, ArrayLike<number | string>>;
+
 /**
  * Selects the trials of `trials.keep`, or else all that have a start and a duration, and gives them
  * the ids and conditions of the file.
  *
  * @param spans all trials of the file with their default ids.
  * @param count how many trials there should be.
+ * @param columns values that conditions of `trials.keep` may name.
  * @param note takes a sentence about how many were left out.
  * @throws RecordingError where there are more or fewer starts, ids or conditions than trials, or a
- *   trial to keep does not exist.
+ *   trial or a value to keep does not exist.
  */
 export function usableTrials(
   { ids, conditions, condition: common, keep }: Partial<TrialsSpec> = {},
   spans: readonly (Interval & { id: number })[],
   count: number,
   files: DataFiles,
+  columns: TrialColumns,
   note: (sentence: string) => void,
 ): TrialSpan[] {
-  const checkLength = (key: 'ids' | 'starts' | 'conditions', values: ArrayLike<unknown>) => {
+  const checkLength = (key: string, values: ArrayLike<unknown>) => {
     if (values.length === count) return;
     throw new RecordingError(
-      `trials.${key} has ${values.length} values, but there are ${count} trials: give one value per trial.`,
+      `${key} has ${values.length} values, but there are ${count} trials: give one value per trial.`,
     );
   };
-  checkLength('starts', spans);
+  checkLength('trials.starts', spans);
   const fileIds = ids === undefined ? undefined : files.numbers('trials.ids', ids);
-  if (fileIds) checkLength('ids', fileIds);
+  if (fileIds) checkLength('trials.ids', fileIds);
   const shown = conditions === undefined ? undefined : readConditions(conditions, files);
-  if (shown) checkLength('conditions', shown);
+  if (shown) checkLength('trials.conditions', shown);
   const all = spans.map((span, index): TrialSpan => {
     const condition = common ?? shown?.[index];
     const id = fileIds?.[index] ?? span.id;
     return { ...span, id, index, ...(condition !== undefined && { condition }) };
   });
-  if (keep) return checkKeptIndices(keep, all.length, 'trials').map((index) => all[index]!);
+  if (keep && 'indices' in keep)
+    return checkKeptIndices(keep.indices, all.length, 'trials').map((index) => all[index]!);
   const usable = all.filter(({ start, stop }) => Number.isFinite(stop - start) && stop !== start);
   if (usable.length < all.length)
     note(
       `Trials without a start or a duration are left out (${all.length - usable.length} of ${all.length}).`,
     );
-  return usable;
+  if (!keep) return usable;
+  const tests = keep.conditions.map((condition) => {
+    const column = columns.get(condition.name);
+    if (column) checkLength(`variables.${condition.name}`, column);
+    const valueIn = column
+      ? ({ index }: TrialSpan) => column[index]
+      : TRIAL_VALUES.get(condition.name);
+    if (!valueIn) throw unknownColumn(condition, columns);
+    return (span: TrialSpan) => condition.holds(valueIn(span) ?? '');
+  });
+  const kept = usable.filter((span) => tests.every((holds) => holds(span)));
+  const text = keep.conditions.map((condition) => condition.text).join(', ');
+  if (kept.length === 0)
+    throw new RecordingError(
+      `trials.keep is ${text}, but none of the ${usable.length} trials fulfills that.`,
+    );
+  note(`trials.keep selects ${kept.length} of ${usable.length} trials, by ${text}.`);
+  return kept;
+}
+
+/** What conditions may name beside variables. */
+const TRIAL_VALUES = new Map<string, (span: TrialSpan) => number | string | undefined>([
+  ['condition', ({ condition }) => condition],
+  ['duration', ({ start, stop }) => stop - start],
+]);
+
+function unknownColumn({ name, text }: Condition, columns: TrialColumns): RecordingError {
+  const names = [...columns.keys(), ...TRIAL_VALUES.keys()];
+  return new RecordingError(
+    `trials.keep is ${text}, but no variable ${name} has one value per trial: name one of ${formatList(names, 20)}.`,
+  );
 }
 
 /**

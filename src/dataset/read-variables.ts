@@ -16,6 +16,7 @@ import { formatCount, formatPercent, formatSeconds } from '../text/format.js';
 import type { Description, VariableSpec } from './description.js';
 import { type DataFiles, isOneDimensional } from './files.js';
 import type { LeftOut } from './left-out.js';
+import type { TrialColumns } from './read-trials.js';
 import { type ArrayValues, formatShape } from './reference.js';
 
 /**
@@ -25,6 +26,8 @@ export interface LoadedVariables {
   /** Variables on the session clock, by name. */
   readonly session: Readonly<Record<string, Variable>>;
   readonly perTrial: readonly PerTrialVariable[];
+  /** Variables with one value for each trial of the file, by name. */
+  readonly columns: TrialColumns;
 }
 
 /** A variable with an array of samples, on the trial's clock, or with one value for each trial. */
@@ -61,10 +64,12 @@ export function readVariables(
 ): LoadedVariables {
   const session: Record<string, Variable> = {};
   const perTrial: PerTrialVariable[] = [];
+  const columns = new Map<string, Variable['values']>();
   for (const [name, spec] of Object.entries(variables)) {
     const key = `variables.${name}`;
     if (spec.per_trial) {
       const values = readSamples(key, spec, files.values(`${key}.data`, spec.data));
+      columns.set(name, values);
       const inTrial = (trialIndex: number, duration: number) =>
         constant(values[trialIndex], duration);
       perTrial.push({ name, count: values.length, mayEndEarly: false, inTrial });
@@ -94,7 +99,7 @@ export function readVariables(
       if (series) session[name] = series;
     }
   }
-  return { session, perTrial };
+  return { session, perTrial, columns };
 }
 
 /**

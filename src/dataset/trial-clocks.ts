@@ -9,7 +9,7 @@ import { countSpikes, cutSpikes, type Spikes, spikesEnd, spikeTimes } from '../r
 import { formatCount } from '../text/format.js';
 import type { Description, TrialsSpec } from './description.js';
 import type { DataFiles } from './files.js';
-import { type TrialSpan, trialIntervals, usableTrials } from './read-trials.js';
+import { type TrialColumns, type TrialSpan, trialIntervals, usableTrials } from './read-trials.js';
 import type { TrialSpikes } from './spike-clocks.js';
 
 /** A trial with its spikes, whose times are in seconds from the beginning of the trial. */
@@ -22,6 +22,7 @@ export interface TrialSegment extends TrialSpan {
  * one another, each as long as the longest. Ids are the labels of the trials where all labels are
  * whole numbers, else indices.
  *
+ * @param columns values that conditions of `trials.keep` may name.
  * @param note takes sentences about trials and spikes that were left out.
  * @throws RecordingError where the number of starts differs from that of trials, a trial ends
  *   before it starts, or trials overlap.
@@ -30,6 +31,7 @@ export function readTrialSegments(
   description: Description,
   { trials, labels }: TrialSpikes,
   files: DataFiles,
+  columns: TrialColumns,
   note: (sentence: string) => void,
 ): TrialSegment[] {
   const { trials: spec } = description;
@@ -43,7 +45,7 @@ export function readTrialSegments(
     ...span,
     id: labelsAreIds ? Number(labels![index]) : index,
   }));
-  const usable = usableTrials(spec, spans, trials.length, files, note);
+  const usable = usableTrials(spec, spans, trials.length, files, columns, note);
   for (const { id, start, stop } of usable) {
     if (stop > start) continue;
     throw new RecordingError(

@@ -283,6 +283,9 @@ function checkIds(trials: readonly Trial[]): void {
   }
 }
 
+/** Seconds: trials that overlap by less do so by rounding. */
+export const MAX_OVERLAP = 1e-6;
+
 /**
  * Checks that no trials overlap in session time. Data shared by two trials would leak between the
  * parts of a split.
@@ -293,9 +296,9 @@ export function checkNoOverlap(trials: readonly Pick<Trial, 'id' | 'start' | 'du
   const sorted = [...trials].sort((p, q) => p.start - q.start);
   for (const [n, next] of sorted.slice(1).entries()) {
     const { id, start, duration } = sorted[n]!;
-    if (next.start < start + duration - 1e-6) {
+    if (next.start < start + duration - MAX_OVERLAP) {
       throw new RecordingError(
-        `Trial ${next.id} begins at ${next.start} s, before trial ${id} ends at ${start + duration} s. Trials should not overlap: in a dataset.yaml, trials.keep selects the trials to use.`,
+        `Trial ${next.id} begins at ${next.start} s, before trial ${id} ends at ${start + duration} s. Trials should not overlap: in a dataset.yaml, trials.keep selects the trials to use, and trials: {overlaps: cut} lets each end where the next one starts.`,
       );
     }
   }

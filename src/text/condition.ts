@@ -27,9 +27,11 @@ export class Condition {
   /**
    * @param text a name, a comparison (>, >=, <, <=, == or !=) and a value. Bars around the name
    *   mean its absolute value, quotes around the value are left out.
+   * @param path the key that it stands under, for messages.
    * @throws ConfigError where it is something else, or a text is compared by size.
    */
-  constructor(text: string) {
+  constructor(text: string, path?: string) {
+    const where = path === undefined ? '' : `${path}: `;
     const comparison = (Object.keys(COMPARISONS) as Comparison[])
       .map((sign) => ({ sign, at: text.indexOf(sign) }))
       .filter(({ at }) => at > 0)
@@ -40,14 +42,14 @@ export class Condition {
     const name = isAbsolute ? left.slice(1, -1).trim() : left;
     if (!comparison || name === '' || right === '')
       throw new ConfigError(
-        `"${text}" is no condition: write a name, one of >, >=, <, <=, == and !=, and a value, such as speed > 2.`,
+        `${where}"${text}" is no condition: write a name, one of >, >=, <, <=, == and !=, and a value, such as speed > 2.`,
       );
     const quoted = /^(["'])(.*)\1$/.exec(right);
     const value = quoted ? quoted[2]! : right;
     const isEquality = comparison.sign === '==' || comparison.sign === '!=';
     if (!isEquality && (quoted || !isNumber(value)))
       throw new ConfigError(
-        `"${text}" compares with ${value}, which is no number: compare texts with == or !=.`,
+        `${where}"${text}" compares with ${value}, which is no number: compare texts with == or !=.`,
       );
     this.name = name;
     this.text = `${left} ${comparison.sign} ${right}`;

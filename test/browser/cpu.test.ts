@@ -16,6 +16,8 @@ import { type TrainedDemo, trainDemo } from './train-demo.js';
 const FIREFOX = ['/usr/bin/firefox-esr', '/usr/bin/firefox'].find((path) => existsSync(path));
 /** Chromium's limit of a long task. */
 const LONG_TASK_MILLISECONDS = 50;
+/** A busy computer may delay a page by as much, but not three times in a row. */
+const RETRIED = { retry: 2 };
 
 /** Serves the pages; `reported` resolves to the report that a page sends by itself. */
 async function serve(
@@ -79,22 +81,26 @@ describe('a page without WebGPU', () => {
     ['that is cross-origin isolated trains on all threads', ISOLATED, undefined],
     ['that is not cross-origin isolated trains on one thread', {}, '1 thread'],
   ] as const) {
-    it(`${name}, gives the same bits as Node, and never blocks its main thread`, async () => {
-      const report = await pageReport(headers);
-      expect(report.error).toBeUndefined();
-      expect(report.isIsolated).toBe(headers === ISOLATED);
-      const { facts, losses, hash, logged } = report.trained!;
-      expect(facts.vendor).toBe('cpu');
-      if (threads) expect(facts.description).toContain(threads);
-      expect(logged).toEqual([
-        expect.stringMatching(
-          /^Neuroformer runs on CPU .+: (WebGPU is not available|WebGPU found no adapter)\.$/,
-        ),
-      ]);
-      expect({ losses, hash }).toEqual(inNode);
-      expect(losses.at(-1)).toBeLessThan(losses[0]!);
-      expect(report.longestTask).toBeLessThan(LONG_TASK_MILLISECONDS);
-    });
+    it(
+      `${name}, gives the same bits as Node, and never blocks its main thread`,
+      RETRIED,
+      async () => {
+        const report = await pageReport(headers);
+        expect(report.error).toBeUndefined();
+        expect(report.isIsolated).toBe(headers === ISOLATED);
+        const { facts, losses, hash, logged } = report.trained!;
+        expect(facts.vendor).toBe('cpu');
+        if (threads) expect(facts.description).toContain(threads);
+        expect(logged).toEqual([
+          expect.stringMatching(
+            /^Neuroformer runs on CPU .+: (WebGPU is not available|WebGPU found no adapter)\.$/,
+          ),
+        ]);
+        expect({ losses, hash }).toEqual(inNode);
+        expect(losses.at(-1)).toBeLessThan(losses[0]!);
+        expect(report.longestTask).toBeLessThan(LONG_TASK_MILLISECONDS);
+      },
+    );
   }
 
   it('whose bundle lacks the worker is told where it should be', async () => {
@@ -105,7 +111,7 @@ describe('a page without WebGPU', () => {
     );
   });
 
-  it.runIf(FIREFOX && THOROUGH)('gives the same bits as Node in Firefox', async () => {
+  it.runIf(FIREFOX && THOROUGH)('gives the same bits as Node in Firefox', RETRIED, async () => {
     const { server, reported, address } = await serve(files, ISOLATED);
     servers.push(server);
     const profile = mkdtempSync(join(tmpdir(), 'neuroformer-firefox-'));

@@ -217,6 +217,38 @@ describe('a dataset folder', () => {
     expect(recording.trials.map(({ condition }) => condition)).toEqual(Array(4).fill('dots'));
   });
 
+  it('keeps the trials whose values fulfill conditions, and says how many', async () => {
+    const files = {
+      't.csv':
+        'start,stop,accuracy,movie\n0,100,1,bars\n100,200,0,dots\n200,300,,bars\n300,450,1,dots\n',
+    };
+    const kept = async (keep: unknown, more: object = {}) => {
+      const trials = { starts: 't.csv#start', stops: 't.csv#stop', unit: 'ms', keep, ...more };
+      const variables = { accuracy: { data: 't.csv#accuracy', per_trial: true } };
+      const { recording, notes } = await open({ spikes: SPIKES, trials, variables }, files);
+      return { ids: recording.trials.map(({ id }) => id), notes };
+    };
+    const accurate = await kept('accuracy == 1');
+    expect(accurate.ids).toEqual([0, 3]);
+    expect(accurate.notes).toContain('trials.keep selects 2 of 4 trials, by accuracy == 1.');
+    const conditions = { conditions: 't.csv#movie' };
+    expect((await kept(['accuracy == 1', 'condition == dots'], conditions)).ids).toEqual([3]);
+    expect((await kept('duration > 0.12')).ids).toEqual([3]);
+    expect((await kept('accuracy != 1')).ids).toEqual([1]);
+    await expect(kept('toString == 1')).rejects.toThrow(
+      'trials.keep is toString == 1, but no variable toString has one value per trial: name one of accuracy, condition, duration.',
+    );
+    await expect(kept('accuracy > 3')).rejects.toThrow(
+      'trials.keep is accuracy > 3, but none of the 4 trials fulfills that.',
+    );
+    await expect(kept('accuracy')).rejects.toThrow(
+      'trials.keep: "accuracy" is no condition: write a name',
+    );
+    await expect(kept({ accuracy: 1 })).rejects.toThrow(
+      'trials.keep should be a list of trial indices or a condition such as accuracy == 1, but is {"accuracy":1}.',
+    );
+  });
+
   it('of driven neurons is read back with its inputs as frames, in standard deviations', async () => {
     const driven = simulateInputs({ neurons: 6, seconds: 20, seed: 1 });
     const { recording, truth } = await openDataset(writeFolder(drivenDataset(driven)));

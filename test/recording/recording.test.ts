@@ -384,7 +384,7 @@ describe('a recording is rejected, with the reason, for', () => {
           { start: 0, stop: 1.5 },
         ],
       },
-      'Trial 0 begins at 1 s, before trial 1 ends at 1.5 s. Trials should not overlap: in a dataset.yaml, trials.keep selects the trials to use.',
+      'Trial 0 begins at 1 s, before trial 1 ends at 1.5 s. Trials should not overlap: in a dataset.yaml, trials.keep selects the trials to use, and trials: {overlaps: cut} lets each end where the next one starts.',
     ],
     [
       'no neurons',
