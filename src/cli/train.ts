@@ -48,6 +48,7 @@ export function addTrain(program: Command): void {
       runCommand(async (watcher) => {
         if (path !== undefined && options.data !== undefined)
           throw new UsageError(`train has two recordings, ${path} and --data: give one of them.`);
+        if (options.config !== undefined) refuseInitOptions(options, options.config);
         if (options.resume !== undefined || path === undefined)
           return trainCommand(options, watcher);
         if (options.config !== undefined) return trainCommand({ ...options, data: path }, watcher);
@@ -103,9 +104,8 @@ async function trainCommand(options: TrainOptions, watcher: TerminalWatcher): Pr
   const missing = (['data', 'config', 'out'] as const).find((name) => options[name] === undefined);
   if (missing)
     throw new UsageError(
-      `train needs a recording, or a folder that init wrote; without one it needs --data, --config and --out (--${missing} is missing), or --resume with a run folder.`,
+      `train needs a recording, or a folder that init wrote: ${commandLine('train', 'session.nwb')}. Or give --data, --config and --out (--${missing} is missing), or --resume with a run folder.`,
     );
-  refuseInitOptions(options, options.config!);
   const { config, notes, settings } = readNewSettings(options.config, options.set);
   for (const note of notes) print(note);
   await startRun({ config, settings }, options, watcher);

@@ -41,7 +41,10 @@ export function stepsUp(seconds: number, step: number): number {
   return Number((Math.max(1, Math.ceil(seconds / step - 1e-6)) * step).toFixed(6));
 }
 
-/** Tokens of a block that holds so many spikes: with those of start and end. */
+/** Windows that slide hold a few spikes more than those side by side, which were counted. */
+const MARGIN = 1.1;
+
+/** Tokens of a block for windows of so many spikes: with those of start and end. */
 export function blockFor(spikes: number): number {
-  return Math.max(3, spikes + 2);
+  return Math.max(3, Math.ceil(MARGIN * spikes) + 2);
 }

@@ -13,6 +13,7 @@ import type { RunStore } from '../ports/run-store.js';
 import { sha256 } from '../ports/sha256.js';
 import type { Tokenizer } from '../recording/tokenizer.js';
 import { checkSeal, SEAL_METADATA, sealFile } from './seal.js';
+import type { ValidationScores } from './validation-scores.js';
 import type { WeightsId } from './weights.js';
 
 /** The lowest validation loss of one objective so far. */
@@ -21,6 +22,8 @@ export interface BestLoss {
   readonly loss: number;
   /** The update at which it was measured. */
   readonly step: number;
+  /** How well variables were decoded then; of the total loss only. */
+  readonly scores?: ValidationScores;
 }
 
 /** The state of a training run besides its weights and its optimizer. */

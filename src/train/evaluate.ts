@@ -1,4 +1,4 @@
-/** Losses on windows the model is not trained on. */
+/** Losses and decoding scores on windows the model is not trained on. */
 
 import type { Engine } from '../gpu/engine.js';
 import type { BatchLayout, HostBatch } from '../neuroformer/batch.js';
@@ -6,6 +6,18 @@ import { RecordedForward } from '../neuroformer/forward-pass.js';
 import { countTargets, modelLosses } from '../neuroformer/losses.js';
 import type { Neuroformer } from '../neuroformer/model.js';
 import type { StepLosses } from '../neuroformer/step.js';
+import { OutputScores, type ValidationScores } from './validation-scores.js';
+
+/** What validation finds. */
+export interface Evaluation {
+  /** Mean losses by name, and their sum as `loss`. */
+  readonly losses: StepLosses;
+  /** How well variables are decoded. */
+  readonly scores: ValidationScores;
+}
+
+/** Begins the names of predictions, which are those of losses otherwise. */
+const PREDICTION = 'prediction ';
 
 /**
  * Computes mean losses on batches of one size. Owns the GPU memory of one batch; dispose of it
@@ -27,12 +39,17 @@ export class Evaluator {
     only?: readonly string[],
   ) {
     this.#layout = layout;
-    this.#pass = new RecordedForward(
-      engine,
-      layout,
-      size,
-      ({ inputs, targets }) => modelLosses(model, model.forward(inputs), targets, only).parts,
-    );
+    this.#pass = new RecordedForward(engine, layout, size, ({ inputs, targets }) => {
+      const outputs = model.forward(inputs);
+      const { parts } = modelLosses(model, outputs, targets, only);
+      const predictions = Object.entries(outputs.predictions).filter(([name]) => name in parts);
+      return {
+        ...parts,
+        ...Object.fromEntries(
+          predictions.map(([name, tensor]) => [`${PREDICTION}${name}`, tensor]),
+        ),
+      };
+    });
   }
 
   /** Windows in a batch. */
@@ -41,25 +58,31 @@ export class Evaluator {
   }
 
   /**
-   * Mean losses over the batches, and their sum as `loss`.
+   * Mean losses and scores over the batches.
    *
    * A batch's mean is weighted by the number of its targets for cross-entropies, and by 1 for other
    * losses.
    */
-  async losses(batches: Iterable<HostBatch>): Promise<StepLosses> {
+  async evaluate(batches: Iterable<HostBatch>): Promise<Evaluation> {
     const sums: Record<string, number> = {};
     const weights: Record<string, number> = {};
+    const scores = new OutputScores(this.#layout);
     for (const host of batches) {
       const counts = this.#countTargets(host);
-      for (const [name, [value]] of Object.entries(await this.#pass.run(host))) {
+      for (const [name, values] of Object.entries(await this.#pass.run(host))) {
+        if (name.startsWith(PREDICTION)) {
+          const variable = name.slice(PREDICTION.length);
+          scores.add(variable, values, host.targets[variable]!);
+          continue;
+        }
         const weight = counts[name] ?? 1;
-        sums[name] = (sums[name] ?? 0) + weight * value!;
+        sums[name] = (sums[name] ?? 0) + weight * values[0]!;
         weights[name] = (weights[name] ?? 0) + weight;
       }
     }
-    const means = this.#pass.names.map((name) => [name, sums[name]! / weights[name]!] as const);
+    const means = Object.keys(sums).map((name) => [name, sums[name]! / weights[name]!] as const);
     const loss = means.reduce((sum, [, mean]) => sum + mean, 0);
-    return { ...Object.fromEntries(means), loss };
+    return { losses: { ...Object.fromEntries(means), loss }, scores: scores.scores() };
   }
 
   /** Frees the GPU memory. */

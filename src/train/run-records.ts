@@ -8,6 +8,7 @@ import { type RunStore, readText } from '../ports/run-store.js';
 import { formatList } from '../text/format.js';
 import { ConfigError, isRecord } from '../text/schema.js';
 import { parseTrainSettings, type TrainSettings } from './settings.js';
+import type { ValidationScores } from './validation-scores.js';
 
 /** What a run was started with; the contents of run.json. */
 export interface RunFacts {
@@ -40,6 +41,8 @@ export interface MetricLine {
   readonly kind: 'train' | 'validation';
   /** Losses by name, weighted as in the total, and the total as `loss`. */
   readonly losses: Readonly<Record<string, number>>;
+  /** How well variables are decoded; validation lines only. */
+  readonly scores?: ValidationScores;
   /** Token positions of current windows so far, padding included; training lines only. */
   readonly tokens?: number;
   /** Seconds of training so far; training lines only. */

@@ -19,7 +19,7 @@ import { BatchOrder } from '../recording/batch-order.js';
 import { recencyWeights } from '../recording/splits.js';
 import { RandomState } from '../tensor/random.js';
 import { fileNames } from '../text/file-names.js';
-import { formatCount } from '../text/format.js';
+import { formatCount, formatDuration } from '../text/format.js';
 import { ConfigError } from '../text/schema.js';
 import {
   readCheckpoint,
@@ -32,6 +32,7 @@ import { Evaluator } from './evaluate.js';
 import { bestWeightsPath, LAST_CHECKPOINT, type RunRecords } from './run-records.js';
 import type { TrainSettings } from './settings.js';
 import type { TrainingData } from './training-data.js';
+import { describeScores, type ValidationScores } from './validation-scores.js';
 import { spreadWindows, windowBatches } from './window-batches.js';
 
 /** What `trainModel` is given. */
@@ -164,6 +165,13 @@ class LossesInFlight {
   }
 }
 
+/** What validation found, in words: "validation loss 3.2145, position R2 0.970". */
+function describeValidation(loss: number, scores: ValidationScores = {}): string {
+  return [`validation loss ${loss.toFixed(4)}`, describeScores(scores)]
+    .filter((words) => words !== '')
+    .join(', ');
+}
+
 /** The training loop on one device. */
 class Trainer {
   readonly #engine: Engine;
@@ -180,6 +188,8 @@ class Trainer {
   #progress: TrainingProgress;
   /** Progress when this loop started, from which the pace is computed. */
   #startProgress: TrainingProgress;
+  /** What the latest validation found, in words. */
+  #validated = '';
   /** Time up to which the seconds of training are counted. */
   #countedUntil = performance.now();
 
@@ -237,8 +247,13 @@ class Trainer {
       const stopped = await this.#afterUpdate(rate);
       if (stopped) return { stopped, progress: this.#progress };
     }
-    const { step, seconds } = this.#progress;
-    this.#options.watcher.note(`${step} updates in ${seconds.toFixed(1)} s.`);
+    const { step, seconds, best } = this.#progress;
+    const lowest = best.loss
+      ? ` Best at update ${formatCount(best.loss.step)}: ${describeValidation(best.loss.loss, best.loss.scores)}.`
+      : '';
+    this.#options.watcher.note(
+      `${formatCount(step)} updates in ${formatDuration(seconds)}.${lowest}`,
+    );
     return { stopped: 'done', progress: this.#progress };
   }
 
@@ -365,7 +380,11 @@ class Trainer {
       done: step,
       total: this.#totalSteps,
       unit: 'updates',
-      detail: `loss ${losses.loss!.toFixed(4)}  ${formatCount(Math.round(tokensPerSecond))} tokens/s`,
+      detail: [
+        `loss ${losses.loss!.toFixed(4)}`,
+        ...(this.#validated ? [this.#validated] : []),
+        `${formatCount(Math.round(tokensPerSecond))} tokens/s`,
+      ].join('  '),
       secondsLeft: (this.#totalSteps - step) * secondsPerStep,
     });
   }
@@ -384,16 +403,18 @@ class Trainer {
     await this.#losses.settle();
     const evaluator = this.#evaluator!;
     const refs = spreadWindows(data.split.validation, settings.validation_windows, evaluator.size);
-    const losses = await evaluator.losses(
+    const { losses, scores } = await evaluator.evaluate(
       windowBatches(data.windows, data.layout, refs, evaluator.size),
     );
     const { step } = this.#progress;
-    await records.addMetrics({ step, kind: 'validation', losses });
+    await records.addMetrics({ step, kind: 'validation', losses, scores });
+    this.#validated = describeValidation(losses.loss, scores);
     const best = { ...this.#progress.best };
     const improved = Object.entries(losses).filter(
       ([name, loss]) => loss < (best[name]?.loss ?? Number.POSITIVE_INFINITY),
     );
-    for (const [name, loss] of improved) best[name] = { loss, step };
+    for (const [name, loss] of improved)
+      best[name] = { loss, step, ...(name === 'loss' && { scores }) };
     const stale = improved.some(([name]) => name === 'loss') ? 0 : this.#progress.stale + 1;
     this.#progress = { ...this.#progress, best, stale };
     // With a single loss, the total is that loss.

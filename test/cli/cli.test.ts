@@ -590,7 +590,7 @@ describe('a mistake ends with one sentence and an exit code other than 0:', () =
     [
       'no data to train on',
       () => ['train', '--config', 'x'],
-      /^train needs --data \(or --resume with a run folder\)\.\n$/,
+      /^train needs a recording, or a folder that init wrote: neuroformer train session\.nwb\. Or give --data, --config and --out \(--data is missing\), or --resume with a run folder\.\n$/,
     ],
     [
       'a run resumed with other settings',
