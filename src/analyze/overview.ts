@@ -83,11 +83,11 @@ export interface VariableOverview {
   readonly unit: string | undefined;
   /** How many trials have it. */
   readonly trials: number;
-  /** How many samples there are in all trials. */
+  /** How many samples there are in all trials; one in each for one value per trial. */
   readonly samples: number;
-  /** Usual seconds between samples. */
+  /** Usual seconds between samples; NaN for one value per trial. */
   readonly step: number;
-  /** Longest time between two samples of a trial, in seconds. */
+  /** Longest time between two samples of a trial, in seconds; NaN for one value per trial. */
   readonly longestStep: number;
   /** The range of its numbers; undefined for labels. */
   readonly range?: {
@@ -227,15 +227,18 @@ function summarizeVariable(
   unit: string | undefined,
   trials: readonly Trial[],
 ): VariableOverview {
-  const instances = trials.flatMap(({ variables }) => (variables[name] ? [variables[name]] : []));
+  const having = trials.filter(({ variables }) => variables[name]);
+  const instances = having.map(({ variables }) => variables[name]!);
+  const isPerTrial =
+    trials.length > 1 && having.every((trial, n) => isValuePerTrial(instances[n], trial));
   const steps: number[] = [];
   let samples = 0;
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   const labels = new Set<string>();
   for (const variable of instances) {
     const times = sampleTimes(variable);
-    samples += times.length;
-    for (let n = 1; n < times.length; n++) steps.push(times[n]! - times[n - 1]!);
+    samples += isPerTrial ? 1 : times.length;
+    for (let n = 1; n < times.length && !isPerTrial; n++) steps.push(times[n]! - times[n - 1]!);
     for (let n = 0; n < variable.values.length; n++) {
       const value = variable.values[n]!;
       if (typeof value === 'string') labels.add(value);

@@ -36,11 +36,18 @@ export function trialsOption(): Option {
 /** Options of commands that propose a configuration. */
 export function initOptions(): Option[] {
   return [
-    new Option('--decode <names>', 'variables to decode, such as x,y').argParser(parseNames),
-    new Option('--task <task>', 'what the model is for').choices(['decode', 'generate', 'wiring']),
-    new Option('--minutes <n>', 'how long training may take on this computer')
-      .argParser(parsePositive)
-      .default(undefined, `${DEFAULT_MINUTES}`),
+    new Option(
+      '--decode <names>',
+      'variables to decode, such as x,y (default: all that vary)',
+    ).argParser(parseNames),
+    new Option(
+      '--task <task>',
+      'what the model is for (default: decode, or else generate)',
+    ).choices(['decode', 'generate', 'wiring']),
+    new Option(
+      '--minutes <n>',
+      `how long training may take on this computer (default: ${DEFAULT_MINUTES})`,
+    ).argParser(parsePositive),
     trialsOption(),
   ];
 }
