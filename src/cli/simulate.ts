@@ -5,18 +5,17 @@
 
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { describeNetwork } from '../analyze/hub-check.js';
 import { drivenDataset, hubDataset } from '../dataset/simulated.js';
 import { visualDataset } from '../dataset/simulated-visual.js';
 import { diskStore } from '../node/disk-store.js';
 import { expectEmpty } from '../ports/run-store.js';
 import { countSpikes } from '../recording/spikes.js';
-import type { HubSettings } from '../simulate/hub.js';
+import { type HubSettings, simulateHub } from '../simulate/hub.js';
 import { simulateInputs } from '../simulate/inputs.js';
 import { simulateVisual, type VisualSettings } from '../simulate/visual/visual.js';
 import {
+  describeNetwork,
   describeVisual,
-  simulateUntilAccepted,
   simulationProgress,
   writeDataset,
 } from '../stages/simulate.js';
@@ -65,13 +64,13 @@ export function addSimulate(program: Command): void {
     .option('--force', 'write into a folder that is not empty')
     .addHelpText(
       'after',
-      `\nNetworks are drawn until Pearson correlation shows their groups but not their hubs. With any of --inhibition,\n--strength, --delays and --density the first one is taken.\n\nExample:\n  ${PROGRAM} simulate hub data/inhibition --neurons 60 --inhibition 0.5`,
+      `\nExample:\n  ${PROGRAM} simulate hub data/inhibition --neurons 60 --inhibition 0.5`,
     )
     .action((folder: string, options: HubSettings & { force?: boolean }) =>
       runCommand(async (watcher) => {
         const store = diskStore(folder);
         await expectEmpty(store, options.force);
-        const network = simulateUntilAccepted(options, watcher);
+        const network = simulateHub(options, simulationProgress(watcher));
         watcher.close();
         await writeDataset(store, hubDataset(network));
         print(`${describeNetwork(network)} Written to ${folder}.`);

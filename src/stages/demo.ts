@@ -3,12 +3,12 @@
  * and reports.
  */
 
-import { describeNetwork } from '../analyze/hub-check.js';
 import type { Dataset } from '../dataset/dataset.js';
 import { hubDataset } from '../dataset/simulated.js';
 import { parseConfig } from '../neuroformer/config.js';
 import type { RunStore } from '../ports/run-store.js';
 import type { ConnectivityMap } from '../probe/connectivity.js';
+import { simulateHub } from '../simulate/hub.js';
 import { formatDuration } from '../text/format.js';
 import { withEngine } from '../train/engine-source.js';
 import { openRun } from '../train/open-run.js';
@@ -17,7 +17,7 @@ import { type StageOptions, stageContext } from './context.js';
 import { explainConnectivity } from './explain-connectivity.js';
 import { describeRates, generate } from './generate.js';
 import { report } from './report.js';
-import { simulateUntilAccepted, writeDataset } from './simulate.js';
+import { describeNetwork, simulationProgress, writeDataset } from './simulate.js';
 import { trainRun } from './train.js';
 
 /**
@@ -99,7 +99,10 @@ export async function runDemo(
   };
 
   await stage('Simulating', async () => {
-    const network = simulateUntilAccepted({ neurons, seconds: SIMULATED_SECONDS, seed }, watcher);
+    const network = simulateHub(
+      { neurons, seconds: SIMULATED_SECONDS, seed },
+      simulationProgress(watcher),
+    );
     await writeDataset(store.within('data'), hubDataset(network));
     watcher.note(describeNetwork(network));
   });

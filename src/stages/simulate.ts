@@ -1,17 +1,11 @@
 /** The simulate stage: recordings whose ground truth is known, as files of a dataset folder. */
 
-import { hubEvidence } from '../analyze/hub-check.js';
 import type { FileContents, RunStore } from '../ports/run-store.js';
 import type { Watcher } from '../ports/watcher.js';
 import { countSpikes } from '../recording/spikes.js';
-import { type HubNetwork, type HubSettings, simulateHub } from '../simulate/hub.js';
+import type { HubNetwork } from '../simulate/hub.js';
 import { RECONSTRUCTION, type VisualRecording } from '../simulate/visual/visual.js';
 import { formatCount } from '../text/format.js';
-
-/** Maximum number of networks to try; the last one is used as it is. */
-const MAX_ATTEMPTS = 10;
-/** Distance between the seeds of consecutive attempts. */
-const SEED_STEP = 1000;
 
 /** Reports the progress of a simulation to a watcher, in the unit that the simulation counts in. */
 export function simulationProgress(
@@ -20,32 +14,17 @@ export function simulationProgress(
   return (done, total, unit) => watcher.progress({ activity: 'simulating', done, total, unit });
 }
 
-/**
- * Simulates networks with one seed after the other until Pearson correlation shows the groups but
- * not the hubs. A network with wiring of its own is not selected: it is the first one.
- *
- * Every attempt is noted. After the last attempt its network is returned even if it was not
- * accepted.
- *
- * @throws RecordingError where the settings are invalid.
- */
-export function simulateUntilAccepted(settings: HubSettings, watcher: Watcher): HubNetwork {
-  if (hasOwnWiring(settings)) return simulateHub(settings, simulationProgress(watcher));
-  const { seed = 1 } = settings;
-  for (let attempt = 0; ; attempt++) {
-    const seeded = { ...settings, seed: seed + SEED_STEP * attempt };
-    const network = simulateHub(seeded, simulationProgress(watcher));
-    const { accepted, sentence } = hubEvidence(network);
-    if (accepted || attempt === MAX_ATTEMPTS - 1) {
-      watcher.note(sentence);
-      return network;
-    }
-    watcher.note(`${sentence} Trying seed ${seed + SEED_STEP * (attempt + 1)}.`);
-  }
+/** A sentence on a network: its neurons, hubs, length, spikes and seed. */
+export function describeNetwork(network: HubNetwork): string {
+  const { neurons, seconds, spikes, hubs, seed } = network;
+  const inhibiting = hubs.filter((hub) => isInhibiting(hub, network));
+  const signs = inhibiting.length > 0 ? ` (${inhibiting.join(', ')} inhibit)` : '';
+  return `${neurons} neurons, hubs ${hubs.join(', ')}${signs}, ${seconds} s, ${formatCount(countSpikes(spikes))} spikes, seed ${seed}.`;
 }
 
-function hasOwnWiring({ inhibition, strength, delays, density }: HubSettings): boolean {
-  return [inhibition, strength, delays, density].some((setting) => setting !== undefined);
+/** Whether the strong connections of a neuron inhibit. */
+function isInhibiting(from: number, { neurons, weights, strong }: HubNetwork): boolean {
+  return weights.some((weight, pair) => pair % neurons === from && strong[pair] && weight < 0);
 }
 
 /** Sentences on a simulated visual recording: its size, how predictable it is, and what it is. */

@@ -532,6 +532,7 @@ describe('the demo', () => {
         '1',
       );
       expect(code, err).toBe(0);
+      expect(out).toMatch(/^Simulating\n18 neurons, hubs [^\n]+, seed 1\.$/m);
       for (const stage of ['Simulating', 'Training', 'Generating', 'Connectivity', 'Reporting'])
         expect(out).toMatch(new RegExp(`^${stage}: [\\d.]+ s$`, 'm'));
       expect(out).toMatch(/Attention (beats|does not beat) Pearson correlation/);

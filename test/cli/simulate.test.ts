@@ -2,7 +2,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { spikeArrays } from '../../src/dataset/simulated.js';
 import { parseNpz } from '../../src/formats/npz.js';
+import { simulateHub } from '../../src/simulate/hub.js';
 import { neuroformer } from '../helpers/cli.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'neuroformer-'));
@@ -30,6 +32,20 @@ describe('simulate hub', () => {
     expect(ofHub(2).map(Math.sign)).toEqual([-1, -1, -1, -1, -1]);
     expect(ofHub(3).map(Math.sign)).toEqual([1, 1, 1, 1, 1]);
     expect(Math.max(...ofHub(3))).toBeLessThanOrEqual(0.09);
+  });
+
+  it.each([1, 5])('with seed %i gives the network of that seed', async (seed) => {
+    const settings = { neurons: 18, seconds: 5, seed };
+    const data = inFolder(`hub-${seed}`);
+    const options = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, `${value}`]);
+    const { code, out, err } = await neuroformer('simulate', 'hub', data, ...options);
+    expect(code, err).toBe(0);
+    expect(out).toMatch(new RegExp(`^18 neurons, [^\\n]+, seed ${seed}\\. Written to [^\\n]+\\n$`));
+    const { weights, spikes } = simulateHub(settings);
+    expect(parseNpz(readFileSync(join(data, 'truth.npz'))).get('weights')!.data).toEqual(weights);
+    expect(parseNpz(readFileSync(join(data, 'spikes.npz'))).get('times')!.data).toEqual(
+      spikeArrays(spikes).times.data,
+    );
   });
 
   it.each<[string[], string]>([
