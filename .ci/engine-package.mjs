@@ -14,6 +14,7 @@
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { withAbsoluteLinks } from './readme-links.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const build = join(root, 'dist/src');
@@ -43,7 +44,14 @@ function reachable(entry) {
   return files;
 }
 
-const { version, license, author, repository, engines } = JSON.parse(
+/** The README of the engine's room, with programs that import the package by its own name. */
+function packageReadme() {
+  const path = 'src/tensor/README.md';
+  const readme = withAbsoluteLinks(readFileSync(join(root, path), 'utf8'), path);
+  return readme.replaceAll("from 'neuroformer-webgpu/engine'", "from 'neuroformer-engine'");
+}
+
+const { version, author, license, repository, homepage, bugs, publishConfig, engines } = JSON.parse(
   readFileSync(join(root, 'package.json'), 'utf8'),
 );
 const description = {
@@ -51,9 +59,12 @@ const description = {
   version,
   description: 'A minimal autodiff tensor engine on WebGPU: handwritten WGSL kernels for transformers',
   keywords: ['webgpu', 'wgsl', 'autodiff', 'tensor', 'transformer', 'attention'],
-  license,
   author,
+  license,
   repository,
+  homepage,
+  bugs,
+  publishConfig,
   type: 'module',
   engines,
   exports: { '.': { types: './src/engine.d.ts', default: './src/engine.js' } },
@@ -68,6 +79,6 @@ for (const file of files) {
   copyFileSync(file, target);
 }
 copyFileSync(join(root, 'LICENSE'), join(out, 'LICENSE'));
-copyFileSync(join(root, 'src/tensor/README.md'), join(out, 'README.md'));
+writeFileSync(join(out, 'README.md'), packageReadme());
 writeFileSync(join(out, 'package.json'), `${JSON.stringify(description, null, 2)}\n`);
 console.log(`dist/engine-package: ${files.length} files, version ${version}`);

@@ -4,39 +4,107 @@
  */
 
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { HUB_MODEL, HUB_TRAINING } from '../src/stages/demo.js';
 import { drawWhileTraining, trainInPage } from './helpers/run-examples.js';
 import { THOROUGH } from './helpers/thorough.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const TIMEOUT = 300_000;
 
+const readJson = (path: string) => JSON.parse(readFileSync(join(root, path), 'utf8'));
+
 /** Runs a program and returns what it printed. @throws Error with what it printed, if it fails */
-async function run(folder: string, command: string, ...args: string[]): Promise<string> {
+async function runProgram(folder: string, command: string, ...args: string[]) {
   const shell = process.platform === 'win32';
   try {
-    return (await promisify(execFile)(command, args, { cwd: folder, shell })).stdout;
+    const { stdout, stderr } = await promisify(execFile)(command, args, { cwd: folder, shell });
+    return { out: stdout, err: stderr };
   } catch (error) {
     const { stdout, stderr } = error as { stdout: string; stderr: string };
     throw new Error(`${command} ${args.join(' ')} failed: ${stdout}${stderr}`);
   }
 }
 
+/** The standard output of a program. @throws Error with what it printed, if it fails */
+async function run(folder: string, command: string, ...args: string[]): Promise<string> {
+  return (await runProgram(folder, command, ...args)).out;
+}
+
+/** What npm packs from, and what it runs for that. */
+const PACKED = ['.ci', 'dist/src', 'src', 'README.md', 'LICENSE', 'CHANGELOG.md', 'CITATION.cff'];
+
+/**
+ * The tarball of the whole package, packed in a copy of the repository: packing changes READMEs
+ * for a moment. The copy is not built again.
+ */
+async function packWhole(copy: string): Promise<string> {
+  for (const path of PACKED) cpSync(join(root, path), join(copy, path), { recursive: true });
+  const { scripts, ...description } = readJson('package.json');
+  const { prepack, postpack } = scripts;
+  const scriptsOfCopy = { prepack: prepack.replace(/^.* npm run build && /, ''), postpack };
+  writeFileSync(
+    join(copy, 'package.json'),
+    JSON.stringify({ ...description, scripts: scriptsOfCopy }),
+  );
+  await run(copy, 'npm', 'pack', '--silent');
+  return join(copy, `${description.name}-${description.version}.tgz`);
+}
+
+/** The tarball of the engine's package, which is packed as it lies there. */
+async function packEngine(folder: string): Promise<string> {
+  await run(root, process.execPath, '.ci/engine-package.mjs');
+  const built = join(root, 'dist/engine-package');
+  await run(built, 'npm', 'pack', '--silent', '--pack-destination', folder);
+  const { name, version } = readJson('dist/engine-package/package.json');
+  return join(folder, `${name}-${version}.tgz`);
+}
+
 /** A folder into which a package was installed from its tarball, and nothing else. */
-async function install(packed: string, name: string): Promise<string> {
+async function install(tarball: string, name: string): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), `${name}-`));
-  const tarball = (
-    await run(packed, 'npm', 'pack', '--ignore-scripts', '--silent', '--pack-destination', folder)
-  ).trim();
   const description = { name: 'consumer', private: true, type: 'module' };
   writeFileSync(join(folder, 'package.json'), JSON.stringify(description));
-  await run(folder, 'npm', 'install', '--silent', '--no-audit', join(folder, tarball));
+  await run(folder, 'npm', 'install', '--silent', '--no-audit', tarball);
   return folder;
+}
+
+/**
+ * A folder in which a package lies as npm installs it, its dependencies linked from this
+ * repository.
+ */
+async function unpack(tarball: string, folder: string): Promise<string> {
+  const modules = join(folder, 'node_modules');
+  mkdirSync(modules, { recursive: true });
+  await run(modules, 'tar', '-xzf', tarball);
+  const { name, dependencies = {} } = JSON.parse(
+    readFileSync(join(modules, 'package/package.json'), 'utf8'),
+  );
+  renameSync(join(modules, 'package'), join(modules, name));
+  for (const dependency of Object.keys(dependencies)) {
+    const link = join(modules, dependency);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(join(root, 'node_modules', dependency), link, 'junction');
+  }
+  return join(modules, name);
 }
 
 function bytesIn(folder: string): number {
@@ -57,6 +125,133 @@ async function checkTypes(folder: string, program: string): Promise<void> {
   await run(folder, process.execPath, join(root, 'node_modules/typescript/bin/tsc'), '-p', '.');
 }
 
+const NAMES = ['neuroformer-webgpu', 'neuroformer-engine'] as const;
+const packs = mkdtempSync(join(tmpdir(), 'packs-'));
+const copy = join(packs, 'copy');
+/** The packages by their names: as tarballs, and unpacked. */
+const tarballs: Record<string, string> = {};
+const unpacked: Record<string, string> = {};
+beforeAll(async () => {
+  tarballs['neuroformer-webgpu'] = await packWhole(copy);
+  tarballs['neuroformer-engine'] = await packEngine(packs);
+  for (const name of NAMES) unpacked[name] = await unpack(tarballs[name]!, join(packs, name));
+}, TIMEOUT);
+afterAll(() => rmSync(packs, { recursive: true }));
+
+/** Paths of all files in a folder, with slashes, in order. */
+function filesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((path) => statSync(join(folder, path)).isFile())
+    .map((path) => path.replaceAll('\\', '/'))
+    .sort();
+}
+
+describe('a package as it is published', () => {
+  const citation = parse(readFileSync(join(root, 'CITATION.cff'), 'utf8'));
+  const address: string = citation['repository-code'];
+
+  it.each(NAMES)('%s says who wrote it, where it is developed and how it is published', (name) => {
+    const description = JSON.parse(readFileSync(join(unpacked[name]!, 'package.json'), 'utf8'));
+    expect(description).toMatchObject({
+      name,
+      version: readJson('package.json').version,
+      author: citation.authors.map((author: { name: string }) => author.name).join(', '),
+      license: citation.license,
+      repository: { type: 'git', url: `git+${address}.git` },
+      homepage: `${address}#readme`,
+      bugs: { url: `${address}/issues` },
+      publishConfig: { access: 'public', provenance: true },
+    });
+    expect(readFileSync(join(root, 'README.md'), 'utf8')).toContain(`git clone ${address} `);
+  });
+
+  it.each(NAMES)('%s has READMEs whose links lead to files of the repository', (name) => {
+    const { version } = readJson('package.json');
+    const readmes = filesIn(unpacked[name]!).filter((path) => path.endsWith('README.md'));
+    let count = 0;
+    for (const path of readmes) {
+      const text = readFileSync(join(unpacked[name]!, path), 'utf8');
+      for (const [, picture, link] of text.matchAll(/(!?)\[[^\]\n]*\]\(([^)#]+)(?:#[^)]*)?\)/g)) {
+        expect(link, path).toMatch(/^https:/);
+        if (!link!.startsWith(`${address}/`)) continue;
+        const base = `${address}/${picture ? 'raw' : 'blob'}/v${version}/`;
+        expect(link, path).toContain(base);
+        expect(existsSync(join(root, link!.slice(base.length))), link).toBe(true);
+        count += 1;
+      }
+    }
+    expect(count).toBeGreaterThan(readmes.length);
+  });
+
+  it.each(NAMES)('%s is published without a warning', async (name) => {
+    // Neither a registry nor an account is needed: no one listens there.
+    const nowhere = ['--registry=http://localhost:9/', '--//localhost:9/:_authToken=none'];
+    const options = ['--dry-run', '--fetch-retries=0', ...nowhere];
+    const { err } = await runProgram(packs, 'npm', 'publish', tarballs[name]!, ...options);
+    expect(err).toMatch(/^npm notice Publishing to .+ with tag latest and public access/m);
+    expect(err).not.toMatch(/^npm (warn|error|err!)/im);
+  });
+});
+
+describe('packing', () => {
+  it('leaves the READMEs as they were', () => {
+    for (const path of ['README.md', 'src/gpu/README.md', 'src/paper/README.md'])
+      expect(readFileSync(join(copy, path))).toEqual(readFileSync(join(root, path)));
+  });
+
+  it('takes another address of the repository from one command', async () => {
+    const set = (address: string) =>
+      run(copy, process.execPath, '.ci/repository-address.mjs', address);
+    await expect(set('github.com/lab')).rejects.toThrow(
+      'The address should be like https://github.com/OWNER/NAME, but is "github.com/lab".',
+    );
+    await set('https://github.com/lab/spikes');
+    const read = (path: string) => readFileSync(join(copy, path), 'utf8');
+    const { repository, bugs } = JSON.parse(read('package.json'));
+    expect([repository.url, bugs.url]).toEqual([
+      'git+https://github.com/lab/spikes.git',
+      'https://github.com/lab/spikes/issues',
+    ]);
+    expect(read('README.md')).toContain('git clone https://github.com/lab/spikes neuroformer\n');
+    expect(parse(read('CITATION.cff'))['repository-code']).toBe('https://github.com/lab/spikes');
+  });
+});
+
+describe('the whole package, unpacked', () => {
+  const folder = join(packs, 'use');
+  const installed = () => unpacked['neuroformer-webgpu']!;
+  const neuroformer = (...args: string[]) =>
+    run(folder, process.execPath, join(installed(), 'dist/src/cli/main.js'), ...args);
+
+  it('holds the program, its READMEs and nothing else, in at most 1.2 MB', () => {
+    const files = filesIn(installed());
+    const program = /^dist\/src\/(?!reference\/).+\.(js|d\.ts)$/;
+    const rooms = filesIn(join(root, 'src')).filter((path) => /^\w+\/README\.md$/.test(path));
+    expect(files.filter((path) => !program.test(path))).toEqual([
+      ...['CHANGELOG.md', 'CITATION.cff', 'LICENSE', 'README.md', 'package.json'],
+      ...rooms.map((path) => `src/${path}`),
+    ]);
+    const { exports, bin } = readJson('package.json');
+    const entries = Object.values<string | Record<string, string>>(exports).flatMap((entry) =>
+      typeof entry === 'string' ? entry : Object.values(entry),
+    );
+    for (const entry of [...entries, bin.neuroformer]) expect(files).toContain(posix.join(entry));
+    expect(statSync(tarballs['neuroformer-webgpu']!).size).toBeLessThan(1.2e6);
+  });
+
+  it('simulates, trains and reports', async () => {
+    mkdirSync(folder);
+    expect(await neuroformer('--help')).toContain('neuroformer');
+    const size = ['--neurons', '18', '--seconds', '20'];
+    expect(await neuroformer('simulate', 'hub', 'hub', ...size)).toMatch(/^18 neurons, hubs /);
+    const config = { ...HUB_MODEL, training: { ...HUB_TRAINING, batch: 8, steps: 3 } };
+    writeFileSync(join(folder, 'config.yaml'), stringify(config));
+    await neuroformer('train', '--data', 'hub', '--config', 'config.yaml', '--out', 'run');
+    await neuroformer('report', 'run');
+    expect(readFileSync(join(folder, 'run/report.html'), 'utf8')).toContain('<svg');
+  });
+});
+
 describe.runIf(THOROUGH)('the engine’s own package', () => {
   let folder: string;
   const installed = () => join(folder, 'node_modules/neuroformer-engine');
@@ -69,8 +264,7 @@ describe.runIf(THOROUGH)('the engine’s own package', () => {
   };
 
   beforeAll(async () => {
-    await run(root, process.execPath, '.ci/engine-package.mjs');
-    folder = await install(join(root, 'dist/engine-package'), 'engine');
+    folder = await install(tarballs['neuroformer-engine']!, 'engine');
   }, TIMEOUT);
   afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -124,7 +318,7 @@ describe.runIf(THOROUGH)('the whole package', () => {
     join(folder, 'node_modules/neuroformer-webgpu/dist/src', path);
 
   beforeAll(async () => {
-    folder = await install(root, 'whole');
+    folder = await install(tarballs['neuroformer-webgpu']!, 'whole');
   }, TIMEOUT);
   afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -141,8 +335,33 @@ describe.runIf(THOROUGH)('the whole package', () => {
   it(
     'has the command',
     async () => {
-      const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+      const { version } = readJson('package.json');
       expect(await run(folder, 'npx', 'neuroformer', '--version')).toBe(`${version}\n`);
+    },
+    TIMEOUT,
+  );
+
+  it(
+    'installed for all folders, runs the demo',
+    async () => {
+      const prefix = join(folder, 'everywhere');
+      const tarball = tarballs['neuroformer-webgpu']!;
+      await run(
+        folder,
+        'npm',
+        'install',
+        '--silent',
+        '--no-audit',
+        '-g',
+        '--prefix',
+        prefix,
+        tarball,
+      );
+      const bin = process.platform === 'win32' ? prefix : join(prefix, 'bin');
+      const size = ['--neurons', '18', '--steps', '20', '--trials', '2', '--seconds', '1'];
+      const out = await run(folder, join(bin, 'neuroformer'), 'demo', '--out', 'demo', ...size);
+      expect(out).toMatch(/Attention (beats|does not beat) Pearson correlation/);
+      expect(readdirSync(join(folder, 'demo'))).toContain('report.html');
     },
     TIMEOUT,
   );
