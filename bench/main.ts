@@ -1,11 +1,12 @@
 /**
  * The benchmarks: `npm run bench`, or `npm run bench -- NAME`, with NAME one of kernels, step,
- * attention, neuron-queries, generate, peers [PART], threads, endurance, parity [DIR], ridge [DIR].
+ * attention, neuron-queries, generate, peers [PART], threads, endurance, parity [DIR], ridge [DIR],
+ * picture OUT.png FIGURE.svg...
  *
  * Each prints its adapter, sizes, repeats, medians with their range, and a ratio to a CPU
- * measurement of the same run. Two measure no time. `parity` compares the model with the original's
- * numbers, and exits with 1 if one is outside its tolerance. `ridge` prints the scores of the
- * linear decoder on the recordings of this repository.
+ * measurement of the same run. Three measure no time. `parity` compares the model with the
+ * original's numbers, and exits with 1 if one is outside its tolerance. `ridge` prints the scores
+ * of the linear decoder on the recordings of this repository. `picture` draws those of the READMEs.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -18,6 +19,7 @@ import { benchKernels } from './kernels.js';
 import { benchNeuronQueries } from './neuron-queries.js';
 import { benchParity } from './parity/main.js';
 import { benchPeers } from './peers/main.js';
+import { drawPicture } from './picture.js';
 import { benchRidge } from './ridge.js';
 import { benchStep } from './step.js';
 import { benchOneProcess, benchThreads } from './threads.js';
@@ -39,6 +41,7 @@ const DEVICE_BENCHES: Readonly<Record<string, (args: readonly string[]) => Promi
   threads: benchThreads,
   'one-process': benchOneProcess,
   endurance: benchEndurance,
+  picture: drawPicture,
 };
 
 /** Benchmarks whose name may be followed by the folder to read. */

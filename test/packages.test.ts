@@ -345,18 +345,15 @@ describe.runIf(THOROUGH)('the whole package', () => {
     'installed for all folders, runs the demo',
     async () => {
       const prefix = join(folder, 'everywhere');
-      const tarball = tarballs['neuroformer-webgpu']!;
-      await run(
-        folder,
-        'npm',
-        'install',
+      const options = [
         '--silent',
         '--no-audit',
-        '-g',
+        '--prefer-offline',
+        '--global',
         '--prefix',
         prefix,
-        tarball,
-      );
+      ];
+      await run(folder, 'npm', 'install', ...options, tarballs['neuroformer-webgpu']!);
       const bin = process.platform === 'win32' ? prefix : join(prefix, 'bin');
       const size = ['--neurons', '18', '--steps', '20', '--trials', '2', '--seconds', '1'];
       const out = await run(folder, join(bin, 'neuroformer'), 'demo', '--out', 'demo', ...size);

@@ -6,7 +6,7 @@
  */
 
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -39,6 +39,7 @@ const WITHOUT_WEBGPU = ['--disable-features=WebGPU', '--disable-blink-features=W
  */
 export async function launchChromium({ webgpu = true, canvas = false } = {}): Promise<Browser> {
   const folder = await unpackedFolder();
+  await findOwnFonts(folder);
   return chromium.launch({
     executablePath: join(folder, 'chromium'),
     headless: true,
@@ -49,6 +50,21 @@ export async function launchChromium({ webgpu = true, canvas = false } = {}): Pr
       FONTCONFIG_PATH: join(folder, 'fonts'),
     },
   });
+}
+
+/** Configures the fonts of the package where they are: it looks for them in /tmp alone. */
+async function findOwnFonts(folder: string): Promise<void> {
+  const file = join(folder, 'fonts', 'fonts.conf');
+  const configuration = `<fontconfig>
+  <dir prefix="relative">fonts</dir>
+  <cachedir prefix="xdg">fontconfig</cachedir>
+</fontconfig>
+`;
+  if ((await readFile(file, 'utf8')) === configuration) return;
+  // Renamed, so that no browser reads a part of it.
+  const partial = `${file}-${process.pid}`;
+  await writeFile(partial, configuration);
+  await rename(partial, file);
 }
 
 /** The folder of the unpacked browser; unpacks it on first use. */
