@@ -12,7 +12,7 @@ import { type DemoSettings, runDemo } from '../stages/demo.js';
 import { REPORT_PATH } from '../stages/report.js';
 import { formatDuration } from '../text/format.js';
 import { alignedTable } from '../text/table.js';
-import { PROGRAM } from './called-as.js';
+import { commandLine, PROGRAM } from './called-as.js';
 import { parseCount, parsePositive, parseWhole } from './options.js';
 import { print, printStopped, runCommand, type TerminalWatcher } from './terminal.js';
 
@@ -58,4 +58,5 @@ async function demo(
   print(`\n${alignedTable([table.head, ...table.rows])}\n\n${attentionVerdict(maps)}`);
   const elapsed = formatDuration((performance.now() - startTime) / 1000);
   print(`\nDone in ${elapsed}. The report is ${out}/${REPORT_PATH}`);
+  print(`Next, with a recording of your own: ${commandLine('inspect', 'session.nwb')}`);
 }

@@ -29,7 +29,7 @@ import {
   parseShare,
   parseWhole,
 } from './options.js';
-import { print, runCommand } from './terminal.js';
+import { print, printNext, runCommand } from './terminal.js';
 
 /** Adds the command `simulate`. */
 export function addSimulate(program: Command): void {
@@ -74,6 +74,7 @@ export function addSimulate(program: Command): void {
         watcher.close();
         await writeDataset(store, hubDataset(network));
         print(`${describeNetwork(network)} Written to ${folder}.`);
+        printNext('train', folder, '--task', 'wiring');
       }),
     );
   simulate
@@ -101,6 +102,7 @@ export function addSimulate(program: Command): void {
           print(
             `${neurons} neurons, ${seconds} s, ${formatCount(countSpikes(spikes))} spikes. ${writtenWithConfig(folder)}`,
           );
+          printNext('train', folder);
         }),
     );
   simulate
@@ -127,6 +129,7 @@ export function addSimulate(program: Command): void {
         print(
           `${describeVisual(recording)} ${writtenWithConfig(folder)} Another one decodes behavior: ${join(folder, 'decode.yaml')}.`,
         );
+        printNext('train', folder);
       }),
     );
 }
