@@ -138,6 +138,7 @@ export function dataNotes(
     ...split.notes,
     ...split.caveats,
     ...truncationNotes(cut),
+    ...notesOnBins(recording, config),
     ...notesOnUnused(recording, config),
     ...notesOnAngles(layout, recording),
     ...notesOnTargets(layout, windows, split.train),
@@ -145,6 +146,17 @@ export function dataNotes(
       ({ name }) => `The recording has no ${name}; the model runs without it.`,
     ),
   ];
+}
+
+/** A note where times of spikes are read more finely than the bins they were counted in. */
+function notesOnBins({ trials }: Recording, { resolution }: ModelConfig): string[] {
+  const widths = trials.flatMap(({ spikes }) => ('counts' in spikes ? [spikes.dt] : []));
+  const width = widths.reduce((a, b) => Math.max(a, b), 0);
+  return width > resolution.dt + 1e-9
+    ? [
+        `Spikes are counted in bins of ${width} s, so times within a bin, which resolution.dt of ${resolution.dt} s tells apart, say nothing: set resolution.dt to ${width}.`,
+      ]
+    : [];
 }
 
 function splitSettings({ split, seed }: TrainSettings): SplitSettings {

@@ -40,7 +40,11 @@ describe('simulate hub', () => {
     const options = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, `${value}`]);
     const { code, out, err } = await neuroformer('simulate', 'hub', data, ...options);
     expect(code, err).toBe(0);
-    expect(out).toMatch(new RegExp(`^18 neurons, [^\\n]+, seed ${seed}\\. Written to [^\\n]+\\nNext: neuroformer train [^\\n]+ --task wiring\\n$`));
+    expect(out).toMatch(
+      new RegExp(
+        `^18 neurons, [^\\n]+, seed ${seed}\\. Written to [^\\n]+\\nNext: neuroformer train [^\\n]+ --task wiring\\n$`,
+      ),
+    );
     const { weights, spikes } = simulateHub(settings);
     expect(parseNpz(readFileSync(join(data, 'truth.npz'))).get('weights')!.data).toEqual(weights);
     expect(parseNpz(readFileSync(join(data, 'spikes.npz'))).get('times')!.data).toEqual(

@@ -58,7 +58,7 @@ function series(
 }
 
 /** Writes an NWB file and opens it. */
-function open(write: (root: Group) => void, version = '2.6.0') {
+function open(write: (root: Group) => void, version = '2.6.0', trials?: string) {
   const path = join(writeFolder({}), 'x.nwb');
   const bytes = files.written((root) => {
     root.create_attribute('neurodata_type', 'NWBFile');
@@ -66,7 +66,7 @@ function open(write: (root: Group) => void, version = '2.6.0') {
     write(root);
   });
   writeFileSync(path, bytes);
-  return openDataset(path);
+  return openDataset(path, undefined, { ...(trials !== undefined && { trials }) });
 }
 
 /** Creates a table of three units with 2, 0 and 2 spikes. */
@@ -237,6 +237,46 @@ describe('an NWB 2 file', () => {
     expect(recording.trials[0]!.variables.speed).toMatchObject({ dt: 0.2 });
     expect(samples(recording.trials[0]!.variables.speed!)).toEqual([0.01, 0.02, 0.03]);
     expect(notes).toContain('The offset of processing/behavior/speed is NaN; 0 is used instead.');
+  });
+
+  it('is split by any of its tables, whose columns are then variables', async () => {
+    const write = (root: Group) => {
+      units(root);
+      const intervals = root.create_group('intervals');
+      const test = typed(intervals, 'recognition', 'TimeIntervals');
+      numbers(test, 'start_time', [0, 0.4, 0.8]);
+      numbers(test, 'stop_time', [0.45, 0.75, 1]);
+      numbers(test, 'old', [1, 0, 1]);
+      const clips = typed(intervals, 'clips', 'TimeIntervals');
+      numbers(clips, 'start_time', [0.1]);
+      numbers(clips, 'stop_time', [0.6]);
+    };
+    const whole = await open(write);
+    expect(whole.recording.trials).toHaveLength(1);
+    expect(whole.notes.join()).toContain('--trials ');
+    expect(whole.tables).toEqual(
+      expect.arrayContaining([
+        { name: 'recognition', rows: 3, columns: [{ name: 'old', distinct: 2 }] },
+        { name: 'clips', rows: 1, columns: [] },
+      ]),
+    );
+    const { recording, tables, notes, rawDescription } = await open(write, '2.6.0', 'recognition');
+    // The first trial overlaps the second one by 0.05 s.
+    expect(recording.trials.map(({ start, duration }) => [start, start + duration])).toEqual([
+      [0, 0.4],
+      [0.4, 0.75],
+      [0.8, 1],
+    ]);
+    expect(recording.trials.map(({ variables }) => variables.old!.values[0])).toEqual([1, 0, 1]);
+    expect(notes).toContain(
+      'Trials that overlap the next one end where it starts (1 of 3, by at most 0.05 s).',
+    );
+    expect(rawDescription).toMatchObject({ trials: { overlaps: 'cut' } });
+    expect(recording.intervals).toEqual({ clips: [{ start: 0.1, stop: 0.6 }] });
+    expect(tables!.map(({ name }) => name)).toEqual(['clips']);
+    await expect(open(write, '2.6.0', 'recall')).rejects.toThrow(
+      'x.nwb has no table of intervals called recall whose rows could be trials; it has intervals/clips, intervals/recognition.',
+    );
   });
 
   it('leaves out intervals without an end and trials without a start', async () => {
