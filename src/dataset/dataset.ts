@@ -8,16 +8,28 @@ import {
   type Recording,
   replaceVariables,
 } from '../recording/recording.js';
-import { countSpikes, type Spikes, spikesEnd, spikeTimes } from '../recording/spikes.js';
+import {
+  countSpikes,
+  lowerBound,
+  type Spikes,
+  spikesEnd,
+  spikeTimes,
+} from '../recording/spikes.js';
 import type { Truth } from '../simulate/truth.js';
 import { formatCount } from '../text/format.js';
 import { checkFile } from '../text/yaml.js';
-import { checkDescription, type Description, listReferences } from './description.js';
+import {
+  checkDescription,
+  type Description,
+  listReferences,
+  type VariableSpec,
+} from './description.js';
 import { DataFiles } from './files.js';
 import { keepNeurons } from './keep-neurons.js';
 import { LeftOut } from './left-out.js';
 import { locateDescription } from './locate.js';
 import type { IntervalTable } from './nwb-intervals.js';
+import { checkEventBins } from './read-events.js';
 import { readVideo, withSequence } from './read-frames.js';
 import { readSpikes } from './read-spikes.js';
 import { alignToBins, readNamedIntervals, readTrials } from './read-trials.js';
@@ -25,6 +37,7 @@ import { readTruth } from './read-truth.js';
 import {
   addPerTrialVariables,
   checkTrialCounts,
+  type EventVariable,
   type LoadedVariables,
   readVariables,
 } from './read-variables.js';
@@ -101,9 +114,10 @@ export async function openDataset(
     const allNeurons = readSpikes(description.spikes, files, description.start, note, leftOut);
     const spikes = keepNeurons(allNeurons, description.spikes, files, note);
     const recording = readRecording({ ...description, name }, spikes, files, note, leftOut);
-    const units = Object.entries(description.variables).flatMap(([key, { unit }]) =>
-      unit === undefined ? [] : [[key, unit] as const],
-    );
+    const units = Object.entries(description.variables).flatMap(([key, spec]) => {
+      const unit = variableUnit(spec);
+      return unit === undefined ? [] : [[key, unit] as const];
+    });
     return {
       path,
       location: path,
@@ -123,6 +137,12 @@ export async function openDataset(
   }
 }
 
+/** The unit of a variable, where it has one. Rates of events are in Hz unless they are scaled. */
+function variableUnit({ unit, events, scale, offset }: VariableSpec): string | undefined {
+  const isRate = events !== undefined && scale === 1 && offset === 0;
+  return unit ?? (isRate ? 'Hz' : undefined);
+}
+
 type NamedDescription = Description & { readonly name: string };
 
 function readRecording(
@@ -140,6 +160,7 @@ function readRecording(
     'trials' in spikes
       ? assembleTrials(description, spikes, variables, files, note)
       : cutSession(description, spikes, variables, files, note, leftOut);
+  checkEventBins(description.variables, recording.trials);
   const { frames, trials } = description;
   if (!frames?.sequence) return recording;
   if (!trials && !('trials' in spikes)) {
@@ -187,16 +208,17 @@ function cutSession(
       ]),
     ),
     ...(duration !== undefined && { duration }),
-    ...(recorded !== undefined && { recorded }),
+    recorded: variables.events.map(eventsEnd).reduce((a, b) => Math.max(a, b), recorded ?? 0),
     ...(observed && { observed }),
   });
   noteDropped(spikes, recording, note);
+  noteDroppedEvents(variables.events, recording, note);
   return replaceVariables(
     recording,
     recording.trials.map((trial, n) => {
       const index = spans ? spans[n]!.index : n;
-      return addPerTrialVariables(trial, variables.perTrial, index, description.variables)
-        .variables;
+      const added = [...variables.perTrial, ...variables.events];
+      return addPerTrialVariables(trial, added, index, description.variables).variables;
     }),
   );
 }
@@ -219,6 +241,31 @@ function noteDropped(
     );
 }
 
+/** When the bin of the last event ends, in seconds on the session clock; 0 where there are none. */
+function eventsEnd({ times, dt }: EventVariable): number {
+  const last = times.at(-1) ?? 0;
+  return last > 0 ? (Math.floor(last / dt) + 1) * dt : 0;
+}
+
+/** Notes events outside all trials, which no model will read. */
+function noteDroppedEvents(
+  events: readonly EventVariable[],
+  { trials }: Recording,
+  note: (sentence: string) => void,
+): void {
+  for (const { name, times } of events) {
+    const kept = trials.reduce(
+      (sum, { start, duration }) =>
+        sum + lowerBound(times, start + duration) - lowerBound(times, start),
+      0,
+    );
+    if (kept < times.length)
+      note(
+        `Events of ${name} outside all trials are left out (${formatCount(times.length - kept)} of ${formatCount(times.length)}).`,
+      );
+  }
+}
+
 /**
  * The recording of trials that have clocks of their own.
  *
@@ -231,7 +278,10 @@ function assembleTrials(
   files: DataFiles,
   note: (sentence: string) => void,
 ): Recording {
-  const [sessionVariable] = Object.keys(variables.session);
+  const [sessionVariable] = [
+    ...Object.keys(variables.session),
+    ...variables.events.map(({ name }) => name),
+  ];
   if (sessionVariable !== undefined) {
     throw new RecordingError(
       `variables.${sessionVariable} is on the session clock, but the spikes are on the clocks of their trials: give the variable one value per trial, with per_trial, or one array per trial.`,

@@ -301,23 +301,35 @@ const frames: typeof frameKeys = (value, path) => {
 const variableKeys = object({
   /**
    * Samples: numbers, or labels as text. A pattern matches one array per trial, each on its trial's
-   * clock.
+   * clock; so do `ends`.
    */
-  data: text,
-  /** Whether `data` has one value per trial, which holds for the whole trial. */
-  per_trial: withDefault(boolean, false),
-  /** Seconds per sample, from `start` on. */
+  data: optional(text),
+  /**
+   * Instead of `data`: times of events, such as licks, in any order; NaN is no event. The variable
+   * is their rate in Hz: how many there are in each bin of `dt` seconds, divided by `dt`. Bins
+   * begin with the trial, and the last one is that which ends within it.
+   */
+  events: optional(text),
+  /**
+   * Of `data`, whether it has one value per trial, which holds for the whole trial. Of `events`,
+   * whether times count from the beginning of their trial: a pattern has a list for each, a matrix
+   * a row, and one array is divided by `ends`. Where there are lists or rows it has to be said.
+   */
+  per_trial: optional(boolean),
+  /** For arrays of trials one after the other: the index just past each trial's last value. */
+  ends: optional(text),
+  /** Seconds per sample, from `start` on; for `events`, per bin. */
   dt: optional(seconds),
-  /** When the first sample was taken, seconds. */
+  /** When the first sample was taken, seconds; for `events`, where their times are 0. */
   start: withDefault(number(), 0),
   /** The time of each sample, instead of `dt` and `start`. */
   times: optional(text),
-  /** The unit of `times`. Default: s. */
+  /** The unit of `times` or `events`. Default: s. */
   time_unit: unit,
   /** Values are data x scale + offset. */
   scale: withDefault(number(), 1),
   offset: withDefault(number(), 0),
-  /** The unit of the values after scaling, for reports. */
+  /** The unit of the values after scaling, for reports. Default for `events`: Hz. */
   unit: optional(text),
   /** For an angle: a full turn in the unit of the values, so that means go around the circle. */
   period: optional(number({ above: 0 })),
@@ -337,9 +349,50 @@ const variableKeys = object({
    * gap of more than five usual steps are left out in any case.
    */
   use_interpolated: withDefault(boolean, false),
+  /** The value of `events` that is no event, besides NaN, such as what fills up short rows. */
+  padding: optional(numberOrNan),
 });
 
-const variable = withOneOf(withOneOf(variableKeys, 'per_trial', 'dt', 'times'), 'start', 'times');
+type VariableKeys = Checked<typeof variableKeys>;
+
+/** A variable that is given by its samples. */
+export type SamplesSpec = VariableKeys & { readonly data: string; readonly events?: undefined };
+
+/** A variable that is given by the times of events. */
+export type EventsSpec = VariableKeys & { readonly data?: undefined; readonly events: string };
+
+/** Checks what says when samples of `data` were taken: each of these is said in one way. */
+const sampleKeys = (
+  [
+    ['per_trial', 'dt', 'times'],
+    ['start', 'times'],
+    ['per_trial', 'ends'],
+    ['ends', 'times'],
+  ] as const
+).reduce<Check<VariableKeys>>((check, keys) => withOneOf(check, ...keys), variableKeys);
+
+/** Keys of a variable that go with `data` alone, and with `events` alone. */
+const KEYS_OF_WAY = {
+  data: ['times', 'period', 'missing', 'use_interpolated'],
+  events: ['padding'],
+} as const;
+
+/** A variable is given in one of two ways: `data` or `events`. */
+const variable: Check<SamplesSpec | EventsSpec> = (value, path) => {
+  const { data, events } = withOneOf(variableKeys, 'data', 'events')(value, path);
+  if (data === undefined && events === undefined)
+    throw new ConfigError(
+      `${path} should have data, which are samples, or events, which are times that are counted.`,
+    );
+  const [way, other] =
+    events === undefined ? (['data', 'events'] as const) : (['events', 'data'] as const);
+  const misplaced = KEYS_OF_WAY[other].find((key) => isRecord(value) && value[key] !== undefined);
+  if (misplaced !== undefined)
+    throw new ConfigError(
+      `${path}.${misplaced} goes with ${other}, but ${path} has ${way}: leave it out.`,
+    );
+  return (way === 'data' ? sampleKeys : variableKeys)(value, path) as SamplesSpec | EventsSpec;
+};
 
 /** Which trials are used: by their indices, or by conditions on their values. */
 type KeptTrials =

@@ -20,6 +20,7 @@ import {
   unwrapSingle,
 } from './nwb-groups.js';
 import { chooseTables, describeTable, hasStops, haveOverlaps } from './nwb-intervals.js';
+import { addTrialEvents, addTrialValues } from './nwb-trial-columns.js';
 
 /**
  * At least this many series whose names differ only in a number are read as the traces of neurons.
@@ -78,8 +79,9 @@ export function guessFromNwb(
   });
   const intervals = others.map((table) => [table.name, startsAndStops(table)] as const);
   const variables = new NamedVariables();
-  if (trials) addTrialColumns(variables, trials, file, notes);
+  if (trials) addTrialValues(variables, trials, file);
   addBehavior(otherGroups, file, variables, notes);
+  if (trials) addTrialEvents(variables, trials, file, notes);
   noteUnread(root, otherGroups, notes);
   return {
     rawDescription: {
@@ -159,30 +161,6 @@ function checkVersion(root: GroupNode, file: string): void {
   throw new RecordingError(
     `${file} is NWB ${version || 'of an unknown version'}, but only NWB 2 is supported: ask its authors for an NWB 2 file, or name its arrays by path in a dataset.yaml.`,
   );
-}
-
-/**
- * Adds the columns of the table of trials, except those with times, which are on the session clock.
- * Notes columns that have several values for a trial, or cannot be read.
- */
-function addTrialColumns(
-  variables: NamedVariables,
-  { path, group }: NamedGroup,
-  file: string,
-  notes: string[],
-): void {
-  const trialCount = arrayMember(group, 'start_time')!.shape[0];
-  const left: string[] = [];
-  for (const [name, node] of group.members) {
-    if (node.kind !== 'array' || name === 'id' || /_time$|_index$|timeseries/.test(name)) continue;
-    if (node.shape.length === 1 && node.shape[0] === trialCount && isReadable(node))
-      variables.add(name, `${path}/${name}`, { data: `${file}#${path}/${name}`, per_trial: true });
-    else left.push(name);
-  }
-  if (left.length > 0)
-    notes.push(
-      `Columns of ${path} that do not have one value for each trial are left out: ${left.join(', ')}.`,
-    );
 }
 
 /** At most this many units are read to find when the session started. */

@@ -1,6 +1,7 @@
 /** What the guesses at files of different formats share. */
 
 import { RecordingError } from '../recording/errors.js';
+import { formatList } from '../text/format.js';
 import { isReserved } from '../text/schema.js';
 import { formatYamlLine } from '../text/yaml.js';
 import { lastName, NEURON_ARRAY_NAME } from './array-names.js';
@@ -95,20 +96,53 @@ function variableName(name: string): string {
 export class NamedVariables {
   readonly #byName = new Map<string, object>();
 
-  /** @param path names of groups and of the variable, with slashes between them. */
-  add(name: string, path: string, variable: object): void {
+  /**
+   * The name that `add` would give to a variable.
+   *
+   * @param path names of groups and of the variable, with slashes between them.
+   */
+  freeName(name: string, path: string): string {
     const parents = path.split('/').slice(0, -1);
     let key = variableName(name);
     for (let depth = 1; this.#byName.has(key) && depth <= parents.length; depth++)
       key = variableName([...parents.slice(-depth), name].join('_'));
     for (let n = 2; this.#byName.has(key); n++) key = variableName(`${name}_${n}`);
+    return key;
+  }
+
+  /** Adds a variable, as `freeName` calls it. Returns that name. */
+  add(name: string, path: string, variable: object): string {
+    const key = this.freeName(name, path);
     this.#byName.set(key, variable);
+    return key;
   }
 
   /** The `variables` key of a description; nothing where there are none. */
   describe(): { variables?: Record<string, object> } {
     return this.#byName.size > 0 ? { variables: Object.fromEntries(this.#byName) } : {};
   }
+}
+
+/** At most this many variables are advised. */
+const MAX_ADVISED = 8;
+
+/**
+ * A sentence, after a space, that says what to write to read variables; empty where there are none.
+ *
+ * @param variables what stands under each name.
+ */
+export function adviseVariables(variables: readonly (readonly [string, object])[]): string {
+  if (variables.length === 0) return '';
+  const lines = variables
+    .slice(0, MAX_ADVISED)
+    .map(([name, variable]) => formatYamlLine({ [name]: variable }).slice(1, -1));
+  const more = variables.length > MAX_ADVISED ? '; and others likewise' : '';
+  const step = lines.some((line) => /\bdt:/.test(line)) ? ', with a dt in seconds of your own' : '';
+  const names = formatList(
+    variables.map(([name]) => name),
+    MAX_ADVISED,
+  );
+  return ` To read ${names}, add under variables in a dataset.yaml${step}: ${lines.join('; ')}${more}.`;
 }
 
 /** Whether an array has at least two axes, all longer than 1. */

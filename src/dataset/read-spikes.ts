@@ -8,6 +8,7 @@ import type { Interval } from '../recording/recording.js';
 import type { SpikesSpec } from './description.js';
 import type { DataFiles } from './files.js';
 import type { LeftOut } from './left-out.js';
+import { raggedRanges } from './ragged.js';
 import { type LoadedSpikes, loadedNeuronCount, toSessionClock } from './spike-clocks.js';
 import { readLists } from './spike-lists.js';
 import { readPairs } from './spike-pairs.js';
@@ -119,25 +120,14 @@ function* readRagged(
   files: DataFiles,
 ): Generator<ArrayLike<number>> {
   const times = files.vectorReader('spikes.times', timesReference);
-  const total = times.length;
   const key = ends !== undefined ? 'ends' : 'sizes';
-  const endsOrSizes = files.numbers(`spikes.${key}`, (ends ?? sizes)!);
-  let from = 0;
-  const ranges = Array.from(endsOrSizes, (value, neuron) => {
-    const to = key === 'ends' ? value : from + value;
-    if (!Number.isInteger(to) || to < from || to > total) {
-      throw new RecordingError(
-        `spikes.${key}: the times of neuron ${neuron} would be at indices ${from} to ${to} of spikes.times, which has ${total} values: the file is cut short, or these are not its ${key}.`,
-      );
-    }
-    const range = [from, to] as const;
-    from = to;
-    return range;
-  });
-  if (from !== total) {
-    throw new RecordingError(
-      `spikes.${key} covers ${from} of the ${total} values of spikes.times: ${total - from} spikes belong to no neuron.`,
-    );
-  }
+  const divider = files.numbers(`spikes.${key}`, (ends ?? sizes)!);
+  const words = {
+    key: `spikes.${key}`,
+    dataKey: 'spikes.times',
+    values: 'times',
+    owner: 'neuron',
+  };
+  const ranges = raggedRanges(divider, key === 'sizes', times.length, words);
   for (const [first, end] of ranges) yield times.read(first, end);
 }

@@ -13,9 +13,11 @@ import {
 } from '../recording/recording.js';
 import { meanFunction } from '../recording/sampling.js';
 import { formatCount, formatPercent, formatSeconds } from '../text/format.js';
-import type { Description, VariableSpec } from './description.js';
+import type { Description, EventsSpec, SamplesSpec, VariableSpec } from './description.js';
 import { type DataFiles, isOneDimensional } from './files.js';
 import type { LeftOut } from './left-out.js';
+import { readTrialLists } from './ragged.js';
+import { eventRate, readEvents } from './read-events.js';
 import type { TrialColumns } from './read-trials.js';
 import { type ArrayValues, formatShape } from './reference.js';
 
@@ -25,25 +27,53 @@ import { type ArrayValues, formatShape } from './reference.js';
 export interface LoadedVariables {
   /** Variables on the session clock, by name. */
   readonly session: Readonly<Record<string, Variable>>;
+  /** Variables that are the rate of events whose times are on the session clock. */
+  readonly events: readonly EventVariable[];
   readonly perTrial: readonly PerTrialVariable[];
   /** Variables with one value for each trial of the file, by name. */
   readonly columns: TrialColumns;
 }
 
-/** A variable with an array of samples, on the trial's clock, or with one value for each trial. */
-interface PerTrialVariable {
+/** When a trial starts, in seconds on the session clock, and its seconds. */
+type TrialSpan = Pick<Trial, 'start' | 'duration'>;
+
+/** A variable that is brought into each trial by itself. */
+interface TrialVariable {
   readonly name: string;
-  /** How many trials it has arrays or values for. */
-  readonly count: number;
-  /** Whether it may have fewer than there are trials, so that the last trials lack the variable. */
-  readonly mayEndEarly: boolean;
   /**
    * The variable in one trial; undefined where it is missing there.
    *
    * @param trialIndex the position of the trial in the file.
-   * @param duration seconds of the trial.
+   * @param span when the trial starts on the session clock, and how long it lasts, in seconds.
    */
-  readonly inTrial: (trialIndex: number, duration: number) => Variable | undefined;
+  readonly inTrial: (trialIndex: number, span: TrialSpan) => Variable | undefined;
+}
+
+/** A variable that counts events of the session. */
+export interface EventVariable extends TrialVariable {
+  /** When they took place, in seconds on the session clock, ascending. */
+  readonly times: Float64Array;
+  /** Seconds per bin. */
+  readonly dt: number;
+}
+
+/** A variable with an array of samples, on the trial's clock, or with one value for each trial. */
+interface PerTrialVariable extends TrialVariable {
+  /** How many trials it has arrays or values for. */
+  readonly count: number;
+  /** Whether it may have fewer than there are trials, so that the last trials lack the variable. */
+  readonly mayEndEarly: boolean;
+  /** What else to do where it has too many, as the end of a message. */
+  readonly otherwise?: string;
+}
+
+/** What the readers of variables share. */
+interface VariableSource {
+  readonly files: DataFiles;
+  /** Seconds on the files' clock at which the session begins, and on those of trials. */
+  readonly clockStarts: { readonly session: number; readonly trial: number };
+  /** Takes a sentence about what is missing. */
+  readonly note: (sentence: string) => void;
 }
 
 /**
@@ -63,43 +93,101 @@ export function readVariables(
   leftOut?: LeftOut,
 ): LoadedVariables {
   const session: Record<string, Variable> = {};
+  const events: EventVariable[] = [];
   const perTrial: PerTrialVariable[] = [];
   const columns = new Map<string, Variable['values']>();
+  const clockStarts = { session: sessionStart, trial: trialClockStart };
+  const source: VariableSource = { files, clockStarts, note };
   for (const [name, spec] of Object.entries(variables)) {
-    const key = `variables.${name}`;
-    if (spec.per_trial) {
-      const values = readSamples(key, spec, files.values(`${key}.data`, spec.data));
+    const orLeftOut = <T>(read: () => T) => (leftOut ? leftOut.readVariable(name, read) : read());
+    if (spec.events !== undefined) {
+      const counted = orLeftOut(() => readEventVariable(name, spec, source));
+      if (counted && 'times' in counted) events.push(counted);
+      else if (counted) perTrial.push(counted);
+    } else if (spec.per_trial) {
+      const { values, variable } = readTrialValues(name, spec, source);
       columns.set(name, values);
-      const inTrial = (trialIndex: number, duration: number) =>
-        constant(values[trialIndex], duration);
-      perTrial.push({ name, count: values.length, mayEndEarly: false, inTrial });
-    } else if (files.isPattern(spec.data)) {
-      const arrays = files.arrays(`${key}.data`, spec.data);
-      const missing = new MissingSamples(name, spec);
-      const series = arrays.map(
-        (values) => values && toTrialSeries(key, spec, values, trialClockStart, missing),
-      );
-      missing.report(note);
-      // Behavior is often tracked in some of the trials only.
-      perTrial.push({
-        name,
-        count: series.length,
-        mayEndEarly: true,
-        inTrial: (trialIndex) => series[trialIndex],
-      });
-    } else {
-      const read = () => {
-        const missing = new MissingSamples(name, spec);
-        const series = readSessionSeries(key, spec, files, sessionStart, missing);
-        checkVariable(name, series);
-        missing.report(note);
-        return series;
-      };
-      const series = leftOut ? leftOut.readVariable(name, read) : read();
+      perTrial.push(variable);
+    } else if (spec.ends !== undefined || files.isPattern(spec.data))
+      perTrial.push(readTrialSeries(name, spec, source));
+    else {
+      const series = orLeftOut(() => readSessionSeries(name, spec, source));
       if (series) session[name] = series;
     }
   }
-  return { session, perTrial, columns };
+  return { session, events, perTrial, columns };
+}
+
+/** Reads a variable that counts events: of the session, or of each trial on its clock. */
+function readEventVariable(
+  name: string,
+  spec: EventsSpec,
+  { files, clockStarts, note }: VariableSource,
+): EventVariable | PerTrialVariable {
+  const key = `variables.${name}`;
+  const { dt } = spec;
+  if (dt === undefined)
+    throw new RecordingError(
+      `${key} should have dt, the seconds of a bin in which events are counted, such as dt: 0.05.`,
+    );
+  const read = readEvents(key, spec, files, clockStarts, note);
+  const rate = (times: Float64Array, span: TrialSpan) => eventRate(key, times, span, spec, dt);
+  if ('session' in read) {
+    const { session: times } = read;
+    return { name, times, dt, inTrial: (_, span) => rate(times, span) };
+  }
+  const { trials, areSingle } = read;
+  return {
+    name,
+    count: trials.length,
+    mayEndEarly: files.isPattern(spec.events),
+    ...(areSingle && {
+      otherwise: `, or give under ${key}.ends the index just past the last time of each trial`,
+    }),
+    inTrial: (trialIndex, { duration }) => {
+      const times = trials[trialIndex];
+      return times && rate(times, { start: 0, duration });
+    },
+  };
+}
+
+/** Reads a variable with one value for each trial. */
+function readTrialValues(
+  name: string,
+  spec: SamplesSpec,
+  { files }: VariableSource,
+): { values: Variable['values']; variable: PerTrialVariable } {
+  const key = `variables.${name}`;
+  const values = readSamples(key, spec, files.values(`${key}.data`, spec.data));
+  const inTrial = (trialIndex: number, { duration }: TrialSpan) =>
+    constant(values[trialIndex], duration);
+  return { values, variable: { name, count: values.length, mayEndEarly: false, inTrial } };
+}
+
+/** Reads a variable with an array of samples for each trial. */
+function readTrialSeries(
+  name: string,
+  spec: SamplesSpec,
+  { files, clockStarts, note }: VariableSource,
+): PerTrialVariable {
+  const key = `variables.${name}`;
+  const { data, ends } = spec;
+  const arrays =
+    ends === undefined
+      ? files.arrays(`${key}.data`, data)
+      : readTrialLists(key, 'data', { array: data, ends }, files);
+  const missing = new MissingSamples(name, spec);
+  const series = arrays.map(
+    (values) => values && toTrialSeries(key, spec, values, clockStarts.trial, missing),
+  );
+  missing.report(note);
+  // Behavior is often tracked in some of the trials only.
+  return {
+    name,
+    count: series.length,
+    mayEndEarly: ends === undefined,
+    inTrial: (trialIndex) => series[trialIndex],
+  };
 }
 
 /**
@@ -119,7 +207,7 @@ export function checkTrialCounts(
   );
   if (!mismatched) return;
   throw new RecordingError(
-    `variables.${mismatched.name} has values for ${countTrials(mismatched.count)}, but the recording has ${countTrials(trialCount)}: give one value per trial, ${hint}.`,
+    `variables.${mismatched.name} has values for ${countTrials(mismatched.count)}, but the recording has ${countTrials(trialCount)}: give one value per trial, ${hint}${mismatched.otherwise ?? ''}.`,
   );
 }
 
@@ -136,12 +224,12 @@ function countTrials(count: number): string {
  */
 export function addPerTrialVariables(
   trial: Trial,
-  perTrial: LoadedVariables['perTrial'],
+  variables: readonly TrialVariable[],
   trialIndex: number,
   specs: Description['variables'],
 ): Trial {
-  const added = perTrial.flatMap(({ name, inTrial }) => {
-    const variable = inTrial(trialIndex, trial.duration);
+  const added = variables.flatMap(({ name, inTrial }) => {
+    const variable = inTrial(trialIndex, trial);
     return variable ? [[name, variable] as const] : [];
   });
   const all = [...Object.entries(trial.variables), ...added].map(
@@ -166,7 +254,7 @@ function constant(value: number | string | undefined, duration: number): Variabl
  */
 function toTrialSeries(
   key: string,
-  spec: VariableSpec,
+  spec: SamplesSpec,
   values: ArrayValues,
   trialClockStart: number,
   missing: MissingSamples,
@@ -180,18 +268,20 @@ function toTrialSeries(
   return missing.leaveOut(series);
 }
 
-/** @throws RecordingError where every sample is missing. */
+/** @throws RecordingError where every sample is missing, or one of them is no sample. */
 function readSessionSeries(
-  key: string,
-  spec: VariableSpec,
-  files: DataFiles,
-  sessionStart: number,
-  missing: MissingSamples,
+  name: string,
+  spec: SamplesSpec,
+  { files, clockStarts, note }: VariableSource,
 ): Variable {
+  const key = `variables.${name}`;
+  const missing = new MissingSamples(name, spec);
   const values = readSamples(key, spec, files.values(`${key}.data`, spec.data));
-  const series = { values, ...readClock(key, spec, files, sessionStart), ...fullTurn(spec.period) };
-  const present = missing.leaveOut(series);
+  const clock = readClock(key, spec, files, clockStarts.session);
+  const present = missing.leaveOut({ values, ...clock, ...fullTurn(spec.period) });
   if (!present) throw new RecordingError(`Every sample of ${key}.data is missing.`);
+  checkVariable(name, present);
+  missing.report(note);
   return present;
 }
 
@@ -216,7 +306,7 @@ function fullTurn(period: number | undefined) {
 /** Samples of a one-dimensional array, scaled to the unit of the variable. */
 function readSamples(
   key: string,
-  { data: reference, scale, offset }: VariableSpec,
+  { data: reference, scale, offset }: SamplesSpec,
   values: ArrayValues,
 ): Variable['values'] {
   const { shape, data } = values;

@@ -35,7 +35,7 @@ export interface BinnedSpikes {
 }
 
 /** Bins of a trial: a day of milliseconds. */
-const MAX_BINS = 86_400_000;
+export const MAX_BINS = 86_400_000;
 
 /** Bins spikes. Counts keep their own bins; event times go into bins of `dt` seconds. */
 export function binSpikes(spikes: Spikes, dt: number): BinnedSpikes {

@@ -1,80 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Group, Dataset as H5Dataset } from 'h5wasm/node';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { openDataset } from '../../src/node/dataset.js';
 import { spikeTimes, useFolders } from '../helpers/dataset.js';
-import { Hdf5Files } from '../helpers/hdf5.js';
+import { numbers, series, typed, units, useNwb } from '../helpers/nwb.js';
 
 const writeFolder = useFolders();
-let files: Hdf5Files;
-beforeAll(async () => {
-  files = await Hdf5Files.create();
-});
-afterAll(() => files.remove());
-
-/** Creates a group of a neurodata type. */
-function typed(parent: Group, name: string, type: string): Group {
-  const group = parent.create_group(name);
-  group.create_attribute('neurodata_type', type);
-  return group;
-}
-
-/** Creates a numeric dataset. */
-function numbers(
-  parent: Group,
-  name: string,
-  data: number[],
-  shape: number[] = [data.length],
-): H5Dataset {
-  return parent.create_dataset({ name, data: Float64Array.from(data), shape });
-}
-
-/** Creates a series at a rate, whose data may have attributes such as a unit. */
-function series(
-  parent: Group,
-  name: string,
-  type: string,
-  data: number[],
-  {
-    rate = 10,
-    start = 0,
-    shape,
-    attributes = {},
-  }: {
-    rate?: number;
-    start?: number;
-    shape?: number[];
-    attributes?: Record<string, number | string>;
-  } = {},
-): Group {
-  const group = typed(parent, name, type);
-  const values = numbers(group, 'data', data, shape);
-  for (const [key, value] of Object.entries(attributes)) values.create_attribute(key, value);
-  group
-    .create_dataset({ name: 'starting_time', data: start, dtype: '<d' })
-    .create_attribute('rate', rate);
-  return group;
-}
-
-/** Writes an NWB file and opens it. */
-function open(write: (root: Group) => void, version = '2.6.0', trials?: string) {
-  const path = join(writeFolder({}), 'x.nwb');
-  const bytes = files.written((root) => {
-    root.create_attribute('neurodata_type', 'NWBFile');
-    root.create_attribute('nwb_version', version);
-    write(root);
-  });
-  writeFileSync(path, bytes);
-  return openDataset(path, undefined, { ...(trials !== undefined && { trials }) });
-}
-
-/** Creates a table of three units with 2, 0 and 2 spikes. */
-function units(parent: Group): void {
-  const table = typed(parent, 'units', 'Units');
-  numbers(table, 'spike_times', [0.1, 0.5, 0.3, 0.9]);
-  table.create_dataset({ name: 'spike_times_index', data: new Uint8Array([2, 2, 4]) });
-}
+const { open, written } = useNwb(writeFolder);
 
 /** The samples of a variable, rounded to six decimals. */
 const samples = (variable: { values: ArrayLike<number | string> }) =>
@@ -400,7 +333,7 @@ describe('an NWB 2 file', () => {
 
   it('is known by attributes that are lists, and without a type of its own', async () => {
     const path = join(writeFolder({}), 'x.nwb');
-    const bytes = files.written((root) => {
+    const bytes = written((root) => {
       root.create_attribute('nwb_version', ['2.6.0']);
       units(root);
     });

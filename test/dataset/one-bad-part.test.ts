@@ -3,25 +3,18 @@
  * by number, and the part is named.
  */
 
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Group } from 'h5wasm/node';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { HostRandom } from '../../src/math/random.js';
-import { openDataset } from '../../src/node/dataset.js';
 import { spikeTimes, useFolders } from '../helpers/dataset.js';
-import { Hdf5Files } from '../helpers/hdf5.js';
+import { numbers, typed, units, useNwb } from '../helpers/nwb.js';
 import { THOROUGH } from '../helpers/thorough.js';
 
 const COUNT = THOROUGH ? 200 : 40;
 const SAMPLES = 200;
 const NEURONS = 4;
 const newFolder = useFolders();
-let files: Hdf5Files;
-beforeAll(async () => {
-  files = await Hdf5Files.create();
-});
-afterAll(() => files.remove());
+const { open } = useNwb(newFolder);
 
 /** A series as it is written: its values at 10 Hz, or at times of its own. */
 interface Made {
@@ -52,16 +45,6 @@ const BAD_SERIES: Readonly<Record<string, (made: Made, random: HostRandom) => Ma
 
 function withTimes(made: Made): Made & { times: number[] } {
   return { ...made, times: made.values.map((_, n) => n / 10) };
-}
-
-function typed(parent: Group, name: string, type: string): Group {
-  const group = parent.create_group(name);
-  group.create_attribute('neurodata_type', type);
-  return group;
-}
-
-function numbers(parent: Group, name: string, data: readonly number[]) {
-  return parent.create_dataset({ name, data: Float64Array.from(data), shape: [data.length] });
 }
 
 function writeSeries(parent: Group, name: string, { values, times, rate, start }: Made): void {
@@ -99,22 +82,11 @@ it.each(Array.from({ length: COUNT }, (_, seed) => seed))(
         (p, q) => p - q,
       ),
     );
-    const bytes = files.written((root) => {
-      root.create_attribute('neurodata_type', 'NWBFile');
-      root.create_attribute('nwb_version', '2.6.0');
-      const units = typed(root, 'units', 'Units');
-      numbers(units, 'spike_times', trains.flat());
-      units.create_dataset({
-        name: 'spike_times_index',
-        data: Int32Array.from(trains, (_, n) => 20 * (n + 1)),
-        shape: [NEURONS],
-      });
+    const { recording, notes } = await open((root) => {
+      units(root, trains);
       const behavior = typed(root.create_group('processing'), 'behavior', 'ProcessingModule');
       for (const [name, series] of made) writeSeries(behavior, name, series);
     });
-    const path = join(newFolder({}), 'x.nwb');
-    writeFileSync(path, bytes);
-    const { recording, notes } = await openDataset(path);
     expect(recording.trials.length).toBe(1);
     expect(spikeTimes(recording.trials[0]!)).toEqual(trains);
     const { variables } = recording.trials[0]!;

@@ -644,7 +644,7 @@ describe('a description that does not fit its files', () => {
     [
       'ends before the last spike',
       { spikes: { times: 'a.npz#many[0,:]', ends: 'a.npz#ends' } },
-      'spikes.ends covers 5 of the 8 values of spikes.times: 3 spikes belong to no neuron.',
+      'spikes.ends covers 5 of the 8 values of spikes.times: the others belong to no neuron.',
     ],
     [
       'counts that are not whole numbers',
