@@ -165,7 +165,7 @@ function readRecording(
   if (!frames?.sequence) return recording;
   if (!trials && !('trials' in spikes)) {
     throw new RecordingError(
-      'frames.sequence is known by the time in each trial, but the session has no trials: add trials.',
+      'frames.sequence is known by the time in each trial, but the session has no trials: add trials with starts, and stops if there are any.',
     );
   }
   return withSequence(recording, frames.sequence, frames, trialClockStart, note);
@@ -284,7 +284,7 @@ function assembleTrials(
   ];
   if (sessionVariable !== undefined) {
     throw new RecordingError(
-      `variables.${sessionVariable} is on the session clock, but the spikes are on the clocks of their trials: give the variable one value per trial, with per_trial, or one array per trial.`,
+      `variables.${sessionVariable} is on the session clock, but the spikes are on the clocks of their trials: give it per_trial: true where it has one value per trial, or else one array per trial.`,
     );
   }
   const { frames, intervals } = description;
@@ -320,6 +320,6 @@ function trialOrderHint({ trials, labels }: TrialSpikes): string | undefined {
   if (labels)
     return `in the order of their labels (${labels.slice(0, 6).join(', ')}${labels.length > 6 ? ' and so on' : ''}); a trial without spikes has no label`;
   return trials[0] && countSpikes(spikeTimes(trials[0])) === 0
-    ? 'in order; trial 0 has no spikes, so if trials are numbered from 1, set spikes.relabel'
+    ? 'in order; trial 0 has no spikes, so if trials are numbered from 1, set spikes.relabel: true'
     : undefined;
 }

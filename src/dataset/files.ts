@@ -98,7 +98,7 @@ export class DataFiles {
     const [match, ...others] = this.#find(key, text);
     if (others.length > 0 || this.isPattern(text))
       throw this.#error(key, text, 'matches several arrays, but exactly one is needed here');
-    return this.#checkArray(key, text, match?.node);
+    return this.#checkArray(key, text, match?.node, false);
   }
 
   /** Whether a reference contains a `*` that is not part of a name, and so may match several. */
@@ -207,7 +207,7 @@ export class DataFiles {
       stars,
       values: node
         ? readValues(
-            this.#checkArray(key, text, node),
+            this.#checkArray(key, text, node, true),
             isEmpty(node) ? undefined : index,
             this.#location(key, text),
           )
@@ -252,20 +252,32 @@ export class DataFiles {
     );
   }
 
-  #checkArray(key: string, text: string, node: DataNode | undefined): ArrayNode {
+  /** @param mayBeSeveral whether the reference may match several arrays. */
+  #checkArray(
+    key: string,
+    text: string,
+    node: DataNode | undefined,
+    mayBeSeveral: boolean,
+  ): ArrayNode {
     if (node?.kind === 'array') return node;
+    const below = (name: string) => `${text}${text.includes('#') ? '/' : '#'}${name}`;
     if (node?.kind === 'list') {
+      const items = `is not an array but a list of ${node.items.length} items`;
       throw this.#error(
         key,
         text,
-        `is not an array but a list of ${node.items.length} items: add the index of one to the path, such as /0`,
+        mayBeSeveral
+          ? `${items}: write ${below('*')} for all of them`
+          : `${items}: name one by its index from 0, such as ${below('0')}`,
       );
     }
-    const contents = node ? formatContents(node) : 'nothing';
+    const names = node ? [...node.members.keys()] : [];
+    const contents = formatList(names, MAX_NAMES_SHOWN) || 'nothing';
+    const [first] = names;
     throw this.#error(
       key,
       text,
-      `is not an array but a group of ${contents}: name one of them after the #`,
+      `is not an array but a group of ${contents}${first === undefined ? '' : `: name one of them, such as ${below(first)}`}`,
     );
   }
 

@@ -39,6 +39,6 @@ function robustThreshold(trace: Numbers, neuron: number, above: number): number 
   const deviation = median(finite.map((value) => Math.abs(value - center))) / MAD_IN_SD;
   if (deviation > 0) return center + above * deviation;
   throw new RecordingError(
-    `spikes.event: more than half of trace ${neuron} has the same value, so its robust deviation is 0: set a threshold in the trace's own unit, with in: value.`,
+    `spikes.event: more than half of trace ${neuron} has the same value, so its robust deviation is 0: set a threshold in the trace's own unit, such as spikes.event: {above: ${center}, in: value} for all that is above that value.`,
   );
 }

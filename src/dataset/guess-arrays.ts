@@ -7,7 +7,8 @@
 import { type DataNode, elementCount } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
 import { formatList } from '../text/format.js';
-import { isBoundary, isTableOfThings, neuronRank } from './array-names.js';
+import { formatYamlEntry } from '../text/yaml.js';
+import { isBoundary, isTableOfThings, lastName, neuronRank } from './array-names.js';
 import {
   type ArrayEntry,
   formatEntry,
@@ -17,7 +18,15 @@ import {
   unreadable,
 } from './arrays-in-file.js';
 import { listReferences } from './description.js';
-import { chooseReading, type GuessedDescription, isPlausibleCount, isTable } from './guess.js';
+import { isOneDimensional } from './files.js';
+import {
+  adviseVariables,
+  chooseReading,
+  type GuessedDescription,
+  isPlausibleCount,
+  isTable,
+  variableName,
+} from './guess.js';
 import { adviseAxes, guessCounts } from './guess-counts.js';
 import { guessLists } from './guess-lists.js';
 import { guessPairs } from './guess-pairs.js';
@@ -46,7 +55,7 @@ export function guessFromArrays(root: DataNode, file: string): GuessedDescriptio
   if (rawDescription)
     return {
       rawDescription,
-      notes: [...notes, ...problems, ...unusedNotes(entries, rawDescription)],
+      notes: [...notes, ...problems, ...unusedNotes(entries, rawDescription, file)],
     };
   const [problem] = problems;
   if (problem !== undefined)
@@ -54,10 +63,10 @@ export function guessFromArrays(root: DataNode, file: string): GuessedDescriptio
   const table = describeTable(entries, file);
   if (table)
     throw new RecordingError(
-      `${file} is a table of ${table} (${listEntries(entries, 12)}), with a row for each, and contains no spikes: name it in a dataset.yaml beside the file that has the spike times.`,
+      `${file} is a table of ${table} (${listEntries(entries, 12)}), with a row for each, and contains no spikes. To use it, write a dataset.yaml with the spikes of another file, such as ${adviseTable(table, entries, file)}.`,
     );
   throw new RecordingError(
-    `${file} contains no spikes that can be recognized by name and shape; it contains ${listEntries(entries, 12) || 'nothing'}. Put a dataset.yaml beside it that says which array is what${suggestSpikes(arrays, file)}.`,
+    `${file} contains no spikes that can be recognized by name and shape; it contains ${listEntries(entries, 12) || 'nothing'}. Put a dataset.yaml beside it that says which array is what, such as ${suggestSpikes(arrays, file)}.`,
   );
 }
 
@@ -75,6 +84,23 @@ function describeTable(entries: readonly ArrayEntry[], file: string): string | u
   return columns.some(isId) ? 'units' : undefined;
 }
 
+/** What to write for a table of trials or units beside the spikes of another file. */
+function adviseTable(table: string, entries: readonly ArrayEntry[], file: string): string {
+  const columnLike = (isWanted: (name: string) => boolean) => {
+    const found = entries.find(({ path }) => isWanted(path));
+    return found && `${file}#${found.path}`;
+  };
+  const spikes = { times: 'FILE#TIMES', neurons: 'FILE#NEURONS' };
+  if (table === 'units') {
+    const names = columnLike((name) => neuronRank(name) === 2) ?? `${file}#NAMES`;
+    return formatYamlEntry('spikes', { ...spikes, names });
+  }
+  const starts = columnLike((name) => /start|onset|begin/i.test(name)) ?? `${file}#STARTS`;
+  const stops = columnLike((name) => isBoundary(name) && !/start|onset|begin/i.test(name));
+  const trials = { starts, ...(stops !== undefined && { stops }) };
+  return `${formatYamlEntry('spikes', spikes)} and ${formatYamlEntry('trials', trials)}`;
+}
+
 /** The first entries in the words of a message, and how many more there are. */
 function listEntries(entries: readonly ArrayEntry[], limit: number): string {
   return formatList(entries.map(formatEntry), limit);
@@ -84,7 +110,7 @@ function listEntries(entries: readonly ArrayEntry[], limit: number): string {
  * A note on the arrays that the description does not use, some of which may be behavior; none if
  * all are used.
  */
-function unusedNotes(entries: readonly ArrayEntry[], description: object): string[] {
+function unusedNotes(entries: readonly ArrayEntry[], description: object, file: string): string[] {
   const used = listReferences(description).map(({ text }) => parseReference(text).path.join('/'));
   const isUsed = (path: string) =>
     used.some(
@@ -96,9 +122,45 @@ function unusedNotes(entries: readonly ArrayEntry[], description: object): strin
     ({ path, arrays }) => !isUsed(path) && arrays.some(({ shape }) => elementCount(shape) > 1),
   );
   if (unused.length === 0) return [];
+  const { spikes, start } = description as { spikes: Record<string, unknown>; start?: number };
+  // On the clocks of trials nothing has a single list of samples.
+  const isOfTrials = spikes.trials !== undefined || String(spikes.axes).includes('trials');
+  const behavior = isOfTrials
+    ? []
+    : unused.flatMap((entry) => adviseVariable(entry, entries, file, start));
+  const hasStep = behavior.some(([, variable]) => 'dt' in variable);
+  const hint = hasStep ? ', where dt is the seconds from one sample to the next' : '';
   return [
-    `Arrays that were not recognized and are not used: ${listEntries(unused, 8)}. List those that are behavior under variables in a dataset.yaml.`,
+    `Arrays that were not recognized and are not used: ${listEntries(unused, 8)}.${adviseVariables(behavior, hint)}`,
   ];
+}
+
+/**
+ * What an array that is not used could be under `variables`: samples at the times of another array
+ * that is as long and is called like them, or at a fixed step.
+ *
+ * @param start seconds at which the session starts, where that is not 0.
+ */
+function adviseVariable(
+  { path, arrays: [array, ...others] }: ArrayEntry,
+  entries: readonly ArrayEntry[],
+  file: string,
+  start: number | undefined,
+): [name: string, variable: object][] {
+  if (!array || others.length > 0 || path === '' || !isOneDimensional(array.shape)) return [];
+  const length = elementCount(array.shape);
+  const clock = entries.find(
+    (entry) =>
+      entry.path !== path &&
+      /^(t|ts|times?|timestamps?|clock)$/i.test(lastName(entry.path)) &&
+      entry.arrays.length === 1 &&
+      elementCount(entry.arrays[0]!.shape) === length,
+  );
+  const data = `${file}#${path}`;
+  const when = clock
+    ? { times: `${file}#${clock.path}` }
+    : { dt: 0.05, ...(start !== undefined && { start }) };
+  return [[variableName(path), { data, ...when }]];
 }
 
 /**
@@ -110,7 +172,8 @@ function suggestSpikes(arrays: readonly NumericArray[], file: string): string {
     ({ path, shape }) =>
       isTable(shape) && /spike|spks|event|trace|fluor|^f(neu)?\b|dff|calc|^q/i.test(path || file),
   );
-  if (!candidate) return '';
+  if (!candidate)
+    return `${formatYamlEntry('spikes', { times: `${file}#TIMES`, neurons: `${file}#NEURONS` })} with the names of its arrays`;
   const { path, shape, values } = candidate;
   const kind = values.every(isPlausibleCount) ? 'counts' : 'traces';
   // Deconvolved traces are 0 at rest, so every other sample is an event.
@@ -118,5 +181,5 @@ function suggestSpikes(arrays: readonly NumericArray[], file: string): string {
   const rule = isDeconvolved ? '{above: 0, each: true}' : '{above: 3, in: deviations}';
   const event = kind === 'traces' ? `, event: ${rule}` : '';
   const reference = path === '' ? file : `${file}#${path}`;
-  return `, such as: spikes: {${kind}: '${reference}', ${adviseAxes(shape, arrays, kind === 'traces' ? 0.05 : 0.01, event)}`;
+  return `spikes: {${kind}: '${reference}', ${adviseAxes(shape, arrays, kind === 'traces' ? 0.05 : 0.01, event)}`;
 }

@@ -9,14 +9,7 @@ import { formatYamlLine } from '../text/yaml.js';
 import { lastName, neuronRank } from './array-names.js';
 import type { NumericArray } from './arrays-in-file.js';
 import { isOneDimensional } from './files.js';
-import {
-  addPerTrial,
-  ambiguousSpikesError,
-  formatNumericArray,
-  isPlausibleCount,
-  isTable,
-  NamedVariables,
-} from './guess.js';
+import { addPerTrial, isPlausibleCount, isTable, NamedVariables } from './guess.js';
 
 /**
  * Finds the one table of spike counts among the arrays of a file, by its name and values, and the
@@ -41,7 +34,7 @@ export function guessCounts(
   );
   const [table, ...otherTables] = tables;
   if (!table) return undefined;
-  if (otherTables.length > 0) throw ambiguousSpikesError(file, tables, formatNumericArray);
+  if (otherTables.length > 0) throw severalTablesError(file, tables, arrays);
   if (table.shape.length === 3) return guessTrialCounts(table, arrays, file);
   const clock = arrays.find(
     ({ shape, values }) =>
@@ -81,7 +74,30 @@ export function guessCounts(
   };
 }
 
+/** An array in the words of a message: its path and shape. */
+function formatNumericArray({ path, shape }: NumericArray): string {
+  return `${path} [${shape.join(' x ')}]`;
+}
+
+/** The error for a file in which several tables could be the counts, with what to write for each. */
+function severalTablesError(
+  file: string,
+  tables: readonly NumericArray[],
+  arrays: readonly NumericArray[],
+): RecordingError {
+  const ways = tables.map(({ path, shape }) => {
+    const axes = shape.length === 3 ? ADVISED_TRIALS : adviseAxes(shape, arrays);
+    return `spikes: {counts: '${file}#${path}', ${axes}`;
+  });
+  return new RecordingError(
+    `${file} contains several arrays that could be spikes: ${tables.map(formatNumericArray).join(', ')}. Put a dataset.yaml beside it with the right one: ${ways.join('; or ')}.`,
+  );
+}
+
 const NEURONS_FIRST = ['neurons', 'bins'];
+/** The rest of an advised `spikes` with counts of each trial. */
+const ADVISED_TRIALS =
+  'axes: [trials, neurons, bins], dt: 0.01}, where dt is the bin width in seconds';
 const BINS_FIRST = ['bins', 'neurons'];
 
 /**
@@ -171,7 +187,7 @@ function guessTrialCounts(
   );
   if (!clock) {
     throw new RecordingError(
-      `${file}: ${formatNumericArray(table)} looks like spike counts per trial, but the bin width is not given: put a dataset.yaml beside it with spikes: {counts: '${file}#${table.path}', axes: [trials, neurons, bins], dt: 0.01}, where dt is the bin width in seconds.`,
+      `${file}: ${formatNumericArray(table)} looks like spike counts per trial, but the bin width is not given: put a dataset.yaml beside it with spikes: {counts: '${file}#${table.path}', ${ADVISED_TRIALS}.`,
     );
   }
   const variables = new NamedVariables();

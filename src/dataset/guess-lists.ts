@@ -4,6 +4,7 @@
  */
 
 import { elementCount, type Numbers } from '../formats/nodes.js';
+import { floorToTenth } from '../math/rounding.js';
 import { joined } from '../math/vectors.js';
 import { lastName, spikeTimesRank } from './array-names.js';
 import { type ArrayEntry, MAX_INSPECTED_VALUES, type NumericArray } from './arrays-in-file.js';
@@ -66,7 +67,7 @@ function describeLists(found: FoundLists, { arrays }: GuessedFile): Reading[] {
     const { min, max } = rangeOf(times);
     const [first, end] = [min * unit.seconds, max * unit.seconds];
     const start = trials ? {} : guessSessionStart(first, end, notes);
-    const clockStart = trials ? Math.min(0, Math.floor(10 * first) / 10) : 0;
+    const clockStart = trials ? Math.min(0, floorToTenth(first)) : 0;
     const spikes = {
       ...keys,
       ...(unit.name !== 's' && { unit: unit.name }),

@@ -6,9 +6,16 @@
 import type { ArrayNode, GroupNode, Numbers } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
 import { formatList } from '../text/format.js';
+import { formatYamlEntry, formatYamlLine } from '../text/yaml.js';
 import { isOneDimensional } from './files.js';
-import { type GuessedDescription, guessSessionStart, NamedVariables } from './guess.js';
-import { addBehavior, BEHAVIOR_PLACE, isBehaviorSeries } from './nwb-behavior.js';
+import {
+  adviseVariables,
+  type GuessedDescription,
+  guessSessionStart,
+  NamedVariables,
+  OWN_RULE,
+} from './guess.js';
+import { addBehavior, adviseSeries, BEHAVIOR_PLACE, isBehaviorSeries } from './nwb-behavior.js';
 import {
   arrayMember,
   hasSamples,
@@ -53,7 +60,7 @@ export function guessFromNwb(
   checkVersion(root, file);
   const groups = listGroups(root);
   const notes: string[] = [];
-  const units = findUnits(groups, notes);
+  const units = findUnits(groups, file, notes);
   const traces = units ? undefined : findTraces(groups, file, notes);
   const spikes = units ? describeUnits(units, file) : traces?.spikes;
   if (!spikes) {
@@ -63,9 +70,16 @@ export function guessFromNwb(
   }
   const otherGroups = groups.filter((namedGroup) => !traces?.used.includes(namedGroup));
   const { trials, others, epochs } = chooseTables(groups, file, trialsTable);
+  const startsAndStops = ({ path }: NamedGroup, index = '') => ({
+    starts: `${file}#${path}/start_time${index}`,
+    stops: `${file}#${path}/stop_time${index}`,
+  });
   if (epochs) {
+    const advice = hasStops(epochs)
+      ? ` To use the first, add under intervals in a dataset.yaml: ${formatYamlEntry('epoch0', startsAndStops(epochs, '[0:1]'))}; [1:2] is the second.`
+      : '';
     notes.push(
-      `The table ${epochs.path} is not read, as its rows are different stages of the session. To use one, give its start_time and stop_time under intervals in a dataset.yaml, such as ${file}#${epochs.path}/start_time[0:1].`,
+      `The table ${epochs.path} is not read, as its rows are different stages of the session.${advice}`,
     );
   }
   if (!trials && others.length > 0) {
@@ -73,16 +87,12 @@ export function guessFromNwb(
       `No table of intervals is named trials, so the session is one trial. The rows of another table (${others.map(({ name }) => name).join(', ')}) become trials, and its columns variables, where it is chosen as trials: --trials ${others[0]!.name}.`,
     );
   }
-  const startsAndStops = ({ path }: NamedGroup) => ({
-    starts: `${file}#${path}/start_time`,
-    stops: `${file}#${path}/stop_time`,
-  });
   const intervals = others.map((table) => [table.name, startsAndStops(table)] as const);
   const variables = new NamedVariables();
   if (trials) addTrialValues(variables, trials, file);
   addBehavior(otherGroups, file, variables, notes);
   if (trials) addTrialEvents(variables, trials, file, notes);
-  noteUnread(root, otherGroups, notes);
+  noteUnread(root, otherGroups, file, variables, notes);
   return {
     rawDescription: {
       // With trials there is nothing to guess: they state when something was recorded.
@@ -105,16 +115,23 @@ export function guessFromNwb(
 const MAX_UNREAD_NAMED = 8;
 
 /** Notes series that are no behavior, and links that lead nowhere, so that nothing is missed. */
-function noteUnread(root: GroupNode, groups: readonly NamedGroup[], notes: string[]): void {
-  const note = (unread: readonly string[], why: string) => {
-    if (unread.length > 0) notes.push(`${why}: ${formatList(unread, MAX_UNREAD_NAMED)}.`);
+function noteUnread(
+  root: GroupNode,
+  groups: readonly NamedGroup[],
+  file: string,
+  variables: NamedVariables,
+  notes: string[],
+): void {
+  const note = (unread: readonly string[], why: string, advice = '') => {
+    if (unread.length > 0) notes.push(`${why}: ${formatList(unread, MAX_UNREAD_NAMED)}.${advice}`);
   };
   const series = groups.filter(
     (group) => group.types.some((type) => type.endsWith('Series')) && !isRead(group),
   );
   note(
     series.map(({ path, types: [type] }) => `${path} (${type})`),
-    'Series that are not read, because they are no behavior or have no samples (to read one, list it under variables in a dataset.yaml)',
+    'Series that are not read, because they are no behavior or have no samples',
+    adviseVariables(series.flatMap((group) => adviseSeries(group, file, variables))),
   );
   const everywhere = [{ path: '', group: root }, ...groups];
   const links = everywhere.flatMap(({ path, group }) =>
@@ -159,8 +176,16 @@ function checkVersion(root: GroupNode, file: string): void {
   const version = /\d[\d.]*/.exec(text)?.[0] ?? '';
   if (version.startsWith('2')) return;
   throw new RecordingError(
-    `${file} is NWB ${version || 'of an unknown version'}, but only NWB 2 is supported: ask its authors for an NWB 2 file, or name its arrays by path in a dataset.yaml.`,
+    `${file} is NWB ${version || 'of an unknown version'}, but only NWB 2 is supported: ask its authors for an NWB 2 file, or name its arrays by path in a dataset.yaml, such as ${formatYamlEntry('spikes', { lists: `${file}#${unitsOfVersion1(root)}` })}.`,
   );
+}
+
+/** A pattern of the spike times of units in NWB 1, where each has a group, such as `unit_3`. */
+function unitsOfVersion1(root: GroupNode): string {
+  const unit = listGroups(root).find(
+    ({ path, group }) => /UnitTimes\/[^/]*\d+$/.test(path) && arrayMember(group, 'times'),
+  );
+  return unit ? `${unit.path.replace(/\d+$/, '*')}/times` : 'processing/NAME/UnitTimes/*/times';
 }
 
 /** At most this many units are read to find when the session started. */
@@ -195,7 +220,11 @@ function recordedSpan(
  * Finds the table of units: the standard one at `units`, or else any table with spike times and
  * their index.
  */
-function findUnits(groups: readonly NamedGroup[], notes: string[]): NamedGroup | undefined {
+function findUnits(
+  groups: readonly NamedGroup[],
+  file: string,
+  notes: string[],
+): NamedGroup | undefined {
   const tables = groups.filter(
     ({ group }) => arrayMember(group, 'spike_times') && arrayMember(group, 'spike_times_index'),
   );
@@ -205,7 +234,7 @@ function findUnits(groups: readonly NamedGroup[], notes: string[]): NamedGroup |
   if (!table) return undefined;
   if (tables.length > 1) {
     notes.push(
-      `${tables.length} tables of units were found; only ${table.path} is read (skipped: ${otherPaths(tables, table)}). To read another, name it under spikes in a dataset.yaml.`,
+      `${tables.length} tables of units were found; only ${table.path} is read (skipped: ${otherPaths(tables, table)}). To read another, put it into a dataset.yaml, such as ${formatYamlEntry('spikes', describeUnits(tables.find((other) => other !== table)!, file))}.`,
     );
   }
   return table;
@@ -290,7 +319,7 @@ function findTraceMatrix(
   noteEventRule(matrix.path, notes, isDeconvolved);
   if (matrices.length > 1) {
     notes.push(
-      `${matrices.length} arrays of traces were found; only ${matrix.path} is read (skipped: ${otherPaths(matrices, matrix)}). To read several, list them under spikes.traces in a dataset.yaml.`,
+      `${matrices.length} arrays of traces were found; only ${matrix.path} is read (skipped: ${otherPaths(matrices, matrix)}). To read several on the same clock, list them in a dataset.yaml: spikes.traces: ${formatYamlLine(matrices.map(({ path }) => `${file}#${path}/data`))}.`,
     );
   }
   const spikes = {
@@ -348,6 +377,6 @@ function noteEventRule(path: string, notes: string[], isDeconvolved: boolean): v
     ? 'every sample above 0 is an event'
     : 'an event is where a trace rises more than 3 robust standard deviations above its median';
   notes.push(
-    `There are no units, so events in the traces at ${path} are used as spikes: ${rule}. This rule is a guess; set your own under spikes.event in a dataset.yaml.`,
+    `There are no units, so events in the traces at ${path} are used as spikes: ${rule}. ${OWN_RULE}`,
   );
 }

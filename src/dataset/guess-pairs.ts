@@ -1,6 +1,7 @@
 /** Guesses at spike times that come with the neuron of each, and perhaps with its trial. */
 
 import { elementCount, type Numbers } from '../formats/nodes.js';
+import { floorToTenth } from '../math/rounding.js';
 import { isTableOfThings, lastName, neuronRank, spikeTimesRank } from './array-names.js';
 import type { ArrayEntry, NumericArray } from './arrays-in-file.js';
 import { isOneDimensional } from './files.js';
@@ -143,7 +144,7 @@ function describe(
   const notes = [...guessed.notes, ...before];
   const { min, max } = rangeOf(times.values);
   const [earliest, end] = [min * unit.seconds, max * unit.seconds];
-  const clockStart = trials ? Math.floor(10 * earliest) / 10 : 0;
+  const clockStart = trials ? floorToTenth(earliest) : 0;
   if (clockStart < 0)
     notes.push(
       `Trials are assumed to begin at ${clockStart} s on their clocks, just before the earliest spike.`,
@@ -178,7 +179,7 @@ function guessTrialPerSpike(
   if (!trials) return undefined;
   if (statedTrialLength(arrays) === undefined && areSessionTimes(times, trials.values)) {
     notes.push(
-      'Spike times increase from trial to trial, so they are assumed to be session times. To split the session into trials, give their starts and stops under trials in a dataset.yaml.',
+      'Spike times increase from trial to trial, so they are assumed to be session times. To split the session into trials, add to a dataset.yaml where they are, such as trials: {starts: FILE#STARTS, stops: FILE#STOPS}.',
     );
     return undefined;
   }

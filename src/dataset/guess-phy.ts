@@ -7,6 +7,7 @@ import { readAllBytes } from '../ports/byte-source.js';
 import { SourceError } from '../ports/errors.js';
 import type { Folder } from '../ports/folder.js';
 import { RecordingError } from '../recording/errors.js';
+import { formatYamlLine } from '../text/yaml.js';
 import type { GuessedDescription } from './guess.js';
 
 /** The files that every such folder has: spike times in samples, and the cluster of each spike. */
@@ -76,10 +77,15 @@ function guessKept(folder: Folder): { keep?: object; note: string } {
   const used = tables.filter((table) => table.labels.some((label) => label !== ''));
   const by = used.map((table) => table.by);
   const rule = { by: single(by), ids: single(used.map(({ ids }) => ids)) };
+  const others = new Set(labels.filter((label) => !['', GOOD, NOISE].includes(label)));
+  const advice =
+    others.size === 0
+      ? ''
+      : `; to use others, list their labels in a dataset.yaml, such as spikes.keep.values: ${formatYamlLine([GOOD, ...others])}`;
   if (labels.includes(GOOD))
     return {
       keep: { ...rule, values: [GOOD] },
-      note: `Only clusters labeled good in ${by.join(', or else ')} are used; to use others, list their labels under spikes.keep.values in a dataset.yaml.`,
+      note: `Only clusters labeled good in ${by.join(', or else ')} are used${advice}.`,
     };
   if (labels.includes(NOISE))
     return {

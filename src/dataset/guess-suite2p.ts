@@ -8,7 +8,7 @@ import { readAllBytes } from '../ports/byte-source.js';
 import type { Folder } from '../ports/folder.js';
 import { RecordingError } from '../recording/errors.js';
 import { openSource } from './files.js';
-import type { GuessedDescription } from './guess.js';
+import { type GuessedDescription, OWN_RULE } from './guess.js';
 
 /** Deconvolved traces: [regions, frames]. */
 export const SUITE2P_TRACES = 'spks.npy';
@@ -48,7 +48,7 @@ export async function guessFromSuite2p(folder: Folder): Promise<GuessedDescripti
   return {
     rawDescription: { name: folder.title, spikes: { ...spikes, dt: 1 / rate, keep } },
     notes: [
-      `Every sample of the deconvolved traces above 0 is an event, and events are used as spikes. This rule is a guess; set your own under spikes.event in a dataset.yaml.`,
+      `Every sample of the deconvolved traces above 0 is an event, and events are used as spikes. ${OWN_RULE}`,
       `Frames were taken at ${rate} Hz, as fs in ${SETTINGS} says. Regions that ${CELLS} does not take for cells are left out.`,
     ],
   };

@@ -106,7 +106,7 @@ export function guessTimeUnit(
   if (unit === SECOND) return [guess(unit)];
   const guessed = guess(
     unit,
-    `Spike times look like ${unit.name}: read as seconds, neurons would fire at ${rateIn(SECOND).toPrecision(2)} Hz on average; read as ${unit.name}, at ${rateIn(unit).toPrecision(2)} Hz. If that is wrong, set spikes.unit in a dataset.yaml, such as 1/30000 for samples at 30 kHz.`,
+    `Spike times look like ${unit.name}: read as seconds, neurons would fire at ${rateIn(SECOND).toPrecision(2)} Hz on average; read as ${unit.name}, at ${rateIn(unit).toPrecision(2)} Hz. If that is wrong, set the unit in a dataset.yaml, such as spikes.unit: 1/30000 for samples at 30 kHz.`,
   );
   const samples = USUAL_RATES.map(samplesAt).find((candidate) => isPlausible(rateIn(candidate)));
   if (!isWhole || !samples || !isPlausible(rateIn(unit))) return [guessed];

@@ -3,7 +3,7 @@
 import { RecordingError } from '../recording/errors.js';
 import { formatList } from '../text/format.js';
 import { isReserved } from '../text/schema.js';
-import { formatYamlLine } from '../text/yaml.js';
+import { formatYamlEntry, formatYamlLine } from '../text/yaml.js';
 import { lastName, NEURON_ARRAY_NAME } from './array-names.js';
 import type { NumericArray } from './arrays-in-file.js';
 import { isOneDimensional } from './files.js';
@@ -53,6 +53,10 @@ export function chooseReading(file: string, readings: readonly Reading[]): Readi
   );
 }
 
+/** The end of a note on a rule of events that was guessed. */
+export const OWN_RULE =
+  'This rule is a guess; set your own in a dataset.yaml, such as spikes.event: {above: 0.5, in: value}, in the unit of the traces.';
+
 /** The description of a dataset that has none, guessed from its files. */
 export interface GuessedDescription {
   /** A dataset.yaml as if parsed from YAML, not yet checked. */
@@ -87,7 +91,7 @@ export function guessSessionStart(first: number, end: number, notes: string[]): 
  * A variable's name in dataset.yaml for a name in a file: anything but letters and digits, of any
  * script, and _ becomes _.
  */
-function variableName(name: string): string {
+export function variableName(name: string): string {
   const plain = name.replace(/[^\p{L}\p{M}\p{N}_]+/gu, '_');
   return isReserved(plain) ? `${plain}_` : plain;
 }
@@ -124,25 +128,28 @@ export class NamedVariables {
 }
 
 /** At most this many variables are advised. */
-const MAX_ADVISED = 8;
+const MAX_ADVISED = 4;
 
 /**
  * A sentence, after a space, that says what to write to read variables; empty where there are none.
  *
  * @param variables what stands under each name.
+ * @param hint the end of the sentence, where something in it has to be replaced.
  */
-export function adviseVariables(variables: readonly (readonly [string, object])[]): string {
+export function adviseVariables(
+  variables: readonly (readonly [string, object])[],
+  hint = '',
+): string {
   if (variables.length === 0) return '';
   const lines = variables
     .slice(0, MAX_ADVISED)
-    .map(([name, variable]) => formatYamlLine({ [name]: variable }).slice(1, -1));
+    .map(([name, variable]) => formatYamlEntry(name, variable));
   const more = variables.length > MAX_ADVISED ? '; and others likewise' : '';
-  const step = lines.some((line) => /\bdt:/.test(line)) ? ', with a dt in seconds of your own' : '';
   const names = formatList(
     variables.map(([name]) => name),
     MAX_ADVISED,
   );
-  return ` To read ${names}, add under variables in a dataset.yaml${step}: ${lines.join('; ')}${more}.`;
+  return ` To read ${names}, add under variables in a dataset.yaml: ${lines.join('; ')}${more}${hint}.`;
 }
 
 /** Whether an array has at least two axes, all longer than 1. */
@@ -169,25 +176,4 @@ export function addPerTrial(
       !NEURON_ARRAY_NAME.test(lastName(path))
     )
       variables.add(path, path, { data: `${file}#${path}`, per_trial: true });
-}
-
-/** An array in the words of a message: its path and shape. */
-export function formatNumericArray({ path, shape }: NumericArray): string {
-  return `${path} [${shape.join(' x ')}]`;
-}
-
-/**
- * The error for a file in which several arrays could be the spikes. It lists them and shows what to
- * write.
- *
- * @param format turns a candidate into the words of a message.
- */
-export function ambiguousSpikesError<T extends { readonly path: string }>(
-  file: string,
-  candidates: readonly T[],
-  format: (candidate: T) => string,
-): RecordingError {
-  return new RecordingError(
-    `${file} contains several arrays that could be spikes: ${candidates.map(format).join(', ')}. Put a dataset.yaml beside it that names the right one and, for counts, the bin width: spikes: {counts: '${file}#${candidates[0]!.path}', axes: [bins, neurons], dt: 0.01}.`,
-  );
 }

@@ -2,6 +2,8 @@
 
 import { RecordingError } from '../recording/errors.js';
 import { type Spikes, spikeTimes } from '../recording/spikes.js';
+import { formatList } from '../text/format.js';
+import { formatYamlLine } from '../text/yaml.js';
 import { checkKeptIndices } from './check-kept-indices.js';
 import type { SpikesSpec } from './description.js';
 import type { DataFiles } from './files.js';
@@ -102,6 +104,9 @@ function checkNeuronIndices(keep: readonly number[], neuronCount: number): reado
   return checkKeptIndices(keep, neuronCount, 'neurons');
 }
 
+/** At most this many texts are named. */
+const MAX_TEXTS = 6;
+
 type KeepByValue = Exclude<NonNullable<SpikesSpec['keep']>, number[]>;
 type NeuronValue = number | string | undefined;
 
@@ -125,10 +130,12 @@ function readValuePerNeuron(
     Array.from<number | string>(files.values('spikes.keep.by', reference).data),
   );
   const text = read.findIndex((column) => column.some((value) => typeof value === 'string'));
-  if (!values && !except && text >= 0)
+  if (!values && !except && text >= 0) {
+    const texts = [...new Set(read[text]!.map(String))].filter((value) => value !== '');
     throw new RecordingError(
-      `spikes.keep.by: ${by[text]} contains text: list the texts to keep under spikes.keep.values.`,
+      `spikes.keep.by: ${by[text]} contains text (${formatList(texts, MAX_TEXTS)}): list the texts to keep, such as spikes.keep.values: ${formatYamlLine(texts.slice(0, 1))}.`,
     );
+  }
   if (ids === undefined) return valuesInOrder(by[0]!, read[0]!, names, relabel);
   const tables = ids.map((reference, n) => readTable(by[n]!, reference, read[n]!, files));
   const missing = names.filter((name) => !tables.some((table) => table.has(name)));

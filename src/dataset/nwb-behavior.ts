@@ -8,7 +8,7 @@ import { type ArrayNode, elementCount, type GroupNode, type Numbers } from '../f
 import { RecordingError } from '../recording/errors.js';
 import { formatCount } from '../text/format.js';
 import { isOneDimensional } from './files.js';
-import type { NamedVariables } from './guess.js';
+import { adviseVariables, type NamedVariables } from './guess.js';
 import {
   arrayMember,
   hasSamples,
@@ -54,7 +54,7 @@ export function addBehavior(
     const { path } = namedGroup;
     if (!BEHAVIOR_PLACE.test(path)) continue;
     try {
-      for (const [name, variable] of describeGroup(namedGroup, file, notes))
+      for (const [name, variable] of describeGroup(namedGroup, file, variables, notes))
         variables.add(name, path, variable);
     } catch (error) {
       // One part that cannot be read does not keep the rest from being read.
@@ -68,21 +68,23 @@ export function addBehavior(
 function describeGroup(
   namedGroup: NamedGroup,
   file: string,
+  variables: NamedVariables,
   notes: string[],
 ): (readonly [string, object])[] {
   const { path, name, group } = namedGroup;
   if (isBehaviorSeries(namedGroup)) {
+    const advice = () => adviseVariables(adviseSeries(namedGroup, file, variables));
     const columns = columnCount(group);
     if (columns > MAX_COLUMNS) {
       notes.push(
-        `${path} has ${columns} columns, too many to read each as a variable: list the ones you want under variables in a dataset.yaml.`,
+        `${path} has ${columns} columns, too many to read each as a variable: they are left out.${advice()}`,
       );
       return [];
     }
     const rate = samplingRate(group);
     if (rate > MAX_SAMPLING_RATE) {
       notes.push(
-        `${path} has ${formatCount(Math.round(rate))} samples per second, too many for a variable: it is left out. Save it with fewer, or list it under variables in a dataset.yaml.`,
+        `${path} has ${formatCount(Math.round(rate))} samples per second, too many for a variable: it is left out. Save it with fewer.${advice()}`,
       );
       return [];
     }
@@ -105,6 +107,30 @@ function describeGroup(
       ? [[`${name}_${column}`, describeTableColumn(file, path, column, node as ArrayNode)]]
       : [],
   );
+}
+
+/**
+ * What a series that is not read could be under `variables` of a dataset.yaml: the first two of its
+ * columns or, of events without a value that counts, their rate.
+ *
+ * @returns nothing where there is no way to read it.
+ */
+export function adviseSeries(
+  namedGroup: NamedGroup,
+  file: string,
+  variables: NamedVariables,
+): (readonly [name: string, variable: object])[] {
+  const { path, name, group, types, parentTypes } = namedGroup;
+  const key = (suffix = '') => variables.freeName(`${name}${suffix}`, path);
+  const areEvents = [...types, ...parentTypes].some((type) => /Annotation|Event/.test(type));
+  if (arrayMember(group, 'timestamps') && (areEvents || !hasSamples(group)))
+    return [[key(), { events: `${file}#${path}/timestamps`, dt: 0.05 }]];
+  if (!hasSamples(group) || !seriesClock(group, '', '')) return [];
+  if (arrayMember(group, 'data')!.shape.length > 2) return [];
+  const shared = describeSamples(namedGroup, file, []);
+  return seriesColumns(group)
+    .slice(0, 2)
+    .map(({ suffix, index }) => [key(suffix), { data: `${file}#${path}/data${index}`, ...shared }]);
 }
 
 /** Samples per second of a series, by its first and its last sample. */
@@ -166,7 +192,15 @@ function seriesColumns(group: GroupNode): { suffix: string; index: string }[] {
  * The keys that the variables of one series share: clock, unit, scale, offset and the handling of
  * missing samples.
  */
-function describeSeries({ path, group }: NamedGroup, file: string, notes: string[]): object {
+function describeSeries(namedGroup: NamedGroup, file: string, notes: string[]): object {
+  return {
+    ...describeSamples(namedGroup, file, notes),
+    ...handleMissing(arrayMember(namedGroup.group, 'data')!),
+  };
+}
+
+/** The clock, the unit, the scale and the offset that the variables of one series share. */
+function describeSamples({ path, group }: NamedGroup, file: string, notes: string[]): object {
   const data = arrayMember(group, 'data')!;
   const attribute = (name: string) => unwrapSingle(data.attributes[name]);
   const numericAttribute = (name: string, otherwise: number) => {
@@ -186,7 +220,6 @@ function describeSeries({ path, group }: NamedGroup, file: string, notes: string
     ...(conversion !== 1 && { scale: conversion }),
     ...(offset !== 0 && { offset }),
     ...(typeof unit === 'string' && /\w/.test(unit) && unit !== 'none' && { unit }),
-    ...handleMissing(data),
   };
 }
 

@@ -87,24 +87,33 @@ export function addTrialEvents(
   }
   const session = ragged.filter((column) => clocks.get(column) === 'session');
   const left = [...ragged.filter((column) => !clocks.get(column)), ...others];
-  const note = (why: string, names: readonly string[], advised: readonly Advised[]) => {
+  const note = (
+    why: string,
+    names: readonly string[],
+    advised: readonly Advised[],
+    stepWords: string,
+  ) => {
     if (names.length === 0) return;
     const keyed = advised.map(
       ([name, variable]) => [variables.freeName(name, `${path}/${name}`), variable] as const,
     );
+    const hasStep = keyed.some(([, variable]) => 'dt' in variable);
+    const hint = hasStep ? `, where dt is ${stepWords}` : '';
     notes.push(
-      `Columns of ${path} ${why} are left out: ${formatList(names, MAX_NAMED)}.${adviseVariables(keyed)}`,
+      `Columns of ${path} ${why} are left out: ${formatList(names, MAX_NAMED)}.${adviseVariables(keyed, hint)}`,
     );
   };
   note(
     'that do not have one value for each trial',
     left.map(({ name }) => name),
     left.flatMap((column) => adviseColumn(column, trials.starts.length, session, reference)),
+    'the seconds from one value to the next',
   );
   note(
     'with a time for each trial',
     times,
-    times.map((name) => [name, { events: reference(name), dt: usualBinWidth(trials) }]),
+    times.slice(0, 1).map((name) => [name, { events: reference(name), dt: usualBinWidth(trials) }]),
+    'the width of the bins in which they are counted',
   );
 }
 

@@ -63,7 +63,7 @@ export function withSequence(
   const count = Math.round(shown / dt);
   if (count < 1) {
     throw new RecordingError(
-      `The sequence of frames begins ${start} s after the beginning of a trial, but the longest trial lasts ${formatSeconds(longest)} s: set frames.start to where it begins on the clock of the trials.`,
+      `The sequence of frames begins ${formatSeconds(start)} s after the beginning of a trial, but the longest trial lasts ${formatSeconds(longest)} s: set frames.start to where it begins on the clock of the trials.`,
     );
   }
   const { epoch } = sequence;

@@ -2,6 +2,7 @@
  * Brings spikes onto the session clock or onto the clocks of their trials: in seconds and sorted.
  */
 
+import { floorToTenth } from '../math/rounding.js';
 import { RecordingError } from '../recording/errors.js';
 import type { Interval } from '../recording/recording.js';
 import { lowerBound, neuronCount, type Spikes, type SpikeTimes } from '../recording/spikes.js';
@@ -160,12 +161,13 @@ export function toTrialClocks(
   note: (sentence: string) => void,
 ): SpikeTimes[] {
   const missing = new MissingTimes(format);
-  let [earlyCount, totalCount] = [0, 0];
+  let [earlyCount, totalCount, earliest] = [0, 0, 0];
   const spikes = trials.map((lists, trial) => ({
     times: lists.map((list, neuron) => {
       const owner = `neuron ${neuron} in trial ${trial}`;
       const { times } = toSeconds(missing.leaveOut(list), format, trialClockStart, owner);
       const early = lowerBound(times, 0);
+      earliest = Math.min(earliest, times[0] ?? 0);
       earlyCount += early;
       totalCount += times.length;
       return early > 0 ? times.slice(early) : times;
@@ -174,7 +176,7 @@ export function toTrialClocks(
   missing.report(note);
   if (earlyCount > 0)
     note(
-      `Spikes before the beginning of their trial, at ${trialClockStart} s on its clock, are left out (${earlyCount} of ${totalCount}); set spikes.start to where trials begin.`,
+      `Spikes before the beginning of their trial, at ${trialClockStart} s on its clock, are left out (${earlyCount} of ${totalCount}). If trials begin earlier, set that in a dataset.yaml, such as spikes.start: ${floorToTenth(earliest + trialClockStart)}.`,
     );
   return spikes;
 }

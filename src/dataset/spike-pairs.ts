@@ -82,7 +82,7 @@ export function sortIntoTrials(
   }
   if (!spec.relabel && Array.isArray(trials))
     throw new RecordingError(
-      'spikes.trials contains text, but trials should be numbered from 0; set spikes.relabel if these are labels.',
+      'spikes.trials contains text, but trials should be numbered from 0; set spikes.relabel: true if these are labels.',
     );
   const { indices, labels }: LabelIndices = spec.relabel
     ? indexLabels(trials)
@@ -93,7 +93,7 @@ export function sortIntoTrials(
   for (let n = 0; n < indices.length; n++) spikesByTrial[indices[n]!]!.push(n);
   if (spikesByTrial[0]?.length === 0)
     note(
-      'Trial 0 has no spikes. If trials are numbered from 1, set spikes.relabel: everything else about trials is matched by index from 0.',
+      'Trial 0 has no spikes. If trials are numbered from 1, set spikes.relabel: true in a dataset.yaml, as everything else about trials is matched by index from 0.',
     );
   const lists = spikesByTrial.map((spikes) => {
     const select = (values: ArrayLike<number>) => Float64Array.from(spikes, (n) => values[n]!);
@@ -135,7 +135,7 @@ function maxIndex(indices: ArrayLike<number>, key: string, kind: 'neuron' | 'tri
     const index = indices[n]!;
     if (!Number.isInteger(index) || index < 0 || index >= MAX_INDICES) {
       throw new RecordingError(
-        `${key}: spike ${n} belongs to ${kind} ${index}, but ${kind}s should be numbered from 0 to at most ${MAX_INDICES - 1}; set spikes.relabel if these are labels.`,
+        `${key}: spike ${n} belongs to ${kind} ${index}, but ${kind}s should be numbered from 0 to at most ${MAX_INDICES - 1}; set spikes.relabel: true if these are labels.`,
       );
     }
     max = Math.max(max, index);

@@ -85,7 +85,7 @@ function readBinClock(
   if (clock === undefined) {
     if (dt === undefined) {
       throw new RecordingError(
-        'The bin width is missing: set spikes.dt, in seconds, or spikes.clock.',
+        'The bin width is missing: set spikes.dt, in seconds, such as spikes.dt: 0.01, or name the time of each bin under spikes.clock.',
       );
     }
     return { dt, start };
@@ -141,6 +141,9 @@ export function readCounts(
   );
 }
 
+/** What to write beside traces. */
+const EVENT_RULE = 'a rule of events, such as spikes.event: {above: 3, in: deviations}';
+
 /** Every spike takes memory: so many are no counts of spikes. */
 const MAX_SPIKES = 200_000_000;
 
@@ -156,11 +159,11 @@ function checkCounts(counts: ArrayLike<number>): void {
     total += counts[n]!;
     if (total > MAX_SPIKES)
       throw new RecordingError(
-        `spikes.counts counts more than ${formatCount(MAX_SPIKES)} spikes, such as ${counts[n]} in one bin: if these are rates or traces, give them as spikes.traces, with spikes.event.`,
+        `spikes.counts counts more than ${formatCount(MAX_SPIKES)} spikes, such as ${counts[n]} in one bin: if these are rates or traces, give them as spikes.traces with ${EVENT_RULE}.`,
       );
     if (Number.isInteger(counts[n]) && counts[n]! >= 0) continue;
     throw new RecordingError(
-      `spikes.counts contains ${counts[n]}, which is not a spike count; give calcium traces or rates as spikes.traces, with spikes.event.`,
+      `spikes.counts contains ${counts[n]}, which is not a spike count; give calcium traces or rates as spikes.traces with ${EVENT_RULE}.`,
     );
   }
 }
@@ -220,7 +223,7 @@ export function readTraces(
   const { event, axes = ['neurons', 'bins'] } = spec;
   if (!event) {
     throw new RecordingError(
-      'spikes.event is missing: it should say what counts as an event in the traces, such as {above: 3, in: deviations} or {above: 0, each: true}.',
+      'spikes.event is missing: it should say what counts as an event in the traces, such as spikes.event: {above: 3, in: deviations} or, if they are deconvolved, spikes.event: {above: 0, each: true}.',
     );
   }
   const traces = references

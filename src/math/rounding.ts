@@ -50,3 +50,8 @@ export function arange(start: number, stop: number, step: number): Float64Array 
     n === 1 ? second : start + n * difference,
   );
 }
+
+/** The largest multiple of 0.1 that is not above a value. */
+export function floorToTenth(value: number): number {
+  return Math.floor(10 * value) / 10;
+}

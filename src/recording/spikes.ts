@@ -107,7 +107,7 @@ export function spikesFromTimes(times: readonly ArrayLike<number>[], dt: number)
       }
       if (time / dt > MAX_BINS)
         throw new RecordingError(
-          `Spike ${n} of neuron ${neuron} is at ${time} s, more than ${formatCount(MAX_BINS)} bins of ${dt} s from the start: if times count from an earlier moment, as Unix times do, set start in the dataset.yaml.`,
+          `Spike ${n} of neuron ${neuron} is at ${time} s, more than ${formatCount(MAX_BINS)} bins of ${dt} s from the start: if times count from an earlier moment, as Unix times do, set where the session begins in the dataset.yaml, such as start: ${Math.floor(time)}.`,
         );
       lastBin = Math.max(lastBin, binAt(time));
     }

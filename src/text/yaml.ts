@@ -47,6 +47,11 @@ export function checkFile<T>(name: string, check: () => T): T {
   }
 }
 
+/** A key with its value as YAML in one line, such as `trials: {starts: a.npz#starts}`. */
+export function formatYamlEntry(key: string, value: unknown): string {
+  return formatYamlLine({ [key]: value }).slice(1, -1);
+}
+
 /** A value as YAML in one line, such as `{spikes: {times: a.npz#t, neurons: a.npz#ids}}`. */
 export function formatYamlLine(value: unknown): string {
   return stringify(value, {

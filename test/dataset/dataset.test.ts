@@ -337,7 +337,7 @@ describe('a dataset that cannot be used', () => {
     [
       'an archive without the name of an array',
       { spikes: { ...SPIKES, times: 'a.npz' } },
-      'dataset.yaml: spikes.times: a.npz is not an array but a group of times, neurons, speed, when, starts, stops, ids: name one of them after the #.',
+      'dataset.yaml: spikes.times: a.npz is not an array but a group of times, neurons, speed, when, starts, stops, ids: name one of them, such as a.npz#times.',
     ],
     [
       'fewer values of spikes.neurons than spikes',
@@ -357,7 +357,7 @@ describe('a dataset that cannot be used', () => {
     [
       'counts without a bin width',
       { spikes: { counts: 'counts.npy' } },
-      'The bin width is missing: set spikes.dt, in seconds, or spikes.clock.',
+      'The bin width is missing: set spikes.dt, in seconds, such as spikes.dt: 0.01, or name the time of each bin under spikes.clock.',
     ],
     [
       'counts of one axis',

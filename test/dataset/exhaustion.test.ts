@@ -238,7 +238,7 @@ describe('numbers that are far too large', () => {
   it('are Unix times where start is not said', async () => {
     await expectRefused(
       () => binSpikes({ times: [Float64Array.of(1.7e9, 1.7e9 + 1)] }, 0.01),
-      'Spike 0 of neuron 0 is at 1700000000 s, more than 86,400,000 bins of 0.01 s from the start: if times count from an earlier moment, as Unix times do, set start in the dataset.yaml.',
+      'Spike 0 of neuron 0 is at 1700000000 s, more than 86,400,000 bins of 0.01 s from the start: if times count from an earlier moment, as Unix times do, set where the session begins in the dataset.yaml, such as start: 1700000000.',
     );
   });
 });

@@ -161,7 +161,7 @@ describe('a file without a dataset.yaml', () => {
     });
     const { notes } = await openOne('a.npz', bytes);
     expect(notes).toContain(
-      'Arrays that were not recognized and are not used: speed [3]. List those that are behavior under variables in a dataset.yaml.',
+      'Arrays that were not recognized and are not used: speed [3]. To read speed, add under variables in a dataset.yaml: speed: {data: a.npz#speed, dt: 0.05}, where dt is the seconds from one sample to the next.',
     );
   });
 
@@ -171,7 +171,7 @@ describe('a file without a dataset.yaml', () => {
       [4, 10],
     );
     await expect(openOne('F.npy', bytes)).rejects.toThrow(
-      "such as: spikes: {traces: 'F.npy', axes: [neurons, bins], dt: 0.05, event: {above: 3, in: deviations}}, where dt is the bin width in seconds; nothing says which axis is which, so if each row is a bin instead of a neuron, axes: [bins, neurons].",
+      "such as spikes: {traces: 'F.npy', axes: [neurons, bins], dt: 0.05, event: {above: 3, in: deviations}}, where dt is the bin width in seconds; nothing says which axis is which, so if each row is a bin instead of a neuron, axes: [bins, neurons].",
     );
   });
 
@@ -243,7 +243,7 @@ describe('a file without a dataset.yaml', () => {
           ],
         },
       }),
-      "such as: spikes: {traces: 'x.mat#allEventsMat'",
+      "such as spikes: {traces: 'x.mat#allEventsMat'",
     ],
     [
       'nothing that looks like spikes',

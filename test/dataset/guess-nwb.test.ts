@@ -97,7 +97,7 @@ describe('an NWB 2 file', () => {
     expect(variables.contrast).toMatchObject({ dt: 0.1, start: 0.2 });
     expect(samples(variables.光强!)).toEqual([0, 2, 0]);
     expect(notes).toEqual([
-      'Series that are not read, because they are no behavior or have no samples (to read one, list it under variables in a dataset.yaml): stimulus/presentation/film (IndexSeries), stimulus/templates/frozen noise (TimeSeries).',
+      'Series that are not read, because they are no behavior or have no samples: stimulus/presentation/film (IndexSeries), stimulus/templates/frozen noise (TimeSeries). To read film, frozen_noise, add under variables in a dataset.yaml: film: {data: x.nwb#stimulus/presentation/film/data, dt: 0.1, start: 0}; frozen_noise: {data: x.nwb#stimulus/templates/frozen noise/data, dt: 0.1, start: 0}.',
     ]);
   });
 
@@ -116,7 +116,7 @@ describe('an NWB 2 file', () => {
     expect(recording.trials[0]!.variables).toEqual({});
     expect(notes).toEqual([
       'The timestamps of acquisition/ttl do not increase from sample to sample: it is left out.',
-      'Series that are not read, because they are no behavior or have no samples (to read one, list it under variables in a dataset.yaml): acquisition/lfp (ElectricalSeries), acquisition/licks/left (TimeSeries), acquisition/video (ImageSeries).',
+      'Series that are not read, because they are no behavior or have no samples: acquisition/lfp (ElectricalSeries), acquisition/licks/left (TimeSeries), acquisition/video (ImageSeries). To read lfp, left, video, add under variables in a dataset.yaml: lfp: {data: x.nwb#acquisition/lfp/data, dt: 0.1, start: 0}; left: {data: x.nwb#acquisition/licks/left/data, dt: 0.1, start: 0}; video: {data: x.nwb#acquisition/video/data, dt: 0.1, start: 0}.',
     ]);
   });
 
@@ -246,7 +246,7 @@ describe('an NWB 2 file', () => {
     expect(Object.keys(recording.intervals)).toEqual(['rest']);
     expect(rawDescription).not.toHaveProperty('intervals.epochs');
     expect(notes.join('\n')).toContain(
-      'The table intervals/epochs is not read, as its rows are different stages of the session. To use one, give its start_time and stop_time under intervals in a dataset.yaml, such as x.nwb#intervals/epochs/start_time[0:1].',
+      'The table intervals/epochs is not read, as its rows are different stages of the session. To use the first, add under intervals in a dataset.yaml: epoch0: {starts: "x.nwb#intervals/epochs/start_time[0:1]", stops: "x.nwb#intervals/epochs/stop_time[0:1]"}; [1:2] is the second.',
     );
   });
 
@@ -293,7 +293,7 @@ describe('an NWB 2 file', () => {
     });
     expect(spikeTimes(recording.trials[0]!)).toEqual([[0.6], []]);
     expect(recording.trials[0]!.duration).toBeCloseTo(1);
-    expect(notes.join()).toContain('This rule is a guess; set your own under spikes.event');
+    expect(notes.join()).toContain('This rule is a guess; set your own in a dataset.yaml, such as spikes.event: {above: 0.5');
   });
 
   it('with one series per neuron has neurons in the order of the numbers in their names', async () => {

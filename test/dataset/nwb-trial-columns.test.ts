@@ -171,7 +171,7 @@ describe('a ragged column of trials', () => {
     );
     expect(recording.trials[0]!.variables).toEqual({});
     expect(notes).toEqual([
-      'Columns of intervals/trials that do not have one value for each trial are left out: electrodes, reward_times, tags. To read electrodes, add under variables in a dataset.yaml, with a dt in seconds of your own: electrodes: {data: x.nwb#intervals/trials/electrodes, ends: x.nwb#intervals/trials/electrodes_index, dt: 0.05}.',
+      'Columns of intervals/trials that do not have one value for each trial are left out: electrodes, reward_times, tags. To read electrodes, add under variables in a dataset.yaml: electrodes: {data: x.nwb#intervals/trials/electrodes, ends: x.nwb#intervals/trials/electrodes_index, dt: 0.05}, where dt is the seconds from one value to the next.',
     ]);
   });
 

@@ -54,7 +54,8 @@ describe('published recordings contain what their authors report', () => {
     const { neurons, spikes, trials } = summarizeRecording(recording);
     expect([neurons, spikes, trials.count]).toEqual([1, 1679, 178]);
     expect(notes).toEqual([
-      'Series that are not read, because they are no behavior or have no samples (to read one, list it under variables in a dataset.yaml): acquisition/lick_times/lick_left_times (TimeSeries), acquisition/lick_times/lick_right_times (TimeSeries).',
+      'Columns of intervals/trials with a time for each trial are left out: cue_start_time, pole_in_time, pole_out_time. To read cue_start_time, add under variables in a dataset.yaml: cue_start_time: {events: sub-anm369963_ses-20170228.nwb#intervals/trials/cue_start_time, dt: 0.05}, where dt is the width of the bins in which they are counted.',
+      'Series that are not read, because they are no behavior or have no samples: acquisition/lick_times/lick_left_times (TimeSeries), acquisition/lick_times/lick_right_times (TimeSeries). To read lick_left_times, lick_right_times, add under variables in a dataset.yaml: lick_left_times: {events: sub-anm369963_ses-20170228.nwb#acquisition/lick_times/lick_left_times/timestamps, dt: 0.05}; lick_right_times: {events: sub-anm369963_ses-20170228.nwb#acquisition/lick_times/lick_right_times/timestamps, dt: 0.05}.',
       'Spike times that were not in order are sorted (1 of 1 neurons).',
       'Trials without an end last until the next one starts (178 of 178).',
     ]);

@@ -649,7 +649,7 @@ describe('a description that does not fit its files', () => {
     [
       'counts that are not whole numbers',
       { spikes: { counts: 'a.npz#rates', dt: 1 } },
-      'spikes.counts contains 0.5, which is not a spike count; give calcium traces or rates as spikes.traces, with spikes.event.',
+      'spikes.counts contains 0.5, which is not a spike count; give calcium traces or rates as spikes.traces with a rule of events, such as spikes.event: {above: 3, in: deviations}.',
     ],
     [
       'traces without an event rule',
@@ -726,7 +726,7 @@ describe('a description that does not fit its files', () => {
       {
         spikes: { times: 'a.npz#line', neurons: 'a.npz#fourth', trials: 'a.npz#halves' },
       },
-      'spikes.neurons: spike 3 belongs to neuron 7.5, but neurons should be numbered from 0 to at most 999999; set spikes.relabel if these are labels.',
+      'spikes.neurons: spike 3 belongs to neuron 7.5, but neurons should be numbered from 0 to at most 999999; set spikes.relabel: true if these are labels.',
     ],
     [
       'a neuron in the second trial that is past their number',

@@ -89,7 +89,7 @@ describe('trials with clocks of their own', () => {
     expect(recording.trials.map((trial) => spikeTimes(trial)[0])).toEqual([[0.2, 1.5], [], [1.25]]);
     expect(recording.trials.map(({ start }) => start)).toEqual([99, 109, 119]);
     expect(notes).toEqual([
-      'Spikes before the beginning of their trial, at -1 s on its clock, are left out (1 of 4); set spikes.start to where trials begin.',
+      'Spikes before the beginning of their trial, at -1 s on its clock, are left out (1 of 4). If trials begin earlier, set that in a dataset.yaml, such as spikes.start: -1.2.',
     ]);
     const all = await open({ spikes: { ...early, start: -1.2 }, trials });
     expect(all.notes).toEqual([]);
@@ -127,7 +127,7 @@ describe('trials with clocks of their own', () => {
     );
     const fromFour = { ...SPIKES, trials: 'a.npz#labels' };
     await expect(openTrials({ spikes: fromFour, variables })).rejects.toThrow(
-      'give one value per trial, in order; trial 0 has no spikes, so if trials are numbered from 1, set spikes.relabel.',
+      'give one value per trial, in order; trial 0 has no spikes, so if trials are numbered from 1, set spikes.relabel: true.',
     );
     const lastThree = { choice: perTrial('four[1:]') };
     expect((await openTrials({ spikes: SPIKES, variables: lastThree })).trials).toHaveLength(3);
