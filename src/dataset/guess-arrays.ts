@@ -127,13 +127,18 @@ function unusedNotes(entries: readonly ArrayEntry[], description: object, file: 
   const isOfTrials = spikes.trials !== undefined || String(spikes.axes).includes('trials');
   const behavior = isOfTrials
     ? []
-    : unused.flatMap((entry) => adviseVariable(entry, entries, file, start));
+    : unused
+        .filter(({ path }) => !CLOCK_NAME.test(lastName(path)))
+        .flatMap((entry) => adviseVariable(entry, entries, file, start));
   const hasStep = behavior.some(([, variable]) => 'dt' in variable);
   const hint = hasStep ? ', where dt is the seconds from one sample to the next' : '';
   return [
     `Arrays that were not recognized and are not used: ${listEntries(unused, 8)}.${adviseVariables(behavior, hint)}`,
   ];
 }
+
+/** Names of arrays with the times of samples. */
+const CLOCK_NAME = /^(t|ts|times?|timestamps?|clock)$/i;
 
 /**
  * What an array that is not used could be under `variables`: samples at the times of another array
@@ -151,8 +156,7 @@ function adviseVariable(
   const length = elementCount(array.shape);
   const clock = entries.find(
     (entry) =>
-      entry.path !== path &&
-      /^(t|ts|times?|timestamps?|clock)$/i.test(lastName(entry.path)) &&
+      CLOCK_NAME.test(lastName(entry.path)) &&
       entry.arrays.length === 1 &&
       elementCount(entry.arrays[0]!.shape) === length,
   );

@@ -7,6 +7,7 @@ import { upperMedian } from '../math/statistics.js';
 import { RecordingError } from '../recording/errors.js';
 import { BIN_EDGE_TOLERANCE, type SpikeCounts } from '../recording/spikes.js';
 import { formatCount } from '../text/format.js';
+import { formatYamlEntry } from '../text/yaml.js';
 import type { SpikesSpec } from './description.js';
 import { type DataFiles, isOneDimensional } from './files.js';
 import { findEvents } from './find-events.js';
@@ -128,7 +129,7 @@ export function readCounts(
   const table = new Table('spikes.counts', values, axes);
   checkCounts(table.data);
   const { dt, start, times } = readBinClock(spec, files, table.length('bins'));
-  checkRegular(times, dt);
+  checkRegular(times, dt, spec);
   const trialCounts = (trial: number): SpikeCounts => ({
     counts: Array.from({ length: table.length('neurons') }, (_, n) => table.row(n, trial)),
     dt,
@@ -174,15 +175,22 @@ function checkCounts(counts: ArrayLike<number>): void {
  *
  * @throws RecordingError where it does not.
  */
-function checkRegular(times: Float64Array | undefined, dt: number): void {
+function checkRegular(
+  times: Float64Array | undefined,
+  dt: number,
+  { clock, unit }: Pick<SpikesSpec, 'clock' | 'unit'>,
+): void {
   if (!times) return;
   const usualStep = upperMedian(times.subarray(1).map((time, n) => time - times[n]!)) ?? dt;
   const jump = times.findIndex(
     (time, n) => n > 0 && Math.abs(time - times[n - 1]! - usualStep) > usualStep / 2,
   );
   if (jump >= 0) {
+    const step = rounded(usualStep);
+    const units = unit === 1 ? {} : { unit };
+    const gaps = { clock, ...units, above: rounded(1.5 * usualStep), dt: step };
     throw new RecordingError(
-      `spikes.clock steps by ${rounded(times[jump]! - times[jump - 1]!)} s before bin ${jump}, but by ${rounded(usualStep)} s elsewhere: if time was cut out there, give spikes.dt instead, and the clock with its dt under trials.gaps.`,
+      `spikes.clock steps by ${rounded(times[jump]! - times[jump - 1]!)} s before bin ${jump}, but by ${step} s elsewhere: if time was cut out there, write spikes.dt: ${step} instead of spikes.clock, and beside spikes ${formatYamlEntry('trials', { gaps })}.`,
     );
   }
   const drifted = times.findIndex((time, n) => Math.abs(time - times[0]! - n * dt) > dt / 2);

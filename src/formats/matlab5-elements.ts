@@ -134,7 +134,7 @@ export function countMismatch(
  */
 export function unpackElement(element: Element, maxBytes: number): EndianView {
   const tooMuch =
-    'it unpacks to more than 2 GiB, or 500 times its size. Save its variables in several files';
+    "it unpacks to more than 2 GiB, or 500 times its size. Save its variables without compression, as save(..., '-v6') does, or in several files";
   if (maxBytes < 1) throw new UnreadableError(tooMuch);
   try {
     return endianView(inflate(elementBytes(element), maxBytes), element.block.little);
@@ -200,7 +200,7 @@ function allocate(make: StoredType['make'], count: number): Numbers {
   try {
     return make(count);
   } catch {
-    throw new UnreadableError(`its ${count} values do not fit into memory. Read fewer at a time`);
+    throw new UnreadableError(`its ${count} values do not fit into memory`);
   }
 }
 

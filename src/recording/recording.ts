@@ -466,15 +466,14 @@ export function checkVariable(name: string, series: Variable, where = ''): void 
   if (values.length === 0) throw new RecordingError(`${title} has no samples.`);
   for (let n = 0; n < values.length; n++) {
     const value = values[n];
-    if (
-      typeof value !== typeof values[0] ||
-      value === '' ||
-      (typeof value === 'number' && !Number.isFinite(value))
-    ) {
-      throw new RecordingError(
-        `Sample ${n} of ${owner} is ${value === '' ? 'missing' : value}, but every sample should be ${typeof values[0] === 'string' ? 'a label' : 'a number'}: fill in or remove missing samples.`,
-      );
-    }
+    const isMissing = value === '' || (typeof value === 'number' && !Number.isFinite(value));
+    if (!isMissing && typeof value === typeof values[0]) continue;
+    const advice = isMissing
+      ? 'fill in or remove missing samples, or in a dataset.yaml set missing: interpolate for it'
+      : 'correct this one';
+    throw new RecordingError(
+      `Sample ${n} of ${owner} is ${value === '' ? 'missing' : value}, but every sample should be ${typeof values[0] === 'string' ? 'a label' : 'a number'}: ${advice}.`,
+    );
   }
   if (!('times' in series)) {
     checkStep(owner, series.dt);

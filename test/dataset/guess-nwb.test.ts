@@ -293,7 +293,9 @@ describe('an NWB 2 file', () => {
     });
     expect(spikeTimes(recording.trials[0]!)).toEqual([[0.6], []]);
     expect(recording.trials[0]!.duration).toBeCloseTo(1);
-    expect(notes.join()).toContain('This rule is a guess; set your own in a dataset.yaml, such as spikes.event: {above: 0.5');
+    expect(notes.join()).toContain(
+      'This rule is a guess; set your own in a dataset.yaml, such as spikes.event: {above: 0.5',
+    );
   });
 
   it('with one series per neuron has neurons in the order of the numbers in their names', async () => {

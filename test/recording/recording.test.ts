@@ -452,12 +452,12 @@ describe('a recording is rejected, with the reason, for', () => {
     [
       'a sample that is not a number',
       variable([1, Number.NaN]),
-      'Sample 1 of variable speed is NaN, but every sample should be a number: fill in or remove missing samples.',
+      'Sample 1 of variable speed is NaN, but every sample should be a number: fill in or remove missing samples, or in a dataset.yaml set missing: interpolate for it.',
     ],
     [
       'a label among numbers',
       variable([1, 'fast']),
-      'Sample 1 of variable speed is fast, but every sample should be a number: fill in or remove missing samples.',
+      'Sample 1 of variable speed is fast, but every sample should be a number: correct this one.',
     ],
     [
       'a variable without a time step',
