@@ -55,7 +55,11 @@ export function guessFromArrays(root: DataNode, file: string): GuessedDescriptio
   if (rawDescription)
     return {
       rawDescription,
-      notes: [...notes, ...problems, ...unusedNotes(entries, rawDescription, file)],
+      notes: [
+        ...notes,
+        ...problems,
+        ...unusedNotes(entries, rawDescription, file, reading?.counts.length),
+      ],
     };
   const [problem] = problems;
   if (problem !== undefined)
@@ -109,8 +113,15 @@ function listEntries(entries: readonly ArrayEntry[], limit: number): string {
 /**
  * A note on the arrays that the description does not use, some of which may be behavior; none if
  * all are used.
+ *
+ * @param neurons how many there are, if that is known.
  */
-function unusedNotes(entries: readonly ArrayEntry[], description: object, file: string): string[] {
+function unusedNotes(
+  entries: readonly ArrayEntry[],
+  description: object,
+  file: string,
+  neurons: number | undefined,
+): string[] {
   const used = listReferences(description).map(({ text }) => parseReference(text).path.join('/'));
   const isUsed = (path: string) =>
     used.some(
@@ -129,6 +140,8 @@ function unusedNotes(entries: readonly ArrayEntry[], description: object, file: 
     ? []
     : unused
         .filter(({ path }) => !CLOCK_NAME.test(lastName(path)))
+        // Arrays of as many values as neurons describe the neurons.
+        .filter(({ arrays: [array] }) => array && elementCount(array.shape) !== neurons)
         .flatMap((entry) => adviseVariable(entry, entries, file, start));
   const hasStep = behavior.some(([, variable]) => 'dt' in variable);
   const hint = hasStep ? ', where dt is the seconds from one sample to the next' : '';

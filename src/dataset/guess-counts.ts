@@ -79,18 +79,16 @@ function formatNumericArray({ path, shape }: NumericArray): string {
   return `${path} [${shape.join(' x ')}]`;
 }
 
-/** The error for a file in which several tables could be the counts, with what to write for each. */
+/** The error for a file in which several tables could be the counts, with what to write. */
 function severalTablesError(
   file: string,
   tables: readonly NumericArray[],
   arrays: readonly NumericArray[],
 ): RecordingError {
-  const ways = tables.map(({ path, shape }) => {
-    const axes = shape.length === 3 ? ADVISED_TRIALS : adviseAxes(shape, arrays);
-    return `spikes: {counts: '${file}#${path}', ${axes}`;
-  });
+  const { path, shape } = tables[0]!;
+  const axes = shape.length === 3 ? ADVISED_TRIALS : adviseAxes(shape, arrays);
   return new RecordingError(
-    `${file} contains several arrays that could be spikes: ${tables.map(formatNumericArray).join(', ')}. Put a dataset.yaml beside it with the right one: ${ways.join('; or ')}.`,
+    `${file} contains several arrays that could be spikes: ${tables.map(formatNumericArray).join(', ')}. Put a dataset.yaml beside it with the right one in place of ${path}: spikes: {counts: '${file}#${path}', ${axes}.`,
   );
 }
 

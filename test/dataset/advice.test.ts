@@ -1180,16 +1180,20 @@ const ARRAYS: readonly Case[] = [
     right: [COUNTS.map((row) => row.slice(0, 8)), COUNTS.map((row) => row.slice(8))],
   },
   {
-    says: 'Put a dataset.yaml beside it with the right one: ',
+    says: '. Put a dataset.yaml beside it with the right one in place of …: ',
     made: guessed(
       'x.npz',
       npz({
-        run_counts: transposed(COUNTS),
         rest_counts: transposed(COUNTS).reverse(),
+        run_counts: transposed(COUNTS),
         unit_ids: LABELS,
       }),
     ),
-    follow: (message) => withBins(message),
+    follow: (message) => {
+      const [, first] = /in place of (\w+):/.exec(message)!;
+      expect(first).toBe('rest_counts');
+      return withBins(message, named(advised(message, 'spikes'), { [first!]: 'run_counts' }));
+    },
     gives: counts,
     right: [COUNTS],
   },
