@@ -16,7 +16,7 @@ import { type ArrayValues, formatShape } from './reference.js';
 /** The share of a bin by which rounding may put a time before the edge that it should be on. */
 const EDGE_TOLERANCE = 1e-6;
 
-/** Times of events in seconds, ascending: of a session on its clock, or of each trial on its own. */
+/** Ascending times of events in seconds: of a session on its clock, or of each trial on its own. */
 export type Events =
   | { readonly session: Float64Array }
   | {

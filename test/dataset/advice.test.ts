@@ -1662,7 +1662,7 @@ const matlab73 = (write: (root: Group) => H5Dataset | Group, className: string) 
 const asMatlab = readFrom('y.mat', matlabFile({ x: TIMES }), 'y.mat#x');
 /** Real and imaginary parts, of which the real ones are times. */
 const asParts = readFrom('y.npz', npz({ re: TIMES, im: TIMES }), 'y.npz#re');
-/** The spikes as [row, column, value] of a sparse matrix of bins and neurons, from 1 as MATLAB has them. */
+/** The spikes as what MATLAB finds in a sparse matrix of bins and neurons, counted from 1. */
 const asFound = (message: string): Partial<Made> => {
   const names = /\[(\w+), (\w+), (\w+)\] = find/.exec(message)!.slice(1);
   const found = [TIMES.map((time) => 4 * time + 1), NEURONS.map((n) => n + 1), TIMES.map(() => 1)];
