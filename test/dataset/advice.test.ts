@@ -49,6 +49,8 @@ interface Made {
   readonly raw?: Raw | undefined;
   /** What is opened. Default: the folder. */
   readonly file?: string | undefined;
+  /** The table of intervals that is chosen as trials. */
+  readonly trials?: string | undefined;
 }
 
 /** A message, and what comes of doing what it says. */
@@ -206,7 +208,8 @@ function folderOf({ files, raw }: Made) {
   return memoryFolder('made', { ...files, ...yaml });
 }
 
-const open = (made: Made) => openDataset(folderOf(made), made.file);
+const open = (made: Made) =>
+  openDataset(folderOf(made), made.file, made.trials === undefined ? {} : { trials: made.trials });
 
 /** Whether a message has the words of a case. */
 function hasWords(message: string, says: string): boolean {
@@ -236,7 +239,7 @@ function followed(cases: readonly Case[]): void {
     const ways = [each.follow(message, raw)].flat();
     expect(ways.length).toBeGreaterThan(0);
     for (const way of ways) {
-      const dataset = await open({ ...made, file: undefined, ...way });
+      const dataset = await open({ ...made, file: undefined, trials: undefined, ...way });
       expect((each.gives ?? trials)(dataset), message).toEqual(each.right);
     }
   });
@@ -861,13 +864,38 @@ const TRIALS_AND_VARIABLES: readonly Case[] = [
     right: BY_TRIAL,
   },
   {
-    says: 'Trials should not overlap: in a dataset.yaml, trials.keep selects the trials to use',
+    says: 'Trials should not overlap: in a dataset.yaml, trials.keep selects the trials to use, and trials: {overlaps: cut} lets each end where the next one starts',
     made: described(
       { spikes: PAIRS, trials: { starts: 'o.npz#starts', stops: 'o.npz#stops' } },
       { 'o.npz': npz({ starts: [0, 1, 2], stops: [2, 3, 4] }) },
     ),
     follow: (_, raw) => ({ raw: withKey(raw, 'trials.keep', [0, 2]) }),
     right: BY_TRIAL,
+  },
+  {
+    says: ' lets each end where the next one starts',
+    made: described(
+      { spikes: PAIRS, trials: { starts: 's.npz#starts', stops: 'o.npz#stops' } },
+      { 'o.npz': npz({ stops: [3, 4] }) },
+    ),
+    follow: (message, raw) => {
+      const { overlaps } = parse(/trials: (\{[^}]*\})/.exec(message)![1]!);
+      return { raw: withKey(raw, 'trials.overlaps', overlaps) };
+    },
+    right: BY_TRIAL,
+  },
+  {
+    says: ' has one value per trial: name one of ',
+    made: described({
+      spikes: PAIRS,
+      trials: { ...TRIALS, keep: 'chosen == 4' },
+      variables: { choice: { data: 's.npz#choice', per_trial: true } },
+    }),
+    follow: (message, raw) => {
+      const [, name] = /name one of (\w+)/.exec(message)!;
+      return { raw: withKey(raw, 'trials.keep', `${name} == 4`) };
+    },
+    right: [BY_TRIAL[0]],
   },
   {
     says: ': give one value per trial, ',
@@ -1395,9 +1423,64 @@ const NWB: readonly Case[] = [
     right: { epoch0: [{ start: 0, stop: 2 }] },
   },
   {
-    says: '), add to a dataset.yaml: ',
-    made: nwb((root) => intervalTable(root, 'stimuli', STARTS, STOPS)),
-    follow: (message, raw) => ({ raw: { ...raw, trials: advised(message, 'trials') } }),
+    says: ') become trials, and its columns variables, where it is chosen as trials: --trials …',
+    made: nwb((root) => {
+      numbers(intervalTable(root, 'stimuli', STARTS, STOPS), 'contrast', [4, 6]);
+    }),
+    follow: (message) => ({
+      raw: undefined,
+      file: 'x.nwb',
+      trials: /--trials (\w+)/.exec(message)![1],
+    }),
+    gives: both(trials, samples('contrast')),
+    right: [
+      BY_TRIAL,
+      [
+        [4, 4],
+        [6, 6],
+      ],
+    ],
+  },
+  {
+    says: ' tables of intervals called …: choose one by its path, ',
+    made: () => ({
+      ...nwb((root) => {
+        intervalTable(root, 'stimuli', STARTS, STOPS);
+        const other = typed(behavior(root), 'stimuli', 'TimeIntervals');
+        numbers(other, 'start_time', [0]);
+        numbers(other, 'stop_time', [1]);
+      })(),
+      trials: 'stimuli',
+    }),
+    follow: (message) => ({
+      file: 'x.nwb',
+      trials: /by its path, ([^,]+),/.exec(message)![1],
+    }),
+    right: BY_TRIAL,
+  },
+  {
+    says: ', so no other table (…) can be chosen: change it there',
+    made: () => ({
+      ...nwb((root) => intervalTable(root, 'stimuli', STARTS, STOPS))(),
+      raw: {
+        spikes: { times: 'x.nwb#units/spike_times', ends: 'x.nwb#units/spike_times_index' },
+      },
+      file: 'dataset.yaml',
+      trials: 'stimuli',
+    }),
+    follow: (message, raw) => {
+      const table = `x.nwb#intervals/${/other table \((\w+)\)/.exec(message)![1]}`;
+      const intervals = { starts: `${table}/start_time`, stops: `${table}/stop_time` };
+      return { raw: { ...raw, trials: intervals } };
+    },
+    right: BY_TRIAL,
+  },
+  {
+    says: ' is none: describe its trials in a dataset.yaml',
+    made: { ...guessed('x.npz', npz({ spike_times: TIMES, neuron: NEURONS }), S), trials: 'a' },
+    follow: () => ({
+      raw: { spikes: { times: 'x.npz#spike_times', neurons: 'x.npz#neuron' }, trials: TRIALS },
+    }),
     right: BY_TRIAL,
   },
   {
@@ -2326,7 +2409,7 @@ describe('what messages of the library say to do', () => {
 
 const ROOMS = ['dataset', 'recording', 'formats', 'formats/hdf5'];
 const VERBS =
-  'put|set|list|give|name|add|save|choose|leave|make|correct|fetch|unpack|copy|fill|check|configure|increase|use|write|turn|remove|ask|split|await|say';
+  'put|set|list|give|name|add|save|choose|leave|make|correct|fetch|unpack|copy|fill|check|configure|increase|use|write|turn|remove|ask|split|await|say|change|describe|export|replace';
 /** A verb that tells what to do: at the beginning of a clause, and not as a noun. */
 const IMPERATIVE = new RegExp(
   `(?:^ ?|[:;,.(] |\\b(?:or|and|then|so|beside it|To [a-z ]+,) )(?:${VERBS}) (?!of |is |was )`,
