@@ -261,6 +261,8 @@ const sequenceKeys = object({
   epoch: seconds,
   /** Seconds between the centers of the raised cosines, the first of which is at 0. */
   step: seconds,
+  /** Name of a variable that says which epoch is shown, as text from 1 on. Default: none. */
+  label: optional(text),
 });
 
 const sequence: typeof sequenceKeys = (value, path) => {
@@ -600,6 +602,7 @@ const PLAIN_TEXT_KEYS = new Set([
   'axes',
   'values',
   'except',
+  'label',
   'keep',
   'notes',
 ]);

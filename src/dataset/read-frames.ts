@@ -44,11 +44,12 @@ type Sequence = NonNullable<FramesSpec['sequence']>;
 
 /**
  * Gives all trials the frames of `frames.sequence`, as one video that they share and that is as
- * long as the longest trial.
+ * long as the longest trial, and the variable that says which epoch is shown, if it has a name.
  *
  * @param trialClockStart seconds on the trials' own clocks at which they begin.
  * @param note takes a sentence where the longest trial ends within an epoch.
- * @throws RecordingError where the longest trial ends before the sequence begins.
+ * @throws RecordingError where the longest trial ends before the sequence begins, or that variable
+ *   exists already.
  */
 export function withSequence(
   recording: Recording,
@@ -76,7 +77,21 @@ export function withSequence(
   }
   const data = sequenceFeatures(sequence, dt, count, epochs);
   const video: Video = { data, count, height: 1, width: data.length / count, dt, start };
-  return { ...recording, trials: recording.trials.map((trial) => ({ ...trial, video })) };
+  const { label } = sequence;
+  if (label !== undefined && recording.trials.some(({ variables }) => label in variables))
+    throw new RecordingError(
+      `frames.sequence.label is ${label}, but there is a variable of that name: choose another.`,
+    );
+  const values = Array.from({ length: count }, (_, frame) => `${epochAt(frame, dt, epoch) + 1}`);
+  const added = label === undefined ? {} : { [label]: { values, dt, start } };
+  return {
+    ...recording,
+    trials: recording.trials.map((trial) => ({
+      ...trial,
+      video,
+      variables: { ...trial.variables, ...added },
+    })),
+  };
 }
 
 /** A number of seconds in the words of a message, to the millisecond. */

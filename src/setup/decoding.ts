@@ -219,7 +219,7 @@ function configure(
   };
 }
 
-/** The longest current window, up to half of the history and 0.5 s, whose spikes are not too many. */
+/** The longest current window, up to half of the history and 0.5 s, of not too many spikes. */
 function currentWindow(recording: Recording, history: number, dt: number): number {
   let seconds = wholeSteps(Math.min(0.5, history / 2), dt);
   while (seconds > dt && spikesIn(recording, seconds) > MAX_CURRENT)

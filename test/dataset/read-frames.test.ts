@@ -28,6 +28,8 @@ function features({ trials }: Recording): number[][] {
   );
 }
 
+const SPEED = encodeNpy(Float64Array.from({ length: 10 }, (_, n) => n));
+
 describe('frames of a sequence', () => {
   const [low, high] = [0.146, 0.854]; // (1 -+ cos(pi / 4)) / 2: a quarter of the epoch from its ends
 
@@ -75,6 +77,19 @@ describe('frames of a sequence', () => {
     }
   });
 
+  it('come with a variable that says the epoch, where it has a name', async () => {
+    const frames = { sequence: { ...FRAMES.sequence, label: 'texture' }, dt: 1 };
+    const { recording } = await open({ spikes: SPIKES, trials: TRIALS, frames });
+    for (const { variables } of recording.trials)
+      expect(variables.texture).toEqual({ values: ['1', '1', '2', '2'], dt: 1, start: 0 });
+    const variables = { texture: { data: 'speed.npy', dt: 1 } };
+    await expect(
+      open({ spikes: SPIKES, trials: TRIALS, frames, variables }, { 'speed.npy': SPEED }),
+    ).rejects.toThrow(
+      'frames.sequence.label is texture, but there is a variable of that name: choose another.',
+    );
+  });
+
   it('begin at their start on the clock of the trials', async () => {
     const frames = { ...FRAMES, start: 1 };
     const { recording } = await open({ spikes: SPIKES, trials: TRIALS, frames });
@@ -106,7 +121,7 @@ describe('frames of a sequence', () => {
       'frames.sequence.step should be at most frames.sequence.epoch, 2 s, but is 3.',
     );
     await rejected(FRAMES, {}).toThrow(
-      'frames.sequence is known by the time in each trial, but the session has no trials: add trials.',
+      'frames.sequence is known by the time in each trial, but the session has no trials: add trials with starts, and stops if there are any.',
     );
     await rejected({ ...FRAMES, start: 4 }).toThrow(
       'The sequence of frames begins 4 s after the beginning of a trial, but the longest trial lasts 4 s: set frames.start to where it begins on the clock of the trials.',
