@@ -15,6 +15,7 @@ import {
 } from './common.js';
 import { chooseHistory, HISTORIES, type HistoryChoice } from './history.js';
 import type { Proposal } from './proposal.js';
+import { readSpikes } from './reading.js';
 import { spikeStep, spikesIn } from './spike-resolution.js';
 import type { Target } from './targets.js';
 
@@ -22,12 +23,12 @@ import type { Target } from './targets.js';
 const STEPS = [0.05, 0.1, 0.2, 0.25, 0.5, 1];
 /** More windows than this take long and teach little. */
 const MAX_WINDOWS = 30_000;
-/** Tokens of the current and of the past window that attention reads at a good pace. */
-const [MAX_CURRENT, MAX_PAST] = [128, 384];
+/** Variables that a sentence names. */
+const MAX_NAMED = 20;
 /** Tokens of a trial. */
 const MAX_TRIAL = 1000;
-/** Bins of counts in a readout, and how many counts it may read in all. */
-const [MAX_BINS, MAX_COUNTS] = [20, 20_000];
+/** The weight of all decoded variables together, beside 1 of the spikes. */
+const TOTAL_WEIGHT = 4;
 
 /** A configuration that decodes the given variables, all over time or all once per trial. */
 export function proposeDecoding(recording: Recording, targets: readonly Target[]): Proposal {
@@ -39,7 +40,7 @@ export function proposeDecoding(recording: Recording, targets: readonly Target[]
 function purposeOf(targets: readonly Target[]): string {
   return `decode ${formatList(
     targets.map(({ name }) => name),
-    MAX_BINS,
+    MAX_NAMED,
   )}`;
 }
 
@@ -128,6 +129,7 @@ function decodeOverTime(recording: Recording, targets: readonly Target[]): Propo
   return configure(recording, targets, { dt, every, split, why, choice });
 }
 
+/** When variables are decoded, by what split, and from how much past. */
 interface Plan {
   readonly dt: number;
   readonly every: number;
@@ -136,98 +138,34 @@ interface Plan {
   readonly choice: HistoryChoice;
 }
 
-function configure(
-  recording: Recording,
-  targets: readonly Target[],
-  { dt, every, split, why, choice }: Plan,
-): Proposal {
-  const { seconds, tuned, skills } = choice;
-  const current = currentWindow(recording, seconds, dt);
-  const past = Math.max(dt, Number((seconds - current).toFixed(6)));
-  const isDense =
-    spikesIn(recording, current) > MAX_CURRENT || spikesIn(recording, past) > MAX_PAST;
-  const isTuned = tuned.length > 0;
-  const bins = Math.max(
-    1,
-    Math.min(
-      isTuned ? 6 : MAX_BINS,
-      Math.round(seconds / every),
-      Math.floor(MAX_COUNTS / recording.neurons),
-    ),
-  );
+function configure(recording: Recording, targets: readonly Target[], plan: Plan): Proposal {
+  const { dt, every, split, why, choice } = plan;
   const names = targets.map(({ name }) => name);
-  const perceptronOnly = isDense && !isTuned;
-  const tuning = { variables: tuned, lags: Math.min(4, bins), values: 32 };
+  const { model, training, comments, notes } = readSpikes(recording, names, every, choice);
+  const weights = names.map((name) => [name, TOTAL_WEIGHT / names.length]);
   return {
     task: 'decode',
     purpose: purposeOf(targets),
     model: {
       ...SMALL_NETWORK,
-      window: isDense
-        ? { curr: every, prev: Number((seconds - every).toFixed(6)) || dt }
-        : { curr: current, prev: past },
       resolution: { dt },
-      block_size: isDense
-        ? { id: 3, prev_id: 3 }
-        : {
-            id: blockFor(spikesIn(recording, current)),
-            prev_id: blockFor(spikesIn(recording, past)),
-          },
-      pool: 'eos',
-      readout: isTuned
-        ? { blocks: 0, bins, hidden: [], tuning }
-        : { blocks: isDense ? 0 : 1, bins },
-      layers: isDense
-        ? { encoder: 0, state: 0, state_history: 0, stimulus: 0 }
-        : { state: 1, state_history: 1, stimulus: 0 },
+      ...model,
       dropout: { attn: 0.2, resid: 0.2, id: 0 },
       modalities: modalities(targets, every),
-      loss: {
-        mu: 0.6,
-        variables: Object.fromEntries(names.map((name) => [name, 4 / names.length])),
-      },
+      loss: { mu: 0.6, variables: Object.fromEntries(weights) },
     },
-    training: {
-      ...(perceptronOnly && { losses: names }),
-      every,
-      epochs: isTuned ? 14 : 6,
-      batch: 64,
-      rate: perceptronOnly ? 1e-3 : 2e-3,
-      ...COMMON_TRAINING,
-      ...(!isDense && { token_dropout: 0.4 }),
-      split,
-    },
+    training: { ...training, every, batch: 64, ...COMMON_TRAINING, split },
     comments: {
-      window: describeHistory(seconds, skills),
-      block_size: isDense
-        ? 'no room for spikes one by one: they are counted'
-        : 'tokens: the spikes of 999 of 1,000 windows, with start and end',
-      readout: isTuned
-        ? `${formatList(tuned, 8)} by tuning curves, which decoded validation windows better than ridge did`
-        : isDense
-          ? `a perceptron reads the counts of ${bins} bins`
-          : `a query of each variable reads the spikes, a perceptron their counts in ${bins} bins`,
+      window: describeHistory(choice),
+      ...comments,
       'training.every': 'seconds from one decoded moment to the next',
-      ...(!isDense && { 'training.token_dropout': 'spikes hidden at random, against overfitting' }),
       'training.split': why,
     },
-    notes: isDense
-      ? [
-          `${spikesIn(recording, every)} spikes in ${formatSeconds(every)} are too many for attention to each of them within minutes, so they are counted in bins and the model decodes without predicting spikes. To predict them as well, keep fewer neurons (spikes.keep in the dataset.yaml).`,
-        ]
-      : [],
+    notes,
   };
 }
 
-/** The longest current window, up to half of the history and 0.5 s, of not too many spikes. */
-function currentWindow(recording: Recording, history: number, dt: number): number {
-  let seconds = wholeSteps(Math.min(0.5, history / 2), dt);
-  while (seconds > dt && spikesIn(recording, seconds) > MAX_CURRENT)
-    seconds = wholeSteps(seconds / 2, dt);
-  return seconds;
-}
-
-function describeHistory(seconds: number, skills: HistoryChoice['skills']): string {
+function describeHistory({ seconds, skills }: HistoryChoice): string {
   const tried = skills.map((item) => `${formatSeconds(item.seconds)} ${item.skill.toFixed(2)}`);
   return tried.length > 0
     ? `${formatSeconds(seconds)} of spikes: ridge on counts of so much past decodes validation windows with a score (1 at best) of ${tried.join(', ')}`
