@@ -8,6 +8,7 @@ import { createEngine, openDataset } from '../node.js';
 import { expectEmpty } from '../ports/run-store.js';
 import type { Recording } from '../recording/recording.js';
 import { possiblePurposes, type Task } from '../setup/proposal.js';
+import { StoppedError } from '../stages/errors.js';
 import { DEFAULT_MINUTES, init } from '../stages/init.js';
 import { formatCount, formatDuration } from '../text/format.js';
 import { PROGRAM } from './called-as.js';
@@ -131,7 +132,11 @@ async function ask(
     const answer = await terminal.question('A number, or the names of variables to decode [1]: ');
     const text = answer.trim() || '1';
     const chosen = purposes[Number(text) - 1];
-    return chosen ? { task: chosen.task } : { task: 'decode', variables: parseNames(text) };
+    const names = text.split(',').map((name) => name.trim());
+    return chosen ? { task: chosen.task } : { task: 'decode', variables: names.filter(Boolean) };
+  } catch (error) {
+    if ((error as Error).name === 'AbortError') throw new StoppedError('Nothing was written.');
+    throw error;
   } finally {
     terminal.close();
   }
