@@ -8,7 +8,7 @@
 
 export { type CreateEngineOptions, createEngine } from './create-engine.js';
 export { type Dataset, type OpenOptions, openDataset } from './dataset/dataset.js';
-export type { IntervalTable } from './dataset/nwb-intervals.js';
+export type { IntervalColumn, IntervalTable } from './dataset/nwb-intervals.js';
 export type { Engine } from './gpu/engine.js';
 export { DeviceLostError, GpuError, UnsupportedError } from './gpu/errors.js';
 export { type ModelConfig, type ParsedConfig, parseConfig } from './neuroformer/config.js';
@@ -154,4 +154,5 @@ export type { BestLoss, ReadModel, TrainingProgress } from './train/checkpoint.j
 export type { EngineSource } from './train/engine-source.js';
 export type { RunFacts } from './train/run-records.js';
 export type { TrainResult } from './train/trainer.js';
+export type { ValidationScore, ValidationScores } from './train/validation-scores.js';
 export type { WeightsId } from './train/weights.js';

@@ -7,10 +7,20 @@ import { arrayMember, isOfType, isReadable, type NamedGroup } from './nwb-groups
 
 /** A table of intervals, as `inspect` lists it. */
 export interface IntervalTable {
+  /** Its name in the file. */
   readonly name: string;
+  /** How many intervals it has. */
   readonly rows: number;
-  /** Columns with one value per row, with how many distinct values they have. */
-  readonly columns: readonly { readonly name: string; readonly distinct: number }[];
+  /** Columns with one value per row. */
+  readonly columns: readonly IntervalColumn[];
+}
+
+/** A column of a table of intervals. */
+export interface IntervalColumn {
+  /** Its name in the file. */
+  readonly name: string;
+  /** How many different values it has. */
+  readonly distinct: number;
 }
 
 /** The tables of intervals in a file, by their use. */

@@ -9,6 +9,7 @@ import { formatDecimals, formatList } from '../text/format.js';
 export interface ValidationScore {
   /** What it is: R2 of a number, median error of an angle in degrees, accuracy of a class. */
   readonly kind: 'R2' | 'median error' | 'accuracy';
+  /** How much it is. */
   readonly value: number;
 }
 

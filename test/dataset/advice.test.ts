@@ -1060,6 +1060,27 @@ const TRIALS_AND_VARIABLES: readonly Case[] = [
       [2, 1],
     ],
   },
+  {
+    says: 'but there is a variable of that name: choose another',
+    made: described({
+      spikes: PAIRS,
+      trials: TRIALS,
+      variables: { shown: { data: 's.npz#choice', per_trial: true } },
+      frames: { sequence: { epoch: 1, step: 0.5, label: 'shown' }, dt: 0.5 },
+    }),
+    follow: (_, raw) => ({ raw: withKey(raw, 'frames.sequence.label', 'epoch') }),
+    gives: both(samples('epoch'), samples('shown')),
+    right: [
+      [
+        ['1', '1', '2', '2'],
+        ['1', '1', '2', '2'],
+      ],
+      [
+        [4, 4],
+        [6, 6],
+      ],
+    ],
+  },
 ];
 
 describe('what messages on references say to do', () => followed(REFERENCES));
