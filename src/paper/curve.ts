@@ -5,9 +5,10 @@
 
 import { withControls } from '../probe/stimulus.js';
 import { scoreTokens } from '../probe/token-scores.js';
-import { COLORS, draw, type Figure, seedsPanel } from '../report/draw.js';
+import { draw, type Figure } from '../report/draw.js';
 import type { Section } from '../report/html.js';
 import { describeSpread } from '../report/spread.js';
+import { POINT_SIZE, panelWidth, ROLES } from '../report/theme.js';
 import { explainStimulus } from '../stages/explain-stimulus.js';
 import { scoreRates } from '../stages/rates.js';
 import { formatFacts, readJsonResults } from '../stages/stored-results.js';
@@ -164,19 +165,17 @@ export async function curveSection(points: readonly CurvePoint[]): Promise<Secti
 function curveFigure(points: readonly CurvePoint[]): Promise<Figure> {
   const rows = points.map(({ kind, ...point }) => ({ model: FILM_MODEL_TITLES[kind], ...point }));
   const kinds = Object.values(FILM_MODEL_TITLES);
-  const color = {
-    field: 'model',
-    type: 'nominal',
-    title: null,
-    legend: { orient: 'bottom' },
-    scale: { domain: kinds, range: [COLORS.recorded, COLORS.generated] },
-  };
   const x = {
     field: 'tflop',
     type: 'quantitative',
-    title: 'training, TFLOP',
+    title: 'training (TFLOP)',
     scale: { type: 'log' },
     axis: { values: [...new Set(points.map(({ tflop }) => tflop))] },
+  };
+  const color = {
+    field: 'model',
+    type: 'nominal',
+    scale: { domain: kinds, range: [ROLES.baseline, ROLES.model] },
   };
   return draw(
     {
@@ -187,9 +186,20 @@ function curveFigure(points: readonly CurvePoint[]): Promise<Figure> {
     rows,
     {
       columns: 2,
-      concat: SCORES.slice(0, 4).map(([field, title]) =>
-        seedsPanel({ field, title, x, color }, { width: 300, height: 200 }),
-      ),
+      concat: SCORES.slice(0, 4).map(([field, title]) => {
+        const y = { field, type: 'quantitative', title, scale: { zero: false } };
+        return {
+          width: panelWidth(2),
+          height: 200,
+          layer: [
+            { mark: 'line', encoding: { x, y: { ...y, aggregate: 'mean' }, color } },
+            {
+              mark: { type: 'point', filled: true, size: POINT_SIZE / 2 },
+              encoding: { x, y, color },
+            },
+          ],
+        };
+      }),
     },
   );
 }

@@ -3,6 +3,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { printable } from '../text/printable.js';
 import { toCsv } from '../text/table.js';
+import { textWidth, VEGA_CONFIG } from './theme.js';
 
 /** A figure with its caption and its numbers. */
 export interface Figure {
@@ -18,63 +19,9 @@ export interface Figure {
   readonly csv: string;
 }
 
-/** Colors of recorded, generated and other series. */
-export const COLORS = { recorded: '#3b4a5a', generated: '#e07b39', other: '#4c8c8a' } as const;
-
-/** Pixels; Vega-Lite cuts labels off earlier than that. */
-const LABEL_LIMIT = 500;
-
-const CONFIG = {
-  background: 'white',
-  font: 'Helvetica, Arial, sans-serif',
-  axis: {
-    labelColor: '#333',
-    titleColor: '#333',
-    labelFontSize: 11,
-    titleFontSize: 12,
-    titleFontWeight: 'normal',
-    gridColor: '#eee',
-    domainColor: '#888',
-    tickColor: '#888',
-    labelLimit: LABEL_LIMIT,
-  },
-  header: { labelLimit: LABEL_LIMIT },
-  legend: {
-    labelLimit: LABEL_LIMIT,
-    labelFontSize: 11,
-    titleFontSize: 12,
-    titleFontWeight: 'normal',
-  },
-  title: { fontSize: 13, fontWeight: 'normal', color: '#222' },
-  view: { stroke: null },
-} as const;
-
-/**
- * A panel of a score with one point per seed, and lines that connect the means.
- *
- * @param panel its x is the encoding of the horizontal axis,
- *   its color that of colors, or a single color
- */
-export function seedsPanel(
-  panel: { field: string; title: string; x: object; color: object | string },
-  size: { readonly width: number; readonly height: number },
-): object {
-  const { field, title, x, color } = panel;
-  const [mark, encoding] = typeof color === 'string' ? [{ color }, {}] : [{}, { color }];
-  const y = { field, type: 'quantitative', title, scale: { zero: false } };
-  return {
-    ...size,
-    layer: [
-      {
-        mark: { type: 'line', strokeWidth: 1.6, ...mark },
-        encoding: { x, y: { ...y, aggregate: 'mean' }, ...encoding },
-      },
-      {
-        mark: { type: 'point', filled: true, size: 36, ...mark },
-        encoding: { x, y, ...encoding },
-      },
-    ],
-  };
+/** What Vega measures texts by; its types leave it out. */
+interface TextMetrics {
+  width(item: { readonly fontSize?: number; readonly fontWeight?: unknown }, text: unknown): number;
 }
 
 /**
@@ -89,13 +36,17 @@ export async function draw(
 ): Promise<Figure> {
   // Loaded when first needed: loading them at startup would double the startup time of the command
   // line.
-  const [{ parse, View }, { compile }] = await Promise.all([import('vega'), import('vega-lite')]);
+  const [vega, { compile }] = await Promise.all([import('vega'), import('vega-lite')]);
+  // Vega measures texts where there is a canvas and guesses far too much where there is none.
+  const { textMetrics } = vega as unknown as { textMetrics: TextMetrics };
+  textMetrics.width = ({ fontSize: size, fontWeight }, text) =>
+    textWidth(String(text ?? ''), { ...(size && { size }), isBold: fontWeight === 'bold' });
   const completeSpec = {
     ...spec,
     data: { values: rows },
-    config: CONFIG,
+    config: VEGA_CONFIG,
   } as unknown as TopLevelSpec;
-  const view = new View(parse(compile(completeSpec).spec), { renderer: 'none' });
+  const view = new vega.View(vega.parse(compile(completeSpec).spec), { renderer: 'none' });
   const svg = await view.toSVG();
   view.finalize();
   return { ...facts, svg: printable(svg), csv: printable(toCsv(rows)) };

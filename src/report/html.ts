@@ -2,6 +2,7 @@
 
 import { printable } from '../text/printable.js';
 import type { Figure } from './draw.js';
+import { FULL_WIDTH, PANEL_GAP } from './theme.js';
 
 /** A table of text cells; the first column holds row titles. */
 export interface Table {
@@ -12,6 +13,14 @@ export interface Table {
   readonly rows: readonly (readonly string[])[];
 }
 
+/** What was asked of the data, and what came out. */
+export interface Answer {
+  /** The question, in a few words. */
+  readonly asked: string;
+  /** The result with its interval, and what it is to be compared with; a sentence or two. */
+  readonly answer: string;
+}
+
 /** A section of a page: paragraphs, tables and figures, in this order. */
 export interface Section {
   readonly title: string;
@@ -19,6 +28,8 @@ export interface Section {
   readonly text: readonly string[];
   readonly tables?: readonly Table[];
   readonly figures?: readonly Figure[];
+  /** Its results in short, with which the page opens. */
+  readonly answers?: readonly Answer[];
 }
 
 /** Escapes text for use in HTML and in quoted attributes. */
@@ -31,17 +42,34 @@ export function escapeHtml(text: string): string {
 }
 
 const STYLE = `
-  body { font: 15px/1.5 Helvetica, Arial, sans-serif; color: #222; max-width: 1000px; margin: 2em auto; padding: 0 1em; }
+  body { font: 15px/1.5 'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', sans-serif; color: #20262d; max-width: 1000px; margin: 2em auto; padding: 0 1em; }
   h1 { font-size: 1.6em; margin-bottom: 0.2em; } h2 { font-size: 1.2em; margin-top: 2em; border-bottom: 1px solid #ddd; }
+  .result { border: 1px solid #c9ced4; border-left: 5px solid #c94a10; border-radius: 4px; padding: 0.4em 1.2em; margin: 1.2em 0; }
+  .result h2 { border: 0; margin: 0.4em 0; } .result dt { font-weight: bold; } .result dd { margin: 0 0 0.7em 0; }
   figure { display: inline-block; vertical-align: top; margin: 0.8em 1.2em 0.8em 0; max-width: 100%; }
-  figure svg { max-width: 100%; height: auto; } figcaption { font-size: 0.85em; color: #555; } figcaption a { color: inherit; }
-  table { border-collapse: collapse; margin: 0.6em 0; font-size: 0.9em; } caption { text-align: left; font-weight: bold; }
-  th, td { padding: 0.2em 0.8em; text-align: right; border-bottom: 1px solid #eee; } th { border-bottom: 1px solid #888; }
+  figure svg { max-width: 100%; height: auto; } figcaption { font-size: 0.85em; color: #57606a; } figcaption a { color: inherit; }
+  .table { overflow-x: auto; } table { border-collapse: collapse; margin: 0.6em 0; font-size: 0.9em; } caption { text-align: left; font-weight: bold; }
+  th, td { padding: 0.2em 0.8em; text-align: right; vertical-align: top; border-bottom: 1px solid #eee; } th { border-bottom: 1px solid #888; }
   th:first-child, td:first-child { text-align: left; }
-  td:nth-child(n + 3) { white-space: nowrap; } .lead { color: #555; } .note { font-size: 0.85em; color: #555; }
+  td:nth-child(n + 3) { white-space: nowrap; } .lead { color: #57606a; } .note { font-size: 0.85em; color: #57606a; }
+  @page { margin: 15mm; }
+  @media print {
+    body { font-size: 10pt; max-width: none; margin: 0; padding: 0; color: black; }
+    a, figcaption a { color: inherit; text-decoration: none; } .download { display: none; }
+    section + section { break-before: page; } section.result + section { break-before: auto; }
+    h2, caption { break-after: avoid; } figure, tr, dt, dd, .result { break-inside: avoid; } dt { break-after: avoid; }
+    figure { max-width: 150mm; margin: 2mm 4mm 2mm 0; } figure.half { max-width: 84mm; } figure svg { max-height: 220mm; } figcaption { font-size: 8pt; }
+    .table { overflow: visible; } table { font-size: 7.5pt; } th, td { padding: 0.1em 0.4em; } thead { display: table-header-group; }
+    .result, table { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
+  }
 `;
 
-/** Renders a page. Text between backticks is set as code. @param lead a line below the title. */
+/**
+ * Renders a page. It opens with the answers of its sections, if they have any. Text between
+ * backticks is set as code.
+ *
+ * @param lead a line below the title.
+ */
 export function renderPage(title: string, lead: string, sections: readonly Section[]): string {
   const body = sections.map(sectionHtml).join('\n');
   return `<!doctype html>
@@ -55,19 +83,30 @@ export function renderPage(title: string, lead: string, sections: readonly Secti
 <body>
 <h1>${escapeHtml(title)}</h1>
 <p class="lead">${escapeHtml(lead)}</p>
-${body}
+${resultHtml(sections.flatMap(({ answers = [] }) => answers))}${body}
 </body>
 </html>
 `;
 }
 
+/** A box with all answers; empty if there are none. */
+function resultHtml(answers: readonly Answer[]): string {
+  if (answers.length === 0) return '';
+  const entries = answers.map(
+    ({ asked, answer }) => `<dt>${codeMarked(asked)}</dt><dd>${codeMarked(answer)}</dd>`,
+  );
+  return `<section class="result"><h2>Result</h2><dl>\n${entries.join('\n')}\n</dl></section>\n`;
+}
+
 function sectionHtml({ title, text, tables = [], figures = [] }: Section): string {
   const paragraphs = text.map((sentence) => `<p>${codeMarked(sentence)}</p>`);
   return [
+    '<section>',
     `<h2>${escapeHtml(title)}</h2>`,
     ...paragraphs,
     ...tables.map(tableHtml),
     ...figures.map(figureHtml),
+    '</section>',
   ].join('\n');
 }
 
@@ -79,9 +118,9 @@ function codeMarked(text: string): string {
 function tableHtml({ title, caption, head, rows }: Table): string {
   const cells = (kind: 'th' | 'td', values: readonly string[]) =>
     `<tr>${values.map((value) => `<${kind}>${codeMarked(value)}</${kind}>`).join('')}</tr>`;
-  return `<table><caption>${escapeHtml(title)}</caption>
+  return `<div class="table"><table><caption>${escapeHtml(title)}</caption>
 <thead>${cells('th', head)}</thead>
-<tbody>${rows.map((row) => cells('td', row)).join('\n')}</tbody></table>${caption === undefined ? '' : `\n<p class="note">${codeMarked(caption)}</p>`}`;
+<tbody>${rows.map((row) => cells('td', row)).join('\n')}</tbody></table></div>${caption === undefined ? '' : `\n<p class="note">${codeMarked(caption)}</p>`}`;
 }
 
 function figureHtml({ name, title, caption, svg, csv }: Figure): string {
@@ -90,8 +129,9 @@ function figureHtml({ name, title, caption, svg, csv }: Figure): string {
     .replace(/\bid="([^"]+)"/g, `id="${name}-$1"`)
     .replace(/url\(#([^)]+)\)/g, `url(#${name}-$1)`);
   // The figure is as wide as its drawing, so that small figures stand side by side.
-  const width = /<svg[^>]*\bwidth="([\d.]+)"/.exec(svg)?.[1] ?? '640';
+  const width = Number(/<svg[^>]*\bwidth="([\d.]+)"/.exec(svg)?.[1] ?? FULL_WIDTH);
+  const isHalf = 2 * width <= FULL_WIDTH + PANEL_GAP;
   const numbers = `data:text/csv;charset=utf-8,${encodeURIComponent(csv)}`;
-  return `<figure style="width: ${width}px"><div role="img" aria-label="${escapeHtml(title)}">${uniqueSvg}</div>
-<figcaption><b>${escapeHtml(title)}.</b> ${codeMarked(caption)} <a href="${numbers}" download="${name}.csv">Numbers</a></figcaption></figure>`;
+  return `<figure${isHalf ? ' class="half"' : ''} style="width: ${width}px"><div role="img" aria-label="${escapeHtml(title)}">${uniqueSvg}</div>
+<figcaption><b>${escapeHtml(title)}.</b> ${codeMarked(caption)} <a class="download" href="${numbers}" download="${name}.csv">Numbers</a></figcaption></figure>`;
 }

@@ -13,13 +13,25 @@ import {
   type ScoreValues,
 } from '../probe/results.js';
 import { formatCount, formatPercent } from '../text/format.js';
-import { COLORS, draw, type Figure } from './draw.js';
-import type { Section } from './html.js';
-import { describeSpread } from './spread.js';
+import { draw, type Figure } from './draw.js';
+import type { Answer, Section } from './html.js';
+import { describeSpread, scoreAsStart } from './spread.js';
+import { FULL_WIDTH, figureSize, INK, OTHER, REFERENCE_MARK, ROLES } from './theme.js';
 
 const DECODERS = Object.keys(LABEL_DECODERS) as LabelRun['from'][];
-/** Two of networks that are trained on labels, two of networks that are not, and one of none. */
-const DECODER_COLORS = ['#1f77b4', '#d9822b', '#2ca02c', '#b0b0b0', '#333333'];
+/**
+ * How the decoders are drawn: networks that are trained on labels, networks that are not, and none.
+ * What was not pretrained is hollow and dashed.
+ */
+const DECODER_STYLES: Readonly<
+  Record<LabelRun['from'], { readonly color: string; readonly isDashed: boolean }>
+> = {
+  pretrained: { color: ROLES.model, isDashed: false },
+  scratch: { color: ROLES.model, isDashed: true },
+  frozen: { color: OTHER, isDashed: false },
+  untrained: { color: OTHER, isDashed: true },
+  counts: { color: ROLES.baseline, isDashed: false },
+};
 
 /** Renders the section: a table of scores and a learning curve per variable. */
 export async function labelsSection(results: LabelResults): Promise<Section> {
@@ -52,6 +64,20 @@ export async function labelsSection(results: LabelResults): Promise<Section> {
       ],
     })),
     figures: await Promise.all(variables.map((variable) => curveFigure(results, variable))),
+    answers: variables.map((variable) => labelAnswer(results, variable)),
+  };
+}
+
+/** What pretraining gives with the fewest labels, beside no pretraining and no network. */
+function labelAnswer(results: LabelResults, variable: LabelVariable): Answer {
+  const [share] = labeledShares(results.runs) as [number, ...number[]];
+  const described = (['pretrained', 'scratch', 'counts'] as const).flatMap((from) => {
+    const spread = describeSpread(scoresAtShare(results, variable, share, from));
+    return spread ? [`${LABEL_DECODERS[from]} ${spread}`] : [];
+  });
+  return {
+    asked: `Decode ${variable.name} with ${formatPercent(share)} of the labels`,
+    answer: `${scoreAsStart(headlineTitle(variable))} mean (lowest to highest): ${described.join('; ')}. The run, with all labels: ${describeSpread([headlineValue(results.whole.scores, variable)])}.`,
   };
 }
 
@@ -102,12 +128,14 @@ function curveFigure(results: LabelResults, variable: LabelVariable): Promise<Fi
     scale: { type: 'log' },
     axis: { values: labeledShares(results.runs).map((share) => 100 * share), grid: false },
   };
-  const color = {
+  const styles = DECODERS.map((from) => DECODER_STYLES[from]);
+  const style = (range: readonly unknown[]) => ({
     field: 'from',
     type: 'nominal',
-    title: null,
-    scale: { domain: Object.values(LABEL_DECODERS), range: DECODER_COLORS },
-  };
+    scale: { domain: Object.values(LABEL_DECODERS), range },
+    legend: { columns: 3, symbolType: 'circle' },
+  });
+  const colors = styles.map(({ color }) => color);
   const y = (options: object) => ({
     field: 'score',
     type: 'quantitative',
@@ -115,29 +143,40 @@ function curveFigure(results: LabelResults, variable: LabelVariable): Promise<Fi
     scale: { zero: false },
     ...options,
   });
+  const whole = { values: [{ score: headlineValue(runScores, variable) }] };
   return draw(
     {
       name: `labels-${variable.name}`,
       title: `${variable.name}, by share of labeled windows`,
-      caption: `One point per draw and network; lines connect the means. Dashed: the run itself, ${formatCount(updates)} updates on all labels.`,
+      caption: `One point per draw and network; lines connect the means; what was not pretrained is hollow and dashed. Gray: the run itself, ${formatCount(updates)} updates on all labels.`,
     },
     rows,
     {
-      width: 340,
-      height: 220,
+      ...figureSize(FULL_WIDTH, 340),
       layer: [
+        { data: whole, mark: REFERENCE_MARK, encoding: { y: y({}) } },
         {
-          data: { values: [{ score: headlineValue(runScores, variable) }] },
-          mark: { type: 'rule', strokeDash: [4, 3], color: COLORS.recorded },
-          encoding: { y: y({}) },
+          data: whole,
+          mark: { type: 'text', text: 'the run', align: 'right', dy: -8, color: INK.muted },
+          encoding: { y: y({}), x: { value: 'width' } },
         },
         {
-          mark: { type: 'line', strokeWidth: 1.6 },
-          encoding: { x, y: y({ aggregate: 'mean' }), color },
+          mark: { type: 'line' },
+          encoding: {
+            x,
+            y: y({ aggregate: 'mean' }),
+            stroke: style(colors),
+            strokeDash: { ...style(styles.map(({ isDashed }) => (isDashed ? [5, 4] : [1, 0]))) },
+          },
         },
         {
-          mark: { type: 'point', filled: true, size: 30, opacity: 0.7 },
-          encoding: { x, y: y({}), color },
+          mark: { type: 'point', size: 36, opacity: 0.9, strokeWidth: 1.5 },
+          encoding: {
+            x,
+            y: y({}),
+            fill: style(styles.map(({ color, isDashed }) => (isDashed ? 'white' : color))),
+            stroke: style(colors),
+          },
         },
       ],
     },

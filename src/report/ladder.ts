@@ -1,10 +1,13 @@
 /** The section on a ladder of components: what each part of a model adds. */
 
+import { mean } from '../math/statistics.js';
 import { formatFlops } from '../neuroformer/estimate.js';
-import type { LadderResults, LadderRun } from '../probe/results.js';
-import { COLORS, draw, type Figure, seedsPanel } from './draw.js';
-import type { Section } from './html.js';
+import type { LadderResults, LadderRun, LadderRung } from '../probe/results.js';
+import { dotPlot } from './dot-plot.js';
+import { draw, type Figure } from './draw.js';
+import type { Answer, Section } from './html.js';
 import { describeSpread } from './spread.js';
+import { ROLES } from './theme.js';
 
 /** The scores of a model, as the page names them and as results do. */
 const SCORES = [
@@ -41,6 +44,22 @@ export async function ladderSection(results: LadderResults): Promise<Section> {
       },
     ],
     figures: [await ladderFigure(results)],
+    answers: [ladderAnswer(results)],
+  };
+}
+
+/** The bits a spike of the lowest and of the highest rung. */
+function ladderAnswer({ rungs, runs }: LadderResults): Answer {
+  const describe = ({ name, title }: LadderRung) =>
+    `${title} ${describeSpread(
+      runs.filter((run) => run.name === name).map(({ bits }) => bits),
+      3,
+    )}`;
+  const [first, ...others] = rungs as [LadderRung, ...LadderRung[]];
+  const last = others.at(-1);
+  return {
+    asked: 'What each part of the model adds',
+    answer: `Bits a spike beyond the mean rates, which have 0: ${describe(first)}${last ? `; ${describe(last)}` : ''}.`,
   };
 }
 
@@ -49,28 +68,32 @@ function trainingCost(runs: readonly LadderRun[]): string {
   return run ? formatFlops(run.updates * run.flops) : '';
 }
 
-/** One point per seed and rung, for each of the scores. */
+/** One point per seed and rung, and their mean, for each of the scores. */
 function ladderFigure({ rungs, runs }: LadderResults): Promise<Figure> {
-  const titles = new Map(rungs.map(({ name, title }) => [name, title]));
-  const rows = runs.map((run) => ({ rung: titles.get(run.name)!, ...run }));
-  const x = {
-    field: 'rung',
-    type: 'nominal',
-    sort: null,
-    title: null,
-    axis: { labelAngle: -30 },
-  };
+  const rows = rungs.flatMap(({ name, title }) =>
+    runs.filter((run) => run.name === name).map((run) => ({ rung: title, kind: 'model', ...run })),
+  );
+  const shuffled = mean(runs.map(({ shuffledSetF1 }) => shuffledSetF1));
   return draw(
     {
       name: 'ladder',
       title: 'What each part adds',
-      caption: 'One point per seed; lines connect the means.',
+      caption:
+        'Small points are seeds, large ones their means. Chance: sets of neurons drawn at another moment. Bits are beyond the mean rates.',
     },
     rows,
-    {
-      hconcat: SCORES.map(([title, field]) =>
-        seedsPanel({ field, title, x, color: COLORS.generated }, { width: 200, height: 200 }),
-      ),
-    },
+    dotPlot({
+      rows,
+      label: 'rung',
+      kind: 'kind',
+      series: [{ name: 'model', color: ROLES.model }],
+      repeated: true,
+      panels: SCORES.map(([title, field]) => ({
+        field,
+        title,
+        ...(field === 'setF1' && { reference: { value: shuffled, name: 'chance' } }),
+        ...(field === 'bits' && { reference: { value: 0, name: 'mean rates' } }),
+      })),
+    }),
   );
 }

@@ -7,8 +7,10 @@ import type { LatentMethod, LatentResults } from '../probe/results.js';
 import { formatCount, formatDecimals } from '../text/format.js';
 import { describeWeights } from '../train/weights.js';
 import { pickEvenly } from '../train/window-batches.js';
+import { CYCLIC, colorBar, colorScale, SEQUENTIAL_POINTS } from './colors.js';
 import { draw, type Figure } from './draw.js';
-import type { Section, Table } from './html.js';
+import type { Answer, Section, Table } from './html.js';
+import { fieldName, panelWidth, wrapped } from './theme.js';
 
 /** Test windows that a figure shows at most. */
 const MAX_POINTS = 600;
@@ -30,7 +32,26 @@ export async function latentsSection(results: LatentResults): Promise<Section> {
     figures: await Promise.all(
       shownVariables(results).map((variable) => latentsFigure(results, variable)),
     ),
+    answers: shownVariables(results).map(({ name }) => latentAnswer(results, name)),
   };
+}
+
+/** R2 of a variable read from the run's latents, beside the best of what stands beside them. */
+function latentAnswer({ methods }: LatentResults, variable: string): Answer {
+  const [own, ...others] = methods as [LatentMethod, ...LatentMethod[]];
+  const best = others.reduce<LatentMethod | undefined>(
+    (p, q) => (p && bestR2(p, variable) >= bestR2(q, variable) ? p : q),
+    undefined,
+  );
+  return {
+    asked: `Read ${variable} from the latents of held-out windows`,
+    answer: `R2 ${formatDecimals(bestR2(own, variable), 2)}; the mean of the variable has 0${best ? `, and the best beside it, ${best.title}, ${formatDecimals(bestR2(best, variable), 2)}` : ''}.`,
+  };
+}
+
+/** The better of the two readings of a variable. */
+function bestR2({ scores }: LatentMethod, variable: string): number {
+  return Math.max(scores[variable]!.ridge, scores[variable]!.neighbors);
 }
 
 /** R2 of every variable, a row for each kind of latents. */
@@ -64,8 +85,7 @@ export function latentVerdict({ aligned, methods, test }: LatentResults): string
   const sentences = test
     .filter(({ name }) => aligned.includes(name))
     .map(({ name }) => {
-      const best = ({ scores }: LatentMethod) =>
-        Math.max(scores[name]!.ridge, scores[name]!.neighbors);
+      const best = (method: LatentMethod) => bestR2(method, name);
       const [own, ...others] = methods as [LatentMethod, ...LatentMethod[]];
       const above = others.filter((method) => best(own) > best(method) + TOLERANCE);
       const notAbove = others.filter((method) => !above.includes(method));
@@ -110,45 +130,43 @@ function latentsFigure(
     type: 'quantitative',
     title,
     scale: { zero: false },
-    axis: { grid: false, tickCount: 4 },
+    axis: { grid: false, labels: false, ticks: false, minExtent: 0 },
   });
+  const size = panelWidth(COLUMNS) - BAR_WIDTH / COLUMNS + 30;
+  const range = [Math.min(...values), Math.max(...values)] as const;
+  const color = {
+    field: fieldName(name),
+    type: 'quantitative',
+    scale:
+      period === undefined
+        ? colorScale(SEQUENTIAL_POINTS, ...range)
+        : colorScale(CYCLIC, 0, period),
+    legend: colorBar(name, size),
+  };
   return draw(
     {
       name: `latents-${name}`,
       title: `Latents, by ${name}`,
-      caption: `One point per test window (${windows.length}): the first two principal components of the latents, fitted to training windows.`,
+      caption: `One point per test window (${windows.length}): the first two principal components of the latents, fitted to training windows. Their axes have no unit.`,
     },
     rows,
     {
-      facet: {
-        field: 'latents',
-        type: 'nominal',
-        title: null,
-        sort: shown.map(({ title }) => title),
-        header: { labelFontSize: 12 },
-      },
-      columns: 3,
-      resolve: { scale: { x: 'independent', y: 'independent' } },
-      spec: {
-        width: 200,
-        height: 180,
-        mark: { type: 'point', filled: true, size: 14, opacity: 0.8 },
+      columns: COLUMNS,
+      concat: shown.map(({ title }) => ({
+        title: { text: wrapped(title, 24), fontWeight: 'normal' },
+        width: size,
+        height: size,
+        transform: [{ filter: { field: 'latents', equal: title } }],
+        mark: { type: 'point', filled: true, size: 16, opacity: 0.8 },
         encoding: {
           x: axis('component_1', 'component 1'),
           y: axis('component_2', 'component 2'),
-          color: {
-            // A name such as gaze.x would be read as a path.
-            field: name.replaceAll(/[.[\]]/g, '\\$&'),
-            type: 'quantitative',
-            title: name,
-            scale:
-              period === undefined
-                ? { scheme: 'viridis' }
-                : { scheme: 'sinebow', domain: [0, period] },
-            legend: { gradientLength: 160 },
-          },
+          color,
         },
-      },
+      })),
     },
   );
 }
+
+/** Panels in a row, and pixels for the scale of colors beside them. */
+const [COLUMNS, BAR_WIDTH] = [3, 80];

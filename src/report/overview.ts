@@ -6,8 +6,10 @@ import type { Dataset } from '../dataset/dataset.js';
 import { type Recording, sampleTime, type Trial, type Variable } from '../recording/recording.js';
 import { spikeTimes } from '../recording/spikes.js';
 import { formatCount } from '../text/format.js';
-import { COLORS, draw, type Figure } from './draw.js';
+import { draw, type Figure } from './draw.js';
 import { renderPage } from './html.js';
+import { rasterPanel } from './spikes.js';
+import { FULL_WIDTH, figureSize, HALF_WIDTH, ROLES, withUnit } from './theme.js';
 
 /** Spikes or samples that a figure can show. */
 const MAX_MARKS = 6000;
@@ -86,21 +88,7 @@ function spikesFigure({ trials, neurons }: Recording, seconds: number): Promise<
       caption: `The first ${seconds.toPrecision(3)} s of trial ${id}, with one row for each of ${neurons} neurons.`,
     },
     rows,
-    {
-      width: 720,
-      height: Math.max(110, Math.min(400, 4 * neurons)),
-      mark: { type: 'tick', orient: 'vertical', thickness: 1, bandSize: 0, color: COLORS.recorded },
-      encoding: {
-        x: timeAxis(seconds),
-        y: {
-          field: 'neuron',
-          type: 'quantitative',
-          scale: { domain: [-1, neurons], nice: false },
-          axis: { grid: false },
-        },
-        size: { value: Math.max(2, Math.min(6, 400 / neurons)) },
-      },
-    },
+    rasterPanel({ rows, neurons, seconds, color: ROLES.truth, timeTitle: 'time (s)' }),
   );
 }
 
@@ -123,12 +111,16 @@ function ratesFigure(rates: Float64Array): Promise<Figure> {
     },
     rows,
     {
-      width: 320,
-      height: 160,
-      mark: { type: 'bar', color: COLORS.recorded },
+      ...figureSize(HALF_WIDTH, 240),
+      mark: { type: 'bar', color: ROLES.truth },
       encoding: {
-        x: { field: 'rate', type: 'quantitative', bin: { maxbins: 30 }, title: 'rate (Hz)' },
-        y: { aggregate: 'count', type: 'quantitative', title: 'neurons' },
+        x: { field: 'rate', type: 'quantitative', bin: { maxbins: 30 }, title: 'firing rate (Hz)' },
+        y: {
+          aggregate: 'count',
+          type: 'quantitative',
+          title: 'number of neurons',
+          axis: { tickMinStep: 1 },
+        },
       },
     },
   );
@@ -154,15 +146,14 @@ async function variableFigure(
     },
     rows,
     {
-      width: 720,
-      height: 110,
-      mark: { type: 'line', strokeWidth: 1, color: COLORS.other },
+      ...figureSize(FULL_WIDTH, 180),
+      mark: { type: 'line', strokeWidth: 1.5, color: ROLES.truth },
       encoding: {
         x: timeAxis(shown),
         y: {
           field: 'value',
           type: 'quantitative',
-          title: unit ? `${name} (${unit})` : name,
+          title: withUnit(name, unit),
           scale: { zero: false },
         },
       },

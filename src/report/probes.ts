@@ -1,10 +1,13 @@
 /** The section on a ladder of probes: what each stage of a model says of behavior. */
 
-import type { ProbeResults, ProbeRow } from '../probe/results.js';
+import { mean } from '../math/statistics.js';
+import type { ProbeResults } from '../probe/results.js';
 import { formatCount } from '../text/format.js';
-import { COLORS, draw, type Figure } from './draw.js';
-import type { Section, Table } from './html.js';
+import { dotPlot } from './dot-plot.js';
+import { draw, type Figure } from './draw.js';
+import type { Answer, Section, Table } from './html.js';
 import { describeSpread } from './spread.js';
+import { ROLES } from './theme.js';
 
 /** Renders the section: a table with a row per stage, and a figure with a panel per variable. */
 export async function probesSection(results: ProbeResults): Promise<Section> {
@@ -16,6 +19,25 @@ export async function probesSection(results: ProbeResults): Promise<Section> {
     ],
     tables: [probeTable(results)],
     figures: [await probesFigure(results)],
+    answers: results.variables.map((variable) => probeAnswer(results, variable)),
+  };
+}
+
+/** The stage that says most of a variable, beside the same untrained and beside spike counts. */
+function probeAnswer({ stages, rows }: ProbeResults, variable: string): Answer {
+  const scores = stages.map(({ name, title }) => {
+    const ofStage = rows.filter(({ stage }) => stage === name);
+    const r2 = (model: 'trained' | 'untrained') =>
+      ofStage.flatMap((row) => row[model]?.[variable] ?? []);
+    return { title, trained: r2('trained'), untrained: r2('untrained') };
+  });
+  const counts = scores.find(({ untrained }) => untrained.length === 0);
+  const best = scores
+    .filter(({ untrained }) => untrained.length > 0)
+    .reduce((p, q) => (mean(p.trained) >= mean(q.trained) ? p : q));
+  return {
+    asked: `Read ${variable} from the stages of the model`,
+    answer: `Most is in ${best.title}: R2 ${describeSpread(best.trained, 2)}, untrained ${describeSpread(best.untrained, 2)}${counts ? `; spike counts, which need no model, have ${describeSpread(counts.trained, 2)}` : ''}.`,
   };
 }
 
@@ -38,73 +60,42 @@ export function probeTable({ stages, variables, rows }: ProbeResults): Table {
   };
 }
 
-/** Bars of trained and untrained models side by side, a panel for each variable. */
+/** R2 of trained and of untrained models, a line for each stage and a panel for each variable. */
 function probesFigure({ stages, variables, rows }: ProbeResults): Promise<Figure> {
-  const titles = new Map(stages.map(({ name, title }) => [name, title]));
-  const points = variables.flatMap((variable) =>
-    rows.flatMap((row: ProbeRow) =>
-      (['untrained', 'trained'] as const).flatMap((model) => {
-        const r2 = row[model]?.[variable];
-        if (r2 === undefined) return [];
-        const needsNoModel = row.untrained === undefined;
-        return [
-          {
-            variable,
-            stage: titles.get(row.stage)!,
-            model: needsNoModel ? 'no model' : model,
-            seed: row.seed,
-            r2,
-          },
-        ];
-      }),
-    ),
+  const points = stages.flatMap(({ name, title }) =>
+    rows
+      .filter(({ stage }) => stage === name)
+      .flatMap(({ seed, ...row }) =>
+        (['trained', 'untrained'] as const).flatMap((model) => {
+          const scores = row[model];
+          if (!scores) return [];
+          const needsNoModel = row.untrained === undefined;
+          return [{ stage: title, model: needsNoModel ? 'no model' : model, seed, ...scores }];
+        }),
+      ),
   );
-  const order = ['untrained', 'trained', 'no model'];
-  const position = {
-    x: {
-      field: 'stage',
-      type: 'nominal',
-      sort: stages.map(({ title }) => title),
-      title: null,
-      axis: { labelAngle: -30 },
-    },
-    xOffset: { field: 'model', sort: order },
-  };
-  const color = {
-    field: 'model',
-    type: 'nominal',
-    title: null,
-    scale: { domain: order, range: ['#b8c0c8', COLORS.generated, COLORS.recorded] },
-  };
   return draw(
     {
       name: 'probes',
       title: 'What each stage says of behavior',
-      caption:
-        'R2 of ridge regression on test windows: bars are means over models, points are models.',
+      caption: 'R2 of ridge regression on test windows; large points are means over models.',
     },
     points,
-    {
-      facet: { field: 'variable', type: 'nominal', title: null, sort: variables },
-      columns: 3,
-      spec: {
-        width: 200,
-        height: 180,
-        layer: [
-          {
-            mark: { type: 'bar' },
-            encoding: {
-              ...position,
-              y: { field: 'r2', aggregate: 'mean', type: 'quantitative', title: 'R2' },
-              color,
-            },
-          },
-          {
-            mark: { type: 'point', filled: true, size: 14, color: '#222' },
-            encoding: { ...position, y: { field: 'r2', type: 'quantitative', title: 'R2' } },
-          },
-        ],
-      },
-    },
+    dotPlot({
+      rows: points,
+      label: 'stage',
+      kind: 'model',
+      series: [
+        { name: 'trained', color: ROLES.model },
+        { name: 'untrained', color: ROLES.baseline, hollow: true },
+        { name: 'no model', color: ROLES.baseline },
+      ],
+      repeated: new Set(rows.map(({ seed }) => seed)).size > 1,
+      panels: variables.map((variable) => ({
+        field: variable,
+        title: `R2 of ${variable}`,
+        reference: { value: 0, name: 'mean' },
+      })),
+    }),
   );
 }

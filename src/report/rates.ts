@@ -2,8 +2,10 @@
 
 import type { RateMethod, RateResults, RateScores } from '../probe/rates.js';
 import { formatDecimals, formatPercent } from '../text/format.js';
-import { COLORS, draw, type Figure } from './draw.js';
-import type { Section, Table } from './html.js';
+import { dotPlot } from './dot-plot.js';
+import { draw, type Figure } from './draw.js';
+import type { Answer, Section, Table } from './html.js';
+import { ROLES } from './theme.js';
 
 /** Renders the section: a table of all methods, and a figure of how well PSTHs agree. */
 export async function ratesSection(results: RateResults): Promise<Section> {
@@ -12,10 +14,35 @@ export async function ratesSection(results: RateResults): Promise<Section> {
     text: [
       `Expected counts in ${results.trials}, in ${results.windows} windows of ${results.window} s each, averaged over ${results.draws} draws. One window ahead, every window has its recorded past. Running freely, it has the spikes that were drawn before.`,
       describeRateScores(results),
+      ...(results.repeated
+        ? [
+            'The PSTH (peristimulus time histogram) is the mean rate over repeats, from their starts.',
+          ]
+        : []),
       ...results.notes,
     ],
     tables: [rateTable(results)],
     figures: [await rateScoresFigure(results)],
+    answers: [rateAnswer(results)],
+  };
+}
+
+/** Bits a spike of the model, beside the best baseline. */
+function rateAnswer({ methods, trials }: RateResults): Answer {
+  const [model, ...baselines] = methods as [RateMethod, ...RateMethod[]];
+  const best = baselines.reduce<RateMethod | undefined>(
+    (p, q) => (p && p.ahead.bits >= q.ahead.bits ? p : q),
+    undefined,
+  );
+  const bits = ({ bits }: RateScores) => formatDecimals(bits, 3);
+  return {
+    asked: `Predict spikes of ${trials}`,
+    answer: [
+      `One window ahead, ${bits(model.ahead)} bits a spike beyond the mean rates, which have 0${model.free ? `; running freely, ${bits(model.free)}` : ''}.`,
+      best
+        ? `The best baseline is ${best.name}: ${bits(best.ahead)}.`
+        : 'No baseline stands beside it: `generate --baselines` adds them.',
+    ].join(' '),
   };
 }
 
@@ -71,38 +98,55 @@ export function rateTable(results: RateResults): Table {
   };
 }
 
+/** Bits below which a method is drawn at the end of the axis. */
+const MIN_BITS = -1;
+
 /** Bits a spike of every method, ahead and freely. */
 function rateScoresFigure({ methods }: RateResults): Promise<Figure> {
-  const point = ({ name }: RateMethod, running: string, scores: RateScores | undefined) =>
-    scores ? [{ method: name, running, bits: scores.bits }] : [];
+  const [model] = methods;
+  const point = (method: RateMethod, running: Running, scores: RateScores | undefined) => {
+    const who = method === model ? 'model' : 'baseline';
+    return scores
+      ? [{ method: method.name, running: `${who}, ${running}`, bits: scores.bits }]
+      : [];
+  };
   const rows = methods.flatMap((method) => [
-    ...point(method, 'one window ahead', method.ahead),
-    ...point(method, 'freely', method.free),
+    ...point(method, AHEAD, method.ahead),
+    ...point(method, FREELY, method.free),
   ]);
+  const bits = rows.map((row) => row.bits);
+  const lowest = Math.min(...bits);
+  const used = new Set(rows.map((row) => row.running));
   return draw(
     {
       name: 'rate-scores',
       title: 'What rates explain of single spikes',
-      caption: 'Bits a spike above the mean rates of training; below 0, worse than these.',
+      caption:
+        'Bits a spike beyond the mean rates of training; left of 0, worse than these. Hollow: running freely.',
     },
     rows,
-    {
-      width: 420,
-      height: { step: 22 },
-      mark: { type: 'point', filled: true, size: 60 },
-      encoding: {
-        y: { field: 'method', type: 'nominal', sort: null, title: null },
-        x: { field: 'bits', type: 'quantitative', title: 'bits a spike' },
-        color: {
-          field: 'running',
-          type: 'nominal',
-          title: null,
-          scale: {
-            domain: ['one window ahead', 'freely'],
-            range: [COLORS.generated, COLORS.recorded],
-          },
+    dotPlot({
+      rows,
+      label: 'method',
+      kind: 'running',
+      series: [
+        { name: `model, ${AHEAD}`, color: ROLES.model },
+        { name: `model, ${FREELY}`, color: ROLES.model, hollow: true },
+        { name: `baseline, ${AHEAD}`, color: ROLES.baseline },
+        { name: `baseline, ${FREELY}`, color: ROLES.baseline, hollow: true },
+      ].filter(({ name }) => used.has(name)),
+      emphasized: model ? [model.name] : [],
+      panels: [
+        {
+          field: 'bits',
+          title: 'bits a spike',
+          reference: { value: 0, name: 'mean rates' },
+          ...(lowest < MIN_BITS && { domain: [MIN_BITS, Math.max(0.1, ...bits) * 1.05] as const }),
         },
-      },
-    },
+      ],
+    }),
   );
 }
+
+const [AHEAD, FREELY] = ['one window ahead', 'freely'] as const;
+type Running = typeof AHEAD | typeof FREELY;

@@ -18,26 +18,26 @@ import type {
   StimulusResults,
 } from '../probe/results.js';
 import { fileNames } from '../text/file-names.js';
-import { formatCount, formatScore } from '../text/format.js';
+import { formatCount, formatDecimals, formatScore } from '../text/format.js';
 import { describePart, type OpenedRun } from '../train/open-run.js';
 import type { MetricLine } from '../train/run-records.js';
 import { describeWeights } from '../train/weights.js';
 import { decodedSection } from './decoded.js';
 import type { Figure } from './draw.js';
+import { type Answer, renderPage, type Section, type Table } from './html.js';
+import { labelsSection } from './labels.js';
+import { latentsSection } from './latents.js';
+import { lossFigures, shownLosses } from './losses.js';
+import { probesSection } from './probes.js';
+import { ratesSection } from './rates.js';
 import {
   describeCorrelation,
   intervalFigure,
-  lossFigure,
   psthFigure,
   rasterFigure,
   rateFigure,
   spikeTriggeredFigure,
-} from './figures.js';
-import { renderPage, type Section, type Table } from './html.js';
-import { labelsSection } from './labels.js';
-import { latentsSection } from './latents.js';
-import { probesSection } from './probes.js';
-import { ratesSection } from './rates.js';
+} from './spikes.js';
 import { stimulusSection } from './stimulus.js';
 import { wiringSection } from './wiring.js';
 
@@ -84,7 +84,7 @@ export async function renderReport(inputs: ReportInputs): Promise<Report> {
   const { run } = inputs;
   const sections = withFileNames([
     runSection(inputs),
-    await trainingSection(inputs.metrics),
+    await trainingSection(inputs),
     ...(inputs.decoded ? [await decodedSection(inputs.decoded)] : []),
     ...(inputs.labels ? [await labelsSection(inputs.labels)] : []),
     ...(inputs.probes ? [await probesSection(inputs.probes)] : []),
@@ -155,11 +155,17 @@ function runSection({ run, warnings, durations }: ReportInputs): Section {
   };
 }
 
-async function trainingSection(metrics: readonly MetricLine[]): Promise<Section> {
+async function trainingSection({ run, metrics }: ReportInputs): Promise<Section> {
   const last = (kind: string) => metrics.findLast((line) => line.kind === kind);
   const [train, validation] = [last('train'), last('validation')];
-  const names = Object.keys(train?.losses ?? {});
-  const cell = (value: number | undefined) => (value === undefined ? '' : value.toFixed(4));
+  const losses = [
+    ...shownLosses(metrics, run.config),
+    { name: 'loss', title: 'total, weighted', unit: '', weight: 1 },
+  ];
+  const cells = (line: MetricLine, { name, weight }: { name: string; weight: number }) => {
+    const value = line.losses[name];
+    return value === undefined ? '' : (value / weight).toFixed(4);
+  };
   return {
     title: 'Training',
     text: train
@@ -167,19 +173,23 @@ async function trainingSection(metrics: readonly MetricLine[]): Promise<Section>
           `${train.step} updates, ${formatCount(train.tokens ?? 0)} tokens, ${train.seconds?.toFixed(0)} s.`,
         ]
       : ['No updates were logged.'],
-    tables: [
-      {
-        title: 'Final losses',
-        caption: 'Weighted as in the total.',
-        head: ['loss', 'training', ...(validation ? ['validation'] : [])],
-        rows: names.map((name) => [
-          name === 'loss' ? 'total' : name,
-          cell(train?.losses[name]),
-          ...(validation ? [cell(validation.losses[name])] : []),
-        ]),
-      },
-    ],
-    figures: metrics.length > 0 ? [await lossFigure(metrics)] : [],
+    tables: train
+      ? [
+          {
+            title: 'Final losses',
+            caption: 'The total has the weight of each loss.',
+            head: ['loss', 'unit', 'weight', 'training', ...(validation ? ['validation'] : [])],
+            rows: losses.map((loss) => [
+              loss.title,
+              loss.unit,
+              loss.name === 'loss' ? '' : `${Number(loss.weight.toPrecision(3))}`,
+              cells(train, loss),
+              ...(validation ? [cells(validation, loss)] : []),
+            ]),
+          },
+        ]
+      : [],
+    figures: metrics.length > 0 ? await lossFigures(metrics, run.config, run.weights.step) : [],
   };
 }
 
@@ -230,7 +240,8 @@ function spikeTriggeredRates(
 
 async function generatedSection(run: OpenedRun, generated: GeneratedResults): Promise<Section> {
   const { trials, scores, settings, bin, windows, tokens, ahead } = generated;
-  const { recording } = run.dataset;
+  const { recording, truth } = run.dataset;
+  const wiring = truth?.wiring;
   const recorded = recordedSegments(recording, trials);
   const shown = Math.min(scores.seconds, Math.max(1, 20 * run.config.window.curr));
   // A PSTH needs trials that start at the beginnings of several recorded trials.
@@ -255,7 +266,7 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
       formatScore(scores.medianInterval.generated),
       formatScore(scores.medianInterval.recorded),
     ],
-    ...(isAligned ? [['rates over time, r', formatScore(scores.psthCorrelation), '']] : []),
+    ...(isAligned ? [['PSTH, r', formatScore(scores.psthCorrelation), '']] : []),
     ['rates around the spikes of one neuron, r', formatScore(triggered.r), ''],
   ];
   const aheadTables: Table[] = [];
@@ -297,12 +308,39 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
       ...aheadTables,
     ],
     figures: [
-      await rasterFigure(recorded[0]!, trials[0]!, shown, settings.past),
-      await rateFigure(firingRates(recorded), firingRates(trials), scores.rateCorrelationSame),
+      await rasterFigure(recorded[0]!, trials[0]!, shown, settings.past, wiring),
+      await rateFigure(
+        firingRates(recorded),
+        firingRates(trials),
+        scores.rateCorrelationSame,
+        wiring?.hubs,
+      ),
       await intervalFigure(recorded, trials, run.config.resolution.dt),
       await triggered.figure,
       ...(isAligned ? [await psthFigure(recorded, trials, bin, scores.psthCorrelation)] : []),
     ],
+    answers: [generatedAnswer(generated, isAligned)],
+  };
+}
+
+/** How generated spikes agree with the recording, and what the recording has itself. */
+function generatedAnswer(
+  { scores, tokens, clamped }: GeneratedResults,
+  isAligned: boolean,
+): Answer {
+  const { rateCorrelation, rateCorrelationRecorded, psthCorrelation, meanRate } = scores;
+  const rates = `mean rate ${formatDecimals(meanRate.generated, 2)} Hz, recorded ${formatDecimals(meanRate.recorded, 2)} Hz`;
+  if (clamped) return { asked: 'Clamp neurons', answer: `${clamped} In the model, ${rates}.` };
+  return {
+    asked: `Generate ${scores.trials} trials of ${scores.seconds.toFixed(1)} s`,
+    answer: [
+      `Rates of neurons correlate with those of the recording by r = ${formatScore(rateCorrelation)}; those recorded at the same times, by ${formatScore(rateCorrelationRecorded)}; ${rates}${isAligned ? `; PSTHs correlate by ${formatScore(psthCorrelation)}` : ''}.`,
+      ...(tokens
+        ? [
+            `One window ahead of the recorded past, a token has ${formatScore(tokens.bits)} bits; by its frequency in training alone, ${formatScore(tokens.unigramBits)}.`,
+          ]
+        : []),
+    ].join(' '),
   };
 }
 

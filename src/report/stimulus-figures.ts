@@ -7,20 +7,24 @@ import type { StimulusResults } from '../probe/results.js';
 import { type StimulusMap, seenFields, withControls } from '../probe/stimulus.js';
 import { pixelCount, placeAt, placeCount, type StimulusGrid } from '../probe/stimulus-grid.js';
 import type { FieldTruth } from '../simulate/truth.js';
-import { schemeColors } from './colors.js';
-import { COLORS, draw, type Figure } from './draw.js';
+import { colorAt, colorBar, colorScale, SEQUENTIAL } from './colors.js';
+import { type DotSeries, dotPlot } from './dot-plot.js';
+import { draw, type Figure } from './draw.js';
 import { pngDataUrl, type Rgb } from './png.js';
+import { axisTexts, FULL_WIDTH, ROLES, textWidth, wrapped } from './theme.js';
 
 /** Neurons that are drawn at most: those with the most spikes. */
-const SHOWN_NEURONS = 12;
-/** Width of all maps of a reading, and of one, in units of the drawing. */
-const ROW_WIDTH = 720;
+const SHOWN_NEURONS = 8;
+/** Characters in a line of the name of a reading. */
+const LABEL_CHARACTERS = 18;
+/** Width of the scale of colors with its labels. */
+const BAR_WIDTH = 90;
+/** Width of a map of a square film; wide films need wide maps, of which fewer fit. */
 const PANEL_WIDTH = 56;
 /** How much higher than a panel a row is: what is left is a gap. */
 const PITCH = 1.08;
 /** The color of pixels that no place of a map covers. */
 const UNCOVERED: Rgb = [235, 235, 235];
-const OUTLINE_COLOR = '#ff4a1c';
 /** Pixels with more than this share of the largest energy are inside a field. */
 const OUTLINE_SHARE = 0.5;
 
@@ -29,20 +33,24 @@ const OUTLINE_SHARE = 0.5;
  *
  * @param fields true fields, to be outlined
  */
-export async function mapsFigure(
+export function mapsFigure(
   results: StimulusResults,
   fields: FieldTruth | undefined,
 ): Promise<Figure> {
   const { grid, spikes, names } = results;
   const [, height, width] = grid.film;
-  // Wide films need wide panels, of which fewer fit.
-  const panelWidth = PANEL_WIDTH * Math.max(1, Math.min(4, width / height / 2));
-  const panelHeight = (panelWidth * height) / width;
+  const maps = results.maps.filter((map) => map.kind !== 'control');
+  const titles = maps.map(({ title }) => title);
+  const labelWidth = Math.max(
+    ...titles.flatMap((title) => wrapped(title, LABEL_CHARACTERS)).map((line) => textWidth(line)),
+  );
+  const rowWidth = FULL_WIDTH - labelWidth - BAR_WIDTH;
+  const leastWidth = PITCH * PANEL_WIDTH * Math.max(1, Math.min(4, width / height / 2));
   const neurons = [...spikes.keys()]
     .sort((p, q) => spikes[q]! - spikes[p]!)
-    .slice(0, Math.min(SHOWN_NEURONS, Math.floor(ROW_WIDTH / panelWidth)));
-  const maps = results.maps.filter((map) => map.kind !== 'control');
-  const paint = await schemeColors('viridis');
+    .slice(0, Math.min(SHOWN_NEURONS, Math.floor(rowWidth / leastWidth)));
+  const panelWidth = Math.min(100, rowWidth / neurons.length / PITCH);
+  const panelHeight = (panelWidth * height) / width;
   const inGrid = <T>(draw: (map: StimulusMap, neuron: number, row: number, column: number) => T) =>
     maps.flatMap((map, row) => neurons.map((neuron, column) => draw(map, neuron, row, column)));
   const position = {
@@ -50,15 +58,12 @@ export async function mapsFigure(
       neurons.map((neuron) => names?.[neuron] ?? `${neuron}`),
       { field: 'x', title: 'neuron' },
     ),
-    y: panelAxis(
-      maps.map(({ title }) => title),
-      { field: 'y', title: null, reverse: true },
-    ),
+    y: panelAxis(titles, { field: 'y', title: null, reverse: true }),
   };
   const panels = inGrid((map, neuron, row, column) => ({
     x: column + 0.5,
     y: row + 0.5,
-    url: panelImage(shareMap(map, neuron, grid), grid, paint),
+    url: panelImage(shareMap(map, neuron, grid), grid),
   }));
   const outlines = inGrid((_, neuron, row, column) =>
     (fields ? outline(fields, neuron) : []).map(({ x, y, x2, y2 }) => ({
@@ -72,7 +77,7 @@ export async function mapsFigure(
     {
       name: 'stimulus-maps',
       title: 'Maps of the film',
-      caption: `The ${neurons.length} neurons with the most spikes. Each map as a share of its largest value, from 0 up; gray where no place is.${fields ? ' Outlined: where a field as the film shows it has more than half of its largest energy.' : ''}`,
+      caption: `The ${neurons.length} neurons with the most spikes. Each map as a share of its largest value, from 0 up; gray where no place is.${fields ? ' Outlined: the true field, where it has more than half of its largest energy in the film.' : ''}`,
     },
     inGrid((map, neuron) => mapRows(map, neuron, grid)).flat(),
     {
@@ -83,36 +88,46 @@ export async function mapsFigure(
           // Invisible; it only brings in the color legend.
           mark: { type: 'point', opacity: 0 },
           data: { values: [{ x: 0.5, y: 0.5, share: 0 }] },
-          encoding: { ...position, color: SHARE_COLORS },
+          encoding: {
+            ...position,
+            color: {
+              field: 'share',
+              type: 'quantitative',
+              scale: colorScale(SEQUENTIAL, 0, 1),
+              legend: {
+                ...colorBar('share of the largest value', maps.length * PITCH * panelHeight),
+                format: '%',
+              },
+            },
+          },
         },
         {
           mark: { type: 'image', width: panelWidth, height: panelHeight, aspect: false },
           data: { values: panels },
           encoding: { ...position, url: { field: 'url', type: 'nominal' } },
         },
-        {
-          mark: { type: 'rule', color: OUTLINE_COLOR, strokeWidth: 1.2, strokeCap: 'round' },
+        // A dark line in a light one is seen on any color.
+        ...OUTLINE_STYLES.map((style) => ({
+          mark: { type: 'rule', strokeCap: 'round', ...style },
           data: { values: outlines },
           encoding: { ...position, x2: { field: 'x2' }, y2: { field: 'y2' } },
-        },
+        })),
       ],
     },
   );
 }
 
-const SHARE_COLORS = {
-  field: 'share',
-  type: 'quantitative',
-  title: 'share',
-  scale: { scheme: 'viridis', domain: [0, 1] },
-  legend: { gradientLength: 120, values: [0, 0.5, 1] },
-};
+const OUTLINE_STYLES = [
+  { color: 'white', strokeWidth: 4 },
+  { color: ROLES.truth, strokeWidth: 1.8 },
+] as const;
 
 /** An axis along panels, each of which is one long, with a label in the middle of each. */
 function panelAxis(
   labels: readonly string[],
   { field, title, reverse = false }: { field: string; title: string | null; reverse?: boolean },
 ): object {
+  const lines = labels.map((label) => wrapped(label, LABEL_CHARACTERS));
   return {
     field,
     type: 'quantitative',
@@ -120,11 +135,13 @@ function panelAxis(
     scale: { domain: [0, labels.length], nice: false, reverse },
     axis: {
       values: labels.map((_, n) => n + 0.5),
-      labelExpr: `${JSON.stringify(labels)}[floor(datum.value)]`,
+      tickCount: labels.length,
+      ...axisTexts(lines, 'floor(datum.value)'),
       labelOverlap: false,
       grid: false,
       ticks: false,
       domain: false,
+      minExtent: 0,
     },
   };
 }
@@ -143,16 +160,12 @@ function shareMap({ values, pixels }: StimulusMap, neuron: number, grid: Stimulu
 }
 
 /** A map as an image of the film's pixels. */
-function panelImage(
-  { isFine, shares }: ReturnType<typeof shareMap>,
-  grid: StimulusGrid,
-  paint: (share: number) => Rgb,
-): string {
+function panelImage({ isFine, shares }: ReturnType<typeof shareMap>, grid: StimulusGrid): string {
   const [, height, width] = grid.film;
   const scale = Math.ceil((2 * PANEL_WIDTH) / width);
   return pngDataUrl(width, height, scale, (x, y) => {
     const index = isFine ? y * width + x : placeAt(grid, x, y);
-    return index === undefined ? UNCOVERED : paint(shares[index]!);
+    return index === undefined ? UNCOVERED : colorAt(SEQUENTIAL, shares[index]!);
   });
 }
 
@@ -194,80 +207,52 @@ function outline(fields: FieldTruth, neuron: number) {
 export const SOURCES = { model: 'model', control: 'control', spikes: 'spikes alone' } as const;
 const UNTRAINED = 'untrained model';
 
-const SERIES = [
-  { source: SOURCES.model, color: COLORS.generated },
-  { source: UNTRAINED, color: '#9aa7b4' },
-  { source: SOURCES.control, color: COLORS.other },
-  { source: SOURCES.spikes, color: COLORS.recorded },
+const SERIES: readonly DotSeries[] = [
+  { name: SOURCES.model, color: ROLES.model },
+  { name: UNTRAINED, color: ROLES.model, hollow: true },
+  { name: SOURCES.control, color: ROLES.baseline, hollow: true },
+  { name: SOURCES.spikes, color: ROLES.baseline },
 ];
 
-/** The score of every map, with that of the untrained model below. */
+/** The score of every map, with that of the untrained model beside. */
 export function scoresFigure({ kind, grid, spikes, maps }: StimulusResults): Promise<Figure> {
   const isFilm = kind === 'film';
   const rows = withControls(maps).flatMap(({ map, untrained }) => [
     scoreRow(map.title, SOURCES[map.kind], map),
     ...(untrained ? [scoreRow(map.title, UNTRAINED, untrained)] : []),
   ]);
-  const series = SERIES.filter(({ source }) => rows.some((row) => row.source === source));
-  const shared = {
-    y: {
-      field: 'map',
-      type: 'nominal',
-      title: null,
-      sort: rows.map(({ map }) => map),
-      axis: { ticks: false, domain: false },
-    },
-    yOffset: { field: 'isUntrained', type: 'nominal' },
-    color: {
-      field: 'source',
-      type: 'nominal',
-      title: null,
-      scale: {
-        domain: series.map(({ source }) => source),
-        range: series.map(({ color }) => color),
-      },
-    },
-  };
-  const x = (field: string) => ({
-    field,
-    type: 'quantitative',
-    title: isFilm ? 'r with the true field' : 'share of neurons',
-    scale: isFilm ? { domainMax: 1, clamp: true } : { domain: [0, 1] },
-  });
-  const layer = isFilm
-    ? [
-        {
-          mark: { type: 'rule', strokeWidth: 1.5, opacity: 0.6 },
-          encoding: { ...shared, x: x('low'), x2: { field: 'high' } },
-        },
-        {
-          mark: { type: 'point', filled: true, size: 60, opacity: 1 },
-          encoding: { ...shared, x: x('r') },
-        },
-      ]
-    : [
-        { mark: { type: 'bar' }, encoding: { ...shared, x: x('top1') } },
-        {
-          data: { values: [{ chance: 1 / placeCount(grid) }] },
-          mark: { type: 'rule', strokeDash: [4, 3], color: '#555' },
-          encoding: { x: x('chance') },
-        },
-      ];
+  const hits = ['top1', 'top5'] as const;
+  const lows = rows.map((row) => ('low' in row ? row.low : 0));
   return draw(
     {
       name: 'stimulus-scores',
       title: isFilm ? 'Agreement with the true fields' : 'Inputs that maps find',
       caption: isFilm
         ? `Correlation over places of a neuron's map and its field, mean over ${spikes.length} neurons; lines are one deviation over neurons to each side.`
-        : `Share of ${spikes.length} neurons whose input has the largest value of their map; dashed: by chance.`,
+        : `Share of ${spikes.length} neurons whose input has the largest value of their map, or is among the five largest.`,
     },
     rows,
-    {
-      width: 380,
-      height: { step: 13 },
-      transform: [{ calculate: `datum.source === '${UNTRAINED}'`, as: 'isUntrained' }],
-      layer,
-    },
+    dotPlot({
+      rows,
+      label: 'map',
+      kind: 'source',
+      series: SERIES.filter(({ name }) => rows.some(({ source }) => source === name)),
+      panels: isFilm
+        ? [
+            {
+              field: 'r',
+              title: 'r with the true field',
+              interval: ['low', 'high'] as const,
+              domain: [Math.min(-0.2, ...lows), 1] as const,
+              reference: { value: 0, name: 'chance' },
+            },
+          ]
+        : hits.map((field, n) => ({
+            field,
+            title: n === 0 ? 'largest' : 'among the five largest',
+            reference: { value: (n === 0 ? 1 : 5) / placeCount(grid), name: 'chance' },
+          })),
+    }),
   );
 }
 

@@ -7,10 +7,10 @@ import type { StimulusResults } from '../probe/results.js';
 import { type MapWithControls, type StimulusMap, withControls } from '../probe/stimulus.js';
 import { placeCount } from '../probe/stimulus-grid.js';
 import type { Truth } from '../simulate/truth.js';
-import { formatCount, formatDecimals, formatPercent } from '../text/format.js';
+import { capitalize, formatCount, formatDecimals, formatPercent } from '../text/format.js';
 import { describePart } from '../train/open-run.js';
 import { describeWeights } from '../train/weights.js';
-import type { Section, Table } from './html.js';
+import type { Answer, Section, Table } from './html.js';
 import { mapsFigure, SOURCES, scoresFigure } from './stimulus-figures.js';
 
 /** Renders the section: a table of scores, maps of single neurons, and a chart of the scores. */
@@ -33,7 +33,43 @@ export async function stimulusSection(
       ...(kind === 'film' ? [await mapsFigure(results, truth?.fields)] : []),
       ...(table ? [await scoresFigure(results)] : []),
     ],
+    answers: table ? [stimulusAnswer(results)] : [],
   };
+}
+
+/** The score of the model's best reading, beside an untrained model and spikes alone. */
+function stimulusAnswer({ kind, grid, maps }: StimulusResults): Answer {
+  const rows = withControls(maps);
+  const best = (of: StimulusMap['kind']) =>
+    rows
+      .filter(({ map }) => map.kind === of && mapScore(map) !== undefined)
+      .sort((p, q) => mapScore(q.map)! - mapScore(p.map)!)[0];
+  const [model, spikes] = [best('model'), best('spikes')];
+  const describe = (map: StimulusMap) =>
+    kind === 'film' ? `r ${formatScore(mapScore(map))}` : formatPercent(mapScore(map)!);
+  const chance =
+    kind === 'film' ? 'chance is 0' : `chance is ${formatPercent(1 / placeCount(grid))}`;
+  return {
+    asked:
+      kind === 'film' ? 'Where in the film each neuron looks' : 'Which input drives each neuron',
+    answer: [
+      ...(model
+        ? [
+            `${model.map.title} of the model: ${describe(model.map)}; ${chance}${model.untrained ? `, an untrained model has ${describe(model.untrained)}` : ''}.`,
+          ]
+        : []),
+      ...(spikes
+        ? [
+            `The best of spikes alone is the ${spikes.map.title.toLowerCase()}: ${describe(spikes.map)}.`,
+          ]
+        : []),
+    ].join(' '),
+  };
+}
+
+/** The score that a map is judged by; undefined if it has none. */
+function mapScore(map: StimulusMap | undefined): number | undefined {
+  return map?.fields?.r ?? map?.inputs?.top1;
 }
 
 /**
@@ -102,7 +138,7 @@ export function stimulusVerdict(results: StimulusResults): string {
   const rows = withControls(results.maps).filter(({ map }) => map.fields ?? map.inputs);
   if (rows.length === 0) return '';
   const isFilm = results.kind === 'film';
-  const score = (map: StimulusMap | undefined) => map?.fields?.r ?? map?.inputs?.top1 ?? 0;
+  const score = (map: StimulusMap | undefined) => mapScore(map) ?? 0;
   const describe = (map: StimulusMap) =>
     isFilm ? `r ${formatScore(score(map))}` : formatPercent(score(map));
   const list = (part: readonly MapWithControls[]) =>
@@ -140,10 +176,6 @@ export function stimulusVerdict(results: StimulusResults): string {
 function compare(score: number, other: number): string {
   if (score > other + SCORE_TOLERANCE) return 'better';
   return score < other - SCORE_TOLERANCE ? 'worse' : 'as well';
-}
-
-function capitalize(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** Words with commas, and "and" before the last. */

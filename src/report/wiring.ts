@@ -2,11 +2,11 @@
 
 import type { EdgeScores } from '../analyze/edges.js';
 import type { Connectivity, ConnectivityMap } from '../probe/connectivity.js';
-import type { Truth } from '../simulate/truth.js';
+import type { Truth, Wiring } from '../simulate/truth.js';
 import { formatCount, formatScore } from '../text/format.js';
 import type { Figure } from './draw.js';
-import { mapFigures } from './figures.js';
-import type { Section, Table } from './html.js';
+import type { Answer, Section, Table } from './html.js';
+import { mapFigures, type NamedMap } from './maps.js';
 
 const METHOD_KINDS = {
   model: 'model',
@@ -14,17 +14,17 @@ const METHOD_KINDS = {
   correlation: 'spikes only',
 } as const;
 
-/** Maps that are drawn, in this order: coupling stands beside the true weights. */
-const DRAWN_MAPS = [
-  'coupling',
-  'attention',
-  'learnt',
-  'ablation',
-  'pearson50',
-  'lagged',
-  'lagged40',
-  'glm',
-];
+/** Maps that are drawn, in this order, and what their numbers are. Coupling is beside the truth. */
+export const DRAWN_MAPS = {
+  coupling: 'log odds per spike',
+  attention: 'attention per spike',
+  learnt: 'attention per spike',
+  ablation: 'drop of log p (nats)',
+  pearson50: 'correlation r',
+  lagged: 'correlation r',
+  lagged40: 'correlation r',
+  glm: 'log rate per spike',
+} as const;
 
 /** The section on connectivity. @param truth what is known of a simulated recording */
 export async function wiringSection(
@@ -32,13 +32,13 @@ export async function wiringSection(
   { wiring }: Truth = {},
 ): Promise<Section> {
   const { maps, neurons } = connectivity;
-  const drawn = DRAWN_MAPS.flatMap((name) => maps.filter((map) => map.name === name));
+  const drawn = Object.entries(DRAWN_MAPS).flatMap(([name, quantity]) =>
+    maps.filter((map) => map.name === name).map((map) => ({ ...map, quantity })),
+  );
   const figures: Figure[] = await mapFigures(
-    [
-      ...(wiring ? [{ name: 'weights', title: 'True weights', values: wiring.weights }] : []),
-      ...drawn.map(({ name, title, values }) => ({ name, title, values })),
-    ],
+    [...(wiring ? [trueWeights(wiring)] : []), ...drawn],
     neurons,
+    wiring,
   );
   const table = scoreTable(maps);
   return {
@@ -51,7 +51,54 @@ export async function wiringSection(
     ],
     tables: table ? [table] : [],
     figures,
+    answers: [wiringAnswer(connectivity)],
   };
+}
+
+/** How well the model's best map finds the strong edges, beside controls and spikes alone. */
+function wiringAnswer({ maps, neurons }: Connectivity): Answer {
+  const asked = `Who drives whom among ${neurons} neurons`;
+  const isSigned = hasInhibition(maps);
+  const scored = maps.flatMap(({ scores, ...map }) => {
+    if (!scores) return [];
+    const judged = judgedScores(scores, isSigned);
+    return Number.isFinite(judged.auroc) ? [{ ...map, ...judged }] : [];
+  });
+  const best = (kind: ConnectivityMap['kind']) =>
+    scored
+      .filter((map) => map.kind === kind)
+      .reduce<(typeof scored)[number] | undefined>(
+        (p, q) => (p && p.auroc >= q.auroc ? p : q),
+        undefined,
+      );
+  const [model, spikes] = [best('model'), best('correlation')];
+  const untrained = scored.find(
+    ({ name }) =>
+      name === `${model?.name}untrained` || (name === 'untrained' && model?.name === 'attention'),
+  );
+  if (!model) {
+    const known = maps.some(({ scores }) => scores);
+    return {
+      asked,
+      answer: known
+        ? 'The true wiring has no strong edges to find.'
+        : 'The truth is not known, so the maps have no scores: they show what the model depends on.',
+    };
+  }
+  const describe = ({ auroc, direction }: JudgedScores) =>
+    `AUROC ${auroc.toFixed(3)}, direction ${formatScore(direction)}`;
+  return {
+    asked,
+    answer: [
+      `${model.title} of the model finds the strong edges with ${describe(model)}; chance is 0.5${untrained ? `, and an untrained model has ${untrained.auroc.toFixed(3)}` : ''}.`,
+      ...(spikes ? [`The best of spikes alone is ${spikes.title}: ${describe(spikes)}.`] : []),
+    ].join(' '),
+  };
+}
+
+/** The true weights as a map. */
+export function trueWeights({ weights }: Wiring): NamedMap {
+  return { name: 'weights', title: 'True weights', quantity: 'weight', values: weights };
 }
 
 /** What the maps were read from, in sentences. */

@@ -85,7 +85,7 @@ export const FIGURES_FOLDER = 'figures';
 
 /** Names of the figures that a report may have. */
 const REPORT_FIGURES =
-  /^(losses|(clamped-)?(raster|rates|intervals|around|psth)|(decoded|scatter|confusion|labels|latents)-[\p{L}\p{M}\p{N}_-]+|stimulus-(maps|scores)|rate-scores|probes|weights|coupling|attention|learnt|ablation|pearson50|lagged|lagged40|glm)$/u;
+  /^(losses(-decoding)?|(clamped-)?(raster|rates|intervals|around|psth)|decoded|scatter|(decoded|scatter|scores|confusion|labels|latents)-[\p{L}\p{M}\p{N}_-]+|stimulus-(maps|scores)|rate-scores|probes|weights|coupling|attention|learnt|ablation|pearson50|lagged|lagged40|glm)$/u;
 
 /** Whether a report may have a figure of this name. Only such figures are ever removed. */
 export function isReportFigure(name: string): boolean {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { DecodedResults } from '../../src/probe/results.js';
-import { confusionRows, decodingTables } from '../../src/report/decoded.js';
+import { decodingTables } from '../../src/report/decoded.js';
 
 const score = (value: number, spread = 0) => ({
   value,
@@ -53,28 +53,5 @@ describe('tables of decoded behavior', () => {
   it('have a dash for scores that do not exist, and drop the sign of numbers that round to 0', () => {
     const [table] = decodingTables(makeResults([1]));
     expect(table!.rows[0]!.slice(2, 4)).toEqual(['–', '0.000 (0.000 to 0.000)']);
-  });
-});
-
-describe('the confusion of classes', () => {
-  it('has all pairs of classes, in the order of numbers, as shares of the true class', () => {
-    const { classes, rows } = confusionRows({
-      name: 'contrast',
-      kind: 'class',
-      truth: [10, 2, 10, -1, 10],
-      predicted: [2, 2, 10, 2, 10],
-    });
-    expect(classes).toEqual(['-1', '2', '10']);
-    expect(rows).toHaveLength(9);
-    expect(rows.filter((row) => row.true === '10').map(({ windows }) => windows)).toEqual([
-      0, 1, 2,
-    ]);
-    expect(rows.filter((row) => row.true === '-1').map(({ share }) => share)).toEqual([0, 1, 0]);
-  });
-
-  it('orders texts by the numbers in them', () => {
-    const truth = ['image 10', 'image 9', 'image 1'];
-    const { classes } = confusionRows({ name: 'image', kind: 'class', truth, predicted: truth });
-    expect(classes).toEqual(['image 1', 'image 9', 'image 10']);
   });
 });

@@ -1,9 +1,16 @@
-import { inflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { draw } from '../../src/report/draw.js';
-import { lossFigure, mapFigures, rasterFigure } from '../../src/report/figures.js';
 import { renderPage } from '../../src/report/html.js';
+import {
+  intervalFigure,
+  psthFigure,
+  rasterFigure,
+  rateFigure,
+  spikeTriggeredFigure,
+} from '../../src/report/spikes.js';
+import { FULL_WIDTH, HALF_WIDTH, ROLES } from '../../src/report/theme.js';
 import { toCsv } from '../../src/text/table.js';
+import { drawnWidth } from '../helpers/figures.js';
 
 describe('a figure', () => {
   it('is an SVG with its numbers as CSV', async () => {
@@ -23,50 +30,54 @@ describe('a figure', () => {
     expect(toCsv([])).toBe('');
   });
 
-  it('of losses has one panel per loss, and only the total where there is one loss', async () => {
-    const line = (losses: Record<string, number>) => ({ step: 1, kind: 'train' as const, losses });
-    const twoLosses = await lossFigure([line({ id: 1, time: 2, loss: 3 })]);
-    expect(twoLosses.csv.trim().split('\n')).toHaveLength(4);
-    const oneLoss = await lossFigure([line({ turn: 1, loss: 1 })]);
-    expect(oneLoss.csv).toBe('step,windows,loss,value\n1,training,total,1\n');
-  });
-
   it('of spikes holds those within the time shown, recorded and generated', async () => {
     const segment = (...times: number[]) => ({ times: [times], from: 10, to: 20 });
     const { csv } = await rasterFigure(segment(10.5, 11, 12.5), segment(10.25), 2, 'own');
     expect(csv).toBe('source,neuron,time\nrecorded,0,0.5\nrecorded,0,1\ngenerated,0,0.25\n');
   });
 
-  it('of many pairs is an image between axes, with one cell per pair', async () => {
-    const neurons = 65;
-    const values = new Float64Array(neurons * neurons);
-    values[2 * neurons + 1] = 1;
-    const [figure] = await mapFigures([{ name: 'm', title: 'M', values }], neurons);
-    const [, data] = /data:image\/png;base64,([^"]+)"/.exec(figure!.svg)!;
-    const png = Buffer.from(data!, 'base64');
-    expect([...png.subarray(1, 4)]).toEqual([...'PNG'].map((c) => c.charCodeAt(0)));
-    const scale = Math.ceil(600 / neurons);
-    expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([
-      neurons * scale,
-      neurons * scale,
-    ]);
-    const pixels = inflateSync(png.subarray(41, 41 + png.readUInt32BE(33)));
-    const cellColor = (target: number, source: number) => {
-      const start = target * scale * (1 + 3 * neurons * scale) + 1 + 3 * source * scale;
-      return [...pixels.subarray(start, start + 3)];
-    };
-    expect(cellColor(3, 3), 'the diagonal').toEqual([255, 255, 255]);
-    expect(cellColor(2, 1), 'the strongest pair').toEqual([253, 231, 37]);
-    expect(cellColor(1, 2), 'a pair with value 0').toEqual([68, 1, 84]);
-    expect(figure!.svg.length).toBeLessThan(100_000);
+  it('of spikes separates groups and marks hubs, where they are known', async () => {
+    const segment = { times: [[1], [2], [3], [4]], from: 0, to: 5 };
+    const raster = (marks?: { hubs: number[]; groups: number }) =>
+      rasterFigure(segment, segment, 5, 'own', marks);
+    const [plain, marked] = [await raster(), await raster({ hubs: [1, 3], groups: 2 })];
+    const count = (svg: string, element: RegExp) => svg.match(element)?.length ?? 0;
+    const added = (element: RegExp) => count(marked.svg, element) - count(plain.svg, element);
+    // One line and two triangles in each of two panels.
+    expect(added(/<line/g)).toBe(2);
+    expect(added(/<path[^>]*fill="#20262d"/g)).toBe(4);
+    expect(marked.caption).toMatch(/ Lines separate groups, triangles mark hubs\.$/);
+    expect(plain.caption).not.toContain('hubs');
   });
 
-  it('of pairs leaves out the diagonal', async () => {
-    const [figure] = await mapFigures(
-      [{ name: 'm', title: 'M', values: Float64Array.of(9, 1, -2, 9) }],
-      2,
-    );
-    expect(figure!.csv).toBe('target,source,value\n0,1,1\n1,0,-2\n');
+  it('of spikes has what was recorded in one color and what was generated in another', async () => {
+    const trial = (...times: number[]) => ({ times: [times, []], from: 0, to: 2 });
+    const trials = [trial(0.1, 0.5, 1.2), trial(0.3, 0.4, 1.9)];
+    const window = { before: 0.02, after: 0.02, bin: 0.02 };
+    const rates = Float64Array.of(1, 2);
+    const [raster, intervals, psth, around, scatter] = await Promise.all([
+      rasterFigure(trials[0]!, trials[1]!, 2, 'own'),
+      intervalFigure(trials, trials, 0.01),
+      psthFigure(trials, trials, 0.5, 1),
+      spikeTriggeredFigure(rates, rates, window, ''),
+      rateFigure(rates, rates, 1),
+    ]);
+    for (const { svg } of [raster, intervals, psth, around]) {
+      expect(svg).toContain(ROLES.truth);
+      expect(svg).toContain(ROLES.model);
+    }
+    expect(psth.title).toBe('PSTH');
+    expect(psth.caption).toContain('Peristimulus time histogram');
+    for (const figure of [raster, psth]) expect(drawnWidth(figure)).toBeLessThanOrEqual(FULL_WIDTH);
+    for (const figure of [intervals, around, scatter]) expect(drawnWidth(figure)).toBe(HALF_WIDTH);
+  });
+
+  it('of rates around spikes is in milliseconds, or in seconds where it is long', async () => {
+    const rates = Float64Array.of(1, 2);
+    const around = (step: number) =>
+      spikeTriggeredFigure(rates, rates, { before: step, after: step, bin: step }, '');
+    expect((await around(0.02)).csv.split('\n')[1]).toBe('recorded,-20,1');
+    expect((await around(2)).csv).toMatch(/^source,time_s,rate\nrecorded,-2,1\n/);
   });
 });
 
@@ -85,5 +96,31 @@ describe('a page', () => {
       expect(html).toContain(`url(#${name}-c)`);
     }
     expect(html).toContain('style="width: 300px"');
+  });
+
+  it('opens with the answers of all sections, before the details', () => {
+    const section = (title: string, ...asked: string[]) => ({
+      title,
+      text: ['details'],
+      answers: asked.map((question) => ({ asked: question, answer: `r < 1 of \`${question}\`` })),
+    });
+    const html = renderPage('T', '', [section('A', 'first', 'second'), section('B', 'third')]);
+    const box = /<section class="result">.*?<\/section>/s.exec(html)![0];
+    expect([...box.matchAll(/<dt>(.+?)<\/dt>/g)].map(([, asked]) => asked)).toEqual([
+      'first',
+      'second',
+      'third',
+    ]);
+    expect(box).toContain('<dd>r &lt; 1 of <code>first</code></dd>');
+    expect(html.indexOf(box)).toBeLessThan(html.indexOf('<h2>A</h2>'));
+    expect(renderPage('T', '', [section('A')])).not.toContain('class="result"');
+  });
+
+  it('prints each section on pages of its own, no figure cut, links like text', () => {
+    const html = renderPage('T', '', [{ title: 'A', text: [] }]);
+    const print = html.slice(html.indexOf('@media print'), html.indexOf('</style>'));
+    expect(print).toMatch(/section \+ section \{ break-before: page; \}/);
+    expect(print).toMatch(/figure, [^{]*\{ break-inside: avoid; \}/);
+    expect(print).toMatch(/a, figcaption a \{ color: inherit; text-decoration: none; \}/);
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { StimulusResults } from '../../src/probe/results.js';
 import type { StimulusMap } from '../../src/probe/stimulus.js';
 import { stimulusSection, stimulusTable, stimulusVerdict } from '../../src/report/stimulus.js';
+import { ROLES } from '../../src/report/theme.js';
 import { isReportFigure } from '../../src/train/run-records.js';
 
 /** Three neurons, and a film of 4 x 4 pixels with places of 2 x 2 pixels, one apart. */
@@ -178,8 +179,9 @@ describe('the section of a film', () => {
   });
 
   it('outlines the fields, but only where they are known', async () => {
+    const OUTLINE = new RegExp(`stroke="${ROLES.truth}"`, 'g');
     const lines = async (truth: Parameters<typeof stimulusSection>[1]) =>
-      (await stimulusSection(results, truth)).figures![0]!.svg.match(/#ff4a1c/g)?.length ?? 0;
+      (await stimulusSection(results, truth)).figures![0]!.svg.match(OUTLINE)?.length ?? 0;
     // Two pixels side by side have six edges, in the maps of two readings.
     expect(await lines({ fields })).toBe(12);
     expect(await lines(undefined)).toBe(0);

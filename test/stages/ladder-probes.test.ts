@@ -92,7 +92,10 @@ describe('a ladder of probes', () => {
     expect(page).toContain('<h2>Behavior in the stages of the model</h2>');
     const figure = figures.find(({ name }) => name === 'probes')!;
     expect(figure.svg).toContain('+ current state');
-    expect(figure.csv.trim().split('\n')).toHaveLength(1 + 3 * (2 * 6 + 1));
+    const [head, ...rows] = figure.csv.trim().split('\n');
+    expect(head).toBe(`stage,model,seed,${results.variables.join(',')}`);
+    expect(rows).toHaveLength(2 * 6 + 1);
+    for (const variable of results.variables) expect(figure.svg).toContain(`R2 of ${variable}`);
   });
 });
 

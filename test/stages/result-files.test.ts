@@ -59,7 +59,7 @@ describe('results of variables with any names', () => {
   beforeAll(async () => {
     const { recording, config } = renamed(NAMES);
     run = await train(recording, config, { engine: engine(), store });
-    await decode(run, {}, { engine: engine() });
+    await decode(run, { ensemble: 2 }, { engine: engine() });
     await report(run);
   });
 
@@ -67,8 +67,8 @@ describe('results of variables with any names', () => {
     expect(readdirSync(root)).toEqual(['named']);
     const figures = await store.within('figures').list();
     expectKnownFigures(figures);
-    expect(figures.filter((name) => name.startsWith('decoded-')).length).toBe(4);
-    expect(figures).toContain('decoded-速度-cm-31m-.svg');
+    expect(figures.filter((name) => name.startsWith('scores-')).length).toBe(4);
+    expect(figures).toContain('scores-速度-cm-31m-.svg');
     for (const name of await store.list()) expect(name).toMatch(/^[\p{L}\p{N}_.-]+$/u);
   });
 

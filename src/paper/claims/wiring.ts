@@ -5,10 +5,12 @@ import { mean } from '../../math/statistics.js';
 import type { ConnectivityMap } from '../../probe/connectivity.js';
 import type { ConnectivityResults } from '../../probe/results.js';
 import type { Figure } from '../../report/draw.js';
-import { mapFigures } from '../../report/figures.js';
+import { mapFigures } from '../../report/maps.js';
 import { describeSpread } from '../../report/spread.js';
+import { DRAWN_MAPS, trueWeights } from '../../report/wiring.js';
 import { explainConnectivity } from '../../stages/explain-connectivity.js';
 import { readConnectivity } from '../../stages/result-files.js';
+import { capitalize } from '../../text/format.js';
 import type { OpenedRun } from '../../train/open-run.js';
 import {
   type Claim,
@@ -113,10 +115,6 @@ const OTHER_ROWS: readonly RowName[] = [
   'laggedLong',
 ];
 
-function capitalize(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
 /** The connectivity of a trained model, computed once and kept in its folder. */
 async function connectivityOnce(
   context: PaperContext,
@@ -180,14 +178,17 @@ async function couplingFigures(
   seed: number,
   { maps, neurons }: ConnectivityResults,
 ): Promise<Figure[]> {
-  const { weights } = (await context.openDataset(`data/${kind.name}-seed${seed}`)).truth!.wiring!;
+  const { truth } = await context.openDataset(`data/${kind.name}-seed${seed}`);
   const coupling = maps.find(({ name }) => name === 'coupling')!;
+  const drawn = [trueWeights(truth!.wiring!), { ...coupling, quantity: DRAWN_MAPS.coupling }];
   return mapFigures(
-    [
-      { name: `${kind.name}-weights`, title: `True weights: ${kind.title}`, values: weights },
-      { name: `${kind.name}-coupling`, title: `Coupling: ${kind.title}`, values: coupling.values },
-    ],
+    drawn.map((map) => ({
+      ...map,
+      name: `${kind.name}-${map.name}`,
+      title: `${map.title}: ${kind.title}`,
+    })),
     neurons,
+    truth!.wiring,
   );
 }
 
