@@ -234,7 +234,10 @@ function referenceLayers(
   const number = `${Number(value.toPrecision(2))}`.replace('-', '−');
   const shift = value < low ? ARROW_WIDTH : -ARROW_WIDTH;
   return [
-    above({ type: 'point', shape: `triangle-${side}`, filled: true, size: 40 }, -TEXT_RISE - 6),
+    above(
+      { type: 'point', shape: `triangle-${side}`, filled: true, size: 60, opacity: 1 },
+      -TEXT_RISE - 6,
+    ),
     above({ ...text, text: `${name} ${number}`, align: side, dx: shift }, -TEXT_RISE),
   ];
 }

@@ -49,5 +49,15 @@ export async function draw(
   const view = new vega.View(vega.parse(compile(completeSpec).spec), { renderer: 'none' });
   const svg = await view.toSVG();
   view.finalize();
-  return { ...facts, svg: printable(svg), csv: printable(toCsv(rows)) };
+  return { ...facts, svg: printable(withOwnIds(svg)), csv: printable(toCsv(rows)) };
+}
+
+/** A drawing whose ids count from 1: Vega's count on over all drawings, so none is like another. */
+function withOwnIds(svg: string): string {
+  const ids = [...svg.matchAll(/\bid="([^"]+)"/g)].map(([, id]) => id!);
+  const numbers = new Map(ids.map((id, n) => [id, n + 1]));
+  const renamed = (id: string) => `part${numbers.get(id) ?? id}`;
+  return svg
+    .replace(/\bid="([^"]+)"/g, (_, id: string) => `id="${renamed(id)}"`)
+    .replace(/url\(#([^)]+)\)/g, (_, id: string) => `url(#${renamed(id)})`);
 }

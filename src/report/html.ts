@@ -123,11 +123,15 @@ function tableHtml({ title, caption, head, rows }: Table): string {
 <tbody>${rows.map((row) => cells('td', row)).join('\n')}</tbody></table></div>${caption === undefined ? '' : `\n<p class="note">${codeMarked(caption)}</p>`}`;
 }
 
+/** A drawing whose ids begin with a prefix: they are unique within a drawing only. */
+export function withIdPrefix(svg: string, prefix: string): string {
+  return svg
+    .replace(/\bid="([^"]+)"/g, `id="${prefix}-$1"`)
+    .replace(/url\(#([^)]+)\)/g, `url(#${prefix}-$1)`);
+}
+
 function figureHtml({ name, title, caption, svg, csv }: Figure): string {
-  // Ids are unique within a drawing only; the prefix makes them unique within the page.
-  const uniqueSvg = svg
-    .replace(/\bid="([^"]+)"/g, `id="${name}-$1"`)
-    .replace(/url\(#([^)]+)\)/g, `url(#${name}-$1)`);
+  const uniqueSvg = withIdPrefix(svg, name);
   // The figure is as wide as its drawing, so that small figures stand side by side.
   const width = Number(/<svg[^>]*\bwidth="([\d.]+)"/.exec(svg)?.[1] ?? FULL_WIDTH);
   const isHalf = 2 * width <= FULL_WIDTH + PANEL_GAP;

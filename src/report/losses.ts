@@ -53,7 +53,7 @@ export function lossFigures(
 ): Promise<Figure[]> {
   const losses = shownLosses(metrics, config);
   const isValidated = metrics.some(({ kind }) => kind === 'validation');
-  const curves = `Means over the training batches since the previous point${isValidated ? ', and over the validation windows' : ''}, without the weights in the total.${used === undefined ? '' : ` The dashed line marks the weights that were used, of update ${used}.`}`;
+  const curves = `Means over the training batches since the previous point${isValidated ? ', and over the validation windows' : ''}, without the weights in the total; the first updates may be above the axis.${used === undefined ? '' : ` The dashed line marks the weights that were used, of update ${used}.`}`;
   const ofSpikes = losses.filter(({ ofVariable }) => !ofVariable);
   const ofVariables = losses.filter(({ ofVariable }) => ofVariable);
   return Promise.all([
@@ -109,13 +109,19 @@ function curvesFigure(
           ],
     ),
   );
+  const color = rows.some(({ windows }) => windows === 'validation')
+    ? { field: 'windows', type: 'nominal', scale: WINDOW_COLORS }
+    : { value: ROLES.model };
   return draw(facts, rows, {
     columns: COLUMNS,
-    concat: losses.map((loss) =>
-      lossPanel(loss, shownValues(rows.filter((row) => row.loss === loss.title)), used),
-    ),
+    concat: losses.map((loss) => {
+      const values = shownValues(rows.filter((row) => row.loss === loss.title));
+      return lossPanel(loss, { domain: withMargin(values), used, color });
+    }),
   });
 }
+
+const WINDOW_COLORS = { domain: ['training', 'validation'], range: ['#eab394', ROLES.model] };
 
 /** Shares of the updates that are left out at the beginning, if that leaves enough points. */
 const SKIPPED_SHARE = 0.04;
@@ -128,28 +134,23 @@ function shownValues(rows: readonly { readonly update: number; readonly value: n
   return (late.length < MIN_POINTS ? rows : late).map(({ value }) => value);
 }
 
-const color = {
-  field: 'windows',
-  type: 'nominal',
-  scale: { domain: ['training', 'validation'], range: ['#eab394', ROLES.model] },
-};
-
-/** Curves of one loss; nats have a second axis in bits. */
-function lossPanel(
-  { title, unit }: ShownLoss,
-  values: readonly number[],
-  used: number | undefined,
-): object {
+function withMargin(values: readonly number[]): [number, number] {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const margin = 0.04 * (high - low) || 0.5;
-  const domain = [low - margin, high + margin];
-  const y = (options: object = {}) => ({
-    field: 'value',
-    type: 'quantitative',
-    title: unit,
-    scale: { domain, nice: false },
-    ...options,
-  });
+  return [low - margin, high + margin];
+}
+
+interface PanelStyle {
+  /** Ends of the axis. */
+  readonly domain: readonly [number, number];
+  /** The update whose weights were used, if it is known. */
+  readonly used: number | undefined;
+  /** The encoding of colors. */
+  readonly color: object;
+}
+
+/** Curves of one loss; nats have a second axis in bits. */
+function lossPanel({ title, unit }: ShownLoss, { domain, used, color }: PanelStyle): object {
   const x = {
     field: 'update',
     type: 'quantitative',
@@ -157,45 +158,55 @@ function lossPanel(
     scale: { nice: false },
     axis: { tickCount: 4 },
   };
-  const isNats = unit.startsWith('nats');
-  const inBits = domain.map((nats) => nats / Math.LN2);
-  const bits = {
-    // Invisible; it only brings in the second axis.
-    data: { values: [{ update: 0, value: inBits[0] }] },
-    mark: { type: 'point', opacity: 0 },
-    encoding: {
-      x,
-      y: y({
-        title: unit.replace('nats', 'bits'),
-        scale: { domain: inBits, nice: false },
-        axis: { orient: 'right', grid: false },
-      }),
-    },
+  const y = {
+    field: 'value',
+    type: 'quantitative',
+    title: unit,
+    scale: { domain, nice: false },
   };
+  const isNats = unit.startsWith('nats');
+  const curves = [
+    { mark: { type: 'line', clip: true }, encoding: { x, y, color } },
+    {
+      // A short run may have a single validation, which would not show as a line.
+      transform: [{ filter: { field: 'windows', equal: 'validation' } }],
+      mark: { type: 'point', filled: true, size: 30, opacity: 1, clip: true },
+      encoding: { x, y, color },
+    },
+    {
+      data: { values: used === undefined ? [] : [{ update: used }] },
+      mark: REFERENCE_MARK,
+      encoding: { x },
+    },
+  ];
   return {
     width: panelWidth(COLUMNS) - (isNats ? AXIS_WIDTH - 6 : 0),
     height: PANEL_HEIGHT,
     title,
     transform: [{ filter: { field: 'loss', equal: title } }],
-    layer: [
-      {
-        layer: [
-          { mark: { type: 'line', clip: true }, encoding: { x, y: y(), color } },
-          {
-            // A short run may have a single validation, which would not show as a line.
-            transform: [{ filter: { field: 'windows', equal: 'validation' } }],
-            mark: { type: 'point', filled: true, size: 30, opacity: 1, clip: true },
-            encoding: { x, y: y(), color },
-          },
-          {
-            data: { values: used === undefined ? [] : [{ update: used }] },
-            mark: REFERENCE_MARK,
-            encoding: { x },
-          },
-        ],
-      },
-      ...(isNats ? [bits] : []),
-    ],
+    layer: [{ layer: curves }, ...(isNats ? [bitsAxis(x, y, domain)] : [])],
     resolve: { scale: { y: 'independent' } },
+  };
+}
+
+/** An invisible layer that only brings in the second axis. */
+function bitsAxis(
+  x: object,
+  y: { readonly title: string },
+  domain: readonly [number, number],
+): object {
+  const inBits = domain.map((nats) => nats / Math.LN2);
+  return {
+    data: { values: [{ update: 0, value: inBits[0] }] },
+    mark: { type: 'point', opacity: 0 },
+    encoding: {
+      x,
+      y: {
+        ...y,
+        title: y.title.replace('nats', 'bits'),
+        scale: { domain: inBits, nice: false },
+        axis: { orient: 'right', grid: false },
+      },
+    },
   };
 }

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../../src/neuroformer/config.js';
 import { draw } from '../../src/report/draw.js';
 import { renderPage } from '../../src/report/html.js';
+import { lossFigures } from '../../src/report/losses.js';
+import { mapFigures } from '../../src/report/maps.js';
 import {
   intervalFigure,
   psthFigure,
@@ -28,6 +31,18 @@ describe('a figure', () => {
     expect(figure.svg).toMatch(/^<svg.+<\/svg>$/s);
     expect(figure.csv).toBe('x,y,what\n1,2,"a, ""b"""\n2,4,c\n');
     expect(toCsv([])).toBe('');
+  });
+
+  it('is the same each time it is drawn', async () => {
+    const trial = { times: [[0.1, 0.5, 1.2]], from: 0, to: 2 };
+    const metrics = [1, 2].map((step) => ({ step, kind: 'train' as const, losses: { id: step } }));
+    const drawn = () =>
+      Promise.all([
+        rasterFigure(trial, trial, 2, 'own'),
+        lossFigures(metrics, parseConfig({}).config, 2),
+        mapFigures([{ name: 'm', title: 'M', quantity: 'r', values: new Float64Array(4) }], 2),
+      ]);
+    expect(await drawn()).toEqual(await drawn());
   });
 
   it('of spikes holds those within the time shown, recorded and generated', async () => {
