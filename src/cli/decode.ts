@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander';
 import { createEngine } from '../node.js';
 import { type Part, SPLIT_PARTS } from '../recording/splits.js';
 import { decodingTables, describeIntervals } from '../report/decoded.js';
+import { decodedAnswers } from '../report/decoded-answers.js';
 import { decode } from '../stages/decode.js';
 import { decodedFileName } from '../stages/result-files.js';
 import { formatCount } from '../text/format.js';
@@ -92,5 +93,6 @@ async function decodeCommand(
   print(
     `${formatCount(results.refs.length)} time points of ${describePart(options.part)}, decoded with ${describeWeights(results.weights)}. ${describeIntervals(results)}\nWritten to ${folder}/${name}.csv, ${name}.nwb and ${name}.json.`,
   );
+  for (const { asked, answer } of decodedAnswers(results)) print(`${asked}: ${answer}`);
   printNext('report', folder);
 }

@@ -124,7 +124,7 @@ function tableHtml({ title, caption, head, rows }: Table): string {
 }
 
 /** A drawing whose ids begin with a prefix: they are unique within a drawing only. */
-export function withIdPrefix(svg: string, prefix: string): string {
+function withIdPrefix(svg: string, prefix: string): string {
   return svg
     .replace(/\bid="([^"]+)"/g, `id="${prefix}-$1"`)
     .replace(/url\(#([^)]+)\)/g, `url(#${prefix}-$1)`);

@@ -112,7 +112,7 @@ describe('the command line, from training to the report', () => {
     )![1];
     expect(decodeURIComponent(embedded ?? '')).toBe(ratesFile);
     const rates = ratesFile.trim().split('\n');
-    expect([rates[0], rates.length]).toEqual(['neuron,recorded,generated', 19]);
+    expect([rates[0], rates.length]).toEqual(['neuron,recorded,generated,hub', 19]);
   });
 
   it('fine-tunes a run with changed settings', async () => {

@@ -105,6 +105,13 @@ describe('decoded behavior', () => {
     expect(when.windows).toBeGreaterThan(0.2 * points);
     expect(when.windows).toBeLessThan(0.6 * points);
     expect(out).toContain(`where place >= 6 (${when.windows} of ${points} time points)`);
+    for (const name of ['place (cm)', 'heading (rad)', 'side'])
+      expect(out).toMatch(
+        new RegExp(
+          `^Decode ${name.replace(/[()]/g, '\\$&')} from .+, better than chance .+The best baseline is `,
+          'm',
+        ),
+      );
     const { conditional } = methods[0];
     // Within less than half of its range there is less to explain.
     expect(conditional.place.r2.value).toBeLessThan(model.place.r2.value);
@@ -250,7 +257,8 @@ describe('decoded behavior', () => {
       if (Number.isFinite(value)) expect(page, name).toContain(`<td>${value.toFixed(3)}`);
     }
     for (const name of [
-      'decoded-place',
+      'decoded',
+      'scores-place',
       'scatter-heading',
       'confusion-side',
       'labels-place',
