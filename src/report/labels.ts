@@ -77,7 +77,7 @@ function labelAnswer(results: LabelResults, variable: LabelVariable): Answer {
   });
   return {
     asked: `Decode ${variable.name} with ${formatPercent(share)} of the labels`,
-    answer: `${scoreAsStart(headlineTitle(variable))} mean (lowest to highest): ${described.join('; ')}. The run, with all labels: ${describeSpread([headlineValue(results.whole.scores, variable)])}.`,
+    answer: `${scoreAsStart(headlineTitle(variable))}, mean (lowest to highest): ${described.join('; ')}. The run, with all labels: ${describeSpread([headlineValue(results.whole.scores, variable)])}.`,
   };
 }
 

@@ -20,5 +20,5 @@ export function describeSpread(
 
 /** The title of a score where it begins a sentence; symbols such as r stay as they are. */
 export function scoreAsStart(title: string): string {
-  return title.length > 1 ? capitalize(title) : `${title} =`;
+  return title.length > 1 ? capitalize(title) : title;
 }

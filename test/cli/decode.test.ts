@@ -257,9 +257,10 @@ describe('decoded behavior', () => {
       if (Number.isFinite(value)) expect(page, name).toContain(`<td>${value.toFixed(3)}`);
     }
     for (const name of [
-      'decoded',
       'scores-place',
-      'scatter-heading',
+      'scores-heading',
+      'decoded',
+      'scatter',
       'confusion-side',
       'labels-place',
       'labels-side',
@@ -267,6 +268,10 @@ describe('decoded behavior', () => {
       expect(existsSync(inFolder('run', 'figures', `${name}.svg`)), name).toBe(true);
     expectKnownFigures(readdirSync(inFolder('run', 'figures')));
     expect(page).toContain('Firing rates, one window ahead of the recorded past');
+    const [, answers] = /<section class="result">(.+?)<\/section>/s.exec(page)!;
+    expect(answers).toContain('<dt>Decode place ');
+    expect(answers).toMatch(/The best baseline is .+?: there are no intervals to compare\./);
+    expect(answers).toContain('<dt>Generate 4 trials of 1.0 s</dt>');
   });
 
   it('is refused where the model predicts no variable', async () => {

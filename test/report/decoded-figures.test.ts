@@ -226,7 +226,7 @@ describe('the answer of decoding', () => {
     ).toEqual({
       asked: 'Decode place (cm) from 1 s of spikes, in the test part',
       answer:
-        'r = 0.900 (0.880 to 0.920), better than chance (0.050); Neuroformer, mean of 3: 0.950 (0.930 to 0.970). The best baseline is Poisson Bayes, 0.800 (0.780 to 0.820): the model is ahead.',
+        'r 0.900 (0.880 to 0.920), better than chance (0.050); Neuroformer, mean of 3: 0.950 (0.930 to 0.970). The best baseline is Poisson Bayes, 0.800 (0.780 to 0.820): the model is ahead.',
     });
   });
 
@@ -245,7 +245,7 @@ describe('the answer of decoding', () => {
   it('does not tell a score from chance that its interval holds, of r at least 0', () => {
     const shuffled = [CHANCE[0]!, method('chance, shuffled', -0.3, 50)];
     expect(answer([method('Neuroformer', 0.01, 5), ...shuffled]).answer).toBe(
-      'r = 0.010 (-0.010 to 0.030), not told from chance (0.000). No baseline stands beside it: `decode --baselines` adds them.',
+      'r 0.010 (-0.010 to 0.030), not told from chance (0.000). No baseline stands beside it: `decode --baselines` adds them.',
     );
   });
 
@@ -258,7 +258,7 @@ describe('the answer of decoding', () => {
     expect(
       answer([rough('Neuroformer', 0.9), rough('ridge', 0.5), ...CHANCE], { when }).answer,
     ).toBe(
-      'r = 0.900, beside chance (0.050). The best baseline is ridge, 0.500: there are no intervals to compare. Where speed > 2: 0.800 (0.780 to 0.820).',
+      'r 0.900, beside chance (0.050). The best baseline is ridge, 0.500: there are no intervals to compare. Where speed > 2: 0.800 (0.780 to 0.820).',
     );
   });
 });
