@@ -7,6 +7,14 @@ export function mean(values: ArrayLike<number>): number {
   return sum / values.length;
 }
 
+/** The item of which a value is largest, the first of several; undefined of none. */
+export function largestBy<T>(items: readonly T[], value: (item: T) => number): T | undefined {
+  return items.reduce<T | undefined>(
+    (best, item) => (best !== undefined && value(best) >= value(item) ? best : item),
+    undefined,
+  );
+}
+
 /** log(sum of exp(x)), without an overflow. */
 export function logSumExp(values: ArrayLike<number>): number {
   let max = Number.NEGATIVE_INFINITY;

@@ -63,7 +63,7 @@ const LABEL_PADDING = 10;
 /** Height of a line of the plot at least. */
 const ROW_HEIGHT = 24;
 /** Pixels of an axis that labels at its ends may need on each side. */
-const END_WIDTH = 24;
+const END_WIDTH = 28;
 /** How much larger than others hollow dots are. */
 const HOLLOW_SIZE = 1.8;
 /** Pixels of an entry of the legend beside its text. */

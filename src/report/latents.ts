@@ -3,6 +3,7 @@
 import { PrincipalComponents } from '../analyze/principal-components.js';
 import type { RecordedVariable } from '../analyze/readout.js';
 import { wrapToTurn } from '../math/angles.js';
+import { largestBy } from '../math/statistics.js';
 import type { LatentMethod, LatentResults } from '../probe/results.js';
 import { formatCount, formatDecimals } from '../text/format.js';
 import { describeWeights } from '../train/weights.js';
@@ -39,10 +40,7 @@ export async function latentsSection(results: LatentResults): Promise<Section> {
 /** R2 of a variable read from the run's latents, beside the best of what stands beside them. */
 function latentAnswer({ methods }: LatentResults, variable: string): Answer {
   const [own, ...others] = methods as [LatentMethod, ...LatentMethod[]];
-  const best = others.reduce<LatentMethod | undefined>(
-    (p, q) => (p && bestR2(p, variable) >= bestR2(q, variable) ? p : q),
-    undefined,
-  );
+  const best = largestBy(others, (method) => bestR2(method, variable));
   return {
     asked: `Read ${variable} from the latents of held-out windows`,
     answer: `R2 ${formatDecimals(bestR2(own, variable), 2)}; the mean of the variable has 0${best ? `, and the best beside it, ${best.title}, ${formatDecimals(bestR2(best, variable), 2)}` : ''}.`,

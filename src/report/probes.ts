@@ -1,6 +1,6 @@
 /** The section on a ladder of probes: what each stage of a model says of behavior. */
 
-import { mean } from '../math/statistics.js';
+import { largestBy, mean } from '../math/statistics.js';
 import type { ProbeResults } from '../probe/results.js';
 import { formatCount } from '../text/format.js';
 import { dotPlot } from './dot-plot.js';
@@ -32,9 +32,10 @@ function probeAnswer({ stages, rows }: ProbeResults, variable: string): Answer {
     return { title, trained: r2('trained'), untrained: r2('untrained') };
   });
   const counts = scores.find(({ untrained }) => untrained.length === 0);
-  const best = scores
-    .filter(({ untrained }) => untrained.length > 0)
-    .reduce((p, q) => (mean(p.trained) >= mean(q.trained) ? p : q));
+  const best = largestBy(
+    scores.filter(({ untrained }) => untrained.length > 0),
+    ({ trained }) => mean(trained),
+  )!;
   return {
     asked: `Read ${variable} from the stages of the model`,
     answer: `Most is in ${best.title}: R2 ${describeSpread(best.trained, 2)}, untrained ${describeSpread(best.untrained, 2)}${counts ? `; spike counts, which need no model, have ${describeSpread(counts.trained, 2)}` : ''}.`,

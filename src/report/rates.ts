@@ -1,5 +1,6 @@
 /** The section on rates: a model's beside those of simple models, against recorded trials. */
 
+import { largestBy } from '../math/statistics.js';
 import type { RateMethod, RateResults, RateScores } from '../probe/rates.js';
 import { formatDecimals, formatPercent } from '../text/format.js';
 import { dotPlot } from './dot-plot.js';
@@ -30,10 +31,7 @@ export async function ratesSection(results: RateResults): Promise<Section> {
 /** Bits a spike of the model, beside the best baseline. */
 function rateAnswer({ methods, trials }: RateResults): Answer {
   const [model, ...baselines] = methods as [RateMethod, ...RateMethod[]];
-  const best = baselines.reduce<RateMethod | undefined>(
-    (p, q) => (p && p.ahead.bits >= q.ahead.bits ? p : q),
-    undefined,
-  );
+  const best = largestBy(baselines, ({ ahead }) => ahead.bits);
   const bits = ({ bits }: RateScores) => formatDecimals(bits, 3);
   return {
     asked: `Predict spikes of ${trials}`,

@@ -127,7 +127,7 @@ function panelAxis(
   labels: readonly string[],
   { field, title, reverse = false }: { field: string; title: string | null; reverse?: boolean },
 ): object {
-  const lines = labels.map((label) => wrapped(label, LABEL_CHARACTERS));
+  const lines = labels.map((label) => (field === 'y' ? wrapped(label, LABEL_CHARACTERS) : label));
   return {
     field,
     type: 'quantitative',

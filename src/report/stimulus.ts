@@ -3,6 +3,7 @@
  * plain words.
  */
 
+import { largestBy } from '../math/statistics.js';
 import type { StimulusResults } from '../probe/results.js';
 import { type MapWithControls, type StimulusMap, withControls } from '../probe/stimulus.js';
 import { placeCount } from '../probe/stimulus-grid.js';
@@ -41,9 +42,10 @@ export async function stimulusSection(
 function stimulusAnswer({ kind, grid, maps }: StimulusResults): Answer {
   const rows = withControls(maps);
   const best = (of: StimulusMap['kind']) =>
-    rows
-      .filter(({ map }) => map.kind === of && mapScore(map) !== undefined)
-      .sort((p, q) => mapScore(q.map)! - mapScore(p.map)!)[0];
+    largestBy(
+      rows.filter(({ map }) => map.kind === of && mapScore(map) !== undefined),
+      ({ map }) => mapScore(map)!,
+    );
   const [model, spikes] = [best('model'), best('spikes')];
   const describe = (map: StimulusMap) =>
     kind === 'film' ? `r ${formatScore(mapScore(map))}` : formatPercent(mapScore(map)!);

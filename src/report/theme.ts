@@ -42,7 +42,7 @@ export const LINE_WIDTH = 2;
 /** Area of a point of data, and of one among many. */
 export const [POINT_SIZE, SMALL_POINT_SIZE] = [64, 18];
 
-/** Dashes of a line that marks a reference: chance, equality, zero. */
+/** A line that marks a reference: chance, equality, zero. */
 export const REFERENCE_MARK = {
   type: 'rule',
   color: INK.reference,
@@ -172,10 +172,10 @@ export function axisTexts(texts: readonly (string | readonly string[])[], index:
     labelExpr: `${JSON.stringify(texts)}[${index}]`,
     labelLineHeight: LINE_HEIGHT,
     labelOffset: {
-      condition: {
-        test: `${JSON.stringify(counts)}[${index}] > 1`,
-        value: -LINE_HEIGHT / 2,
-      },
+      condition: [...new Set(counts)].map((count) => ({
+        test: `${JSON.stringify(counts)}[${index}] === ${count}`,
+        value: (-LINE_HEIGHT * (count - 1)) / 2,
+      })),
       value: 0,
     },
   };

@@ -1,6 +1,7 @@
 /** The section on connectivity: maps of all pairs, their scores, and what they say. */
 
 import type { EdgeScores } from '../analyze/edges.js';
+import { largestBy } from '../math/statistics.js';
 import type { Connectivity, ConnectivityMap } from '../probe/connectivity.js';
 import type { Truth, Wiring } from '../simulate/truth.js';
 import { formatCount, formatScore } from '../text/format.js';
@@ -65,26 +66,20 @@ function wiringAnswer({ maps, neurons }: Connectivity): Answer {
     return Number.isFinite(judged.auroc) ? [{ ...map, ...judged }] : [];
   });
   const best = (kind: ConnectivityMap['kind']) =>
-    scored
-      .filter((map) => map.kind === kind)
-      .reduce<(typeof scored)[number] | undefined>(
-        (p, q) => (p && p.auroc >= q.auroc ? p : q),
-        undefined,
-      );
+    largestBy(
+      scored.filter((map) => map.kind === kind),
+      ({ auroc }) => auroc,
+    );
   const [model, spikes] = [best('model'), best('correlation')];
-  const untrained = scored.find(
-    ({ name }) =>
-      name === `${model?.name}untrained` || (name === 'untrained' && model?.name === 'attention'),
-  );
-  if (!model) {
-    const known = maps.some(({ scores }) => scores);
+  if (!model)
     return {
       asked,
-      answer: known
+      answer: maps.some(({ scores }) => scores)
         ? 'The true wiring has no strong edges to find.'
         : 'The truth is not known, so the maps have no scores: they show what the model depends on.',
     };
-  }
+  const control = model.name === 'attention' ? 'untrained' : `${model.name}untrained`;
+  const untrained = scored.find(({ name }) => name === control);
   const describe = ({ auroc, direction }: JudgedScores) =>
     `AUROC ${auroc.toFixed(3)}, direction ${formatScore(direction)}`;
   return {

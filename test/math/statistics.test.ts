@@ -1,7 +1,21 @@
 import { describe, expect, it } from 'vitest';
-import { auroc, correlation, logSumExp, mean, median, ranks } from '../../src/math/statistics.js';
+import {
+  auroc,
+  correlation,
+  largestBy,
+  logSumExp,
+  mean,
+  median,
+  ranks,
+} from '../../src/math/statistics.js';
 
 describe('statistics', () => {
+  it('find the first item with the largest value, and none of none', () => {
+    const items = [{ v: 1 }, { v: 3 }, { v: 3 }, { v: 2 }];
+    expect(largestBy(items, ({ v }) => v)).toBe(items[1]);
+    expect(largestBy([], () => 1)).toBeUndefined();
+  });
+
   it('have the mean of the middle two as the median of an even count', () => {
     expect(median([3, 1, 2])).toBe(2);
     expect(median([4, 1])).toBe(2.5);

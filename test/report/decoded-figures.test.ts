@@ -88,6 +88,13 @@ describe('the figure of decoders', () => {
     expect(texts.indexOf('Poisson Bayes')).toBeGreaterThan(texts.indexOf('Neuroformer, mean of 3'));
   });
 
+  it('has an interval around each dot', async () => {
+    const { svg, csv } = (await find(results(methods), 'scores-place'))!;
+    expect(csv.split('\n')[0]).toBe('decoder,kind,r,r_low,r_high,rmse,rmse_low,rmse_high');
+    // Four decoders and chance, in two panels.
+    expect(svg.match(/aria-roledescription="rule mark"/g)).toHaveLength(2 * (4 + 1));
+  });
+
   it('leaves chance to an arrow where scores could not be told apart beside it', async () => {
     const close = [method('Neuroformer', 0.99, 5), method('ridge', 0.98, 9), ...CHANCE];
     const texts = drawnTexts((await find(results(close), 'scores-place'))!);

@@ -189,6 +189,17 @@ describe('the section of a film', () => {
     expect(await lines({ fields: seen })).toBe(8);
   });
 
+  it('answers with the best reading, beside an untrained model and spikes alone', async () => {
+    const { answers } = await stimulusSection(filmResults(FOUND), undefined);
+    expect(answers).toEqual([
+      {
+        asked: 'Where in the film each neuron looks',
+        answer:
+          'Occlusion of the model: r 0.93; chance is 0, an untrained model has r 0.05. The best of spikes alone is the average of the squared film: r 0.96.',
+      },
+    ]);
+  });
+
   it('says what was read, and that the truth is unknown where it is', async () => {
     const { text } = await stimulusSection(results, { fields });
     expect(text[0]).toContain('320 windows of the test part');
@@ -199,6 +210,7 @@ describe('the section of a film', () => {
     );
     expect(section.figures!.map(({ name }) => name)).toEqual(['stimulus-maps']);
     expect(section.tables).toEqual([]);
+    expect(section.answers).toEqual([]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { attentionVerdict, scoreTable } from '../../src/report/wiring.js';
+import { attentionVerdict, scoreTable, wiringSection } from '../../src/report/wiring.js';
 
 const scores = (auroc: number, direction: number) => ({
   auroc,
@@ -117,6 +117,26 @@ describe('the section on connectivity', () => {
     expect(attentionVerdict([unscored, map('pearson10', 0.9, 0.5)])).toBe(
       'The true wiring has no strong one-way edges to score the maps by.',
     );
+  });
+
+  it('answers with the best map of the model, beside an untrained one and spikes alone', async () => {
+    const answer = async (maps: Parameters<typeof scoreTable>[0]) =>
+      (await wiringSection({ neurons: 2, windows: 1, ablationWindows: 1, maps })).answers![0]!;
+    const maps = [
+      map('attention', 0.75, 1),
+      map('ablation', 0.95, 1),
+      { ...map('untrained', 0.6, 0.5), kind: 'control' as const },
+      { ...map('ablationuntrained', 0.5, 0.5), kind: 'control' as const },
+      { ...map('pearson10', 0.7, 0.5), kind: 'correlation' as const },
+      { ...map('lagged', 0.9, 1), kind: 'correlation' as const },
+    ];
+    expect(await answer(maps)).toEqual({
+      asked: 'Who drives whom among 2 neurons',
+      answer:
+        'ablation of the model finds the strong edges with AUROC 0.950, direction 1.000; chance is 0.5, and an untrained model has 0.500. The best of spikes alone is lagged: AUROC 0.900, direction 1.000.',
+    });
+    const unscored = maps.map((one) => ({ ...one, scores: undefined }));
+    expect((await answer(unscored)).answer).toContain('The truth is not known');
   });
 
   it('has a table of scores only where there are scores', () => {
