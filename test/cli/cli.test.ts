@@ -536,7 +536,9 @@ describe('the demo', () => {
       for (const stage of ['Simulating', 'Training', 'Generating', 'Connectivity', 'Reporting'])
         expect(out).toMatch(new RegExp(`^${stage}: [\\d.]+ s$`, 'm'));
       expect(out).toMatch(/Attention (beats|does not beat) Pearson correlation/);
-      expect(out.trim().split('\n').at(-1)).toMatch(/The report is .+report\.html$/);
+      expect(out).toMatch(
+        /The report is .+report\.html\nNext, with a recording of your own: neuroformer inspect session\.nwb\n$/,
+      );
       expect(readFileSync(inFolder('demo', 'report.html'), 'utf8')).toContain('Connectivity');
     },
     240_000,
