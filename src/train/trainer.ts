@@ -245,8 +245,15 @@ class Trainer {
     while (this.#progress.step < this.#totalSteps) {
       const rate = await this.#update();
       const stopped = await this.#afterUpdate(rate);
+      if (stopped === 'patience') this.#noteEnd();
       if (stopped) return { stopped, progress: this.#progress };
     }
+    this.#noteEnd();
+    return { stopped: 'done', progress: this.#progress };
+  }
+
+  /** Notes how long training took, and the best validation. */
+  #noteEnd(): void {
     const { step, seconds, best } = this.#progress;
     const lowest = best.loss
       ? ` Best at update ${formatCount(best.loss.step)}: ${describeValidation(best.loss.loss, best.loss.scores)}.`
@@ -254,7 +261,6 @@ class Trainer {
     this.#options.watcher.note(
       `${formatCount(step)} updates in ${formatDuration(seconds)}.${lowest}`,
     );
-    return { stopped: 'done', progress: this.#progress };
   }
 
   /** Submits one update. Returns its learning rate. */
