@@ -137,7 +137,7 @@ export function dataNotes(
   return [
     ...split.notes,
     ...split.caveats,
-    ...truncationNotes(cut),
+    ...(readsTokens(config) ? truncationNotes(cut) : []),
     ...notesOnBins(recording, config),
     ...notesOnUnused(recording, config),
     ...notesOnAngles(layout, recording),
@@ -146,6 +146,12 @@ export function dataNotes(
       ({ name }) => `The recording has no ${name}; the model runs without it.`,
     ),
   ];
+}
+
+/** Whether anything attends to spikes one by one; a readout may only count them. */
+function readsTokens({ layers, readout }: ModelConfig): boolean {
+  const { state, encoder = state, state_history: history } = layers;
+  return state + encoder + history > 0 || !readout || readout.blocks > 0;
 }
 
 /** A note where times of spikes are read more finely than the bins they were counted in. */
