@@ -46,7 +46,9 @@ function neuroformer(...args) {
 /** A score with its interval. */
 function words(score) {
   if (!score || score.value === null) return '';
-  const [value, low, high] = [score.value, score.low, score.high].map((x) => x?.toFixed(3) ?? '?');
+  const [value, low, high] = [score.value, score.low, score.high].map(
+    (x) => x?.toFixed(3).replace(/^-(?=[0.]+$)/, '') ?? '?',
+  );
   return `${value} (${low} to ${high})`;
 }
 
