@@ -3,6 +3,7 @@
  * one another.
  */
 
+import { roundDecimals } from '../math/rounding.js';
 import { upperMedian } from '../math/statistics.js';
 import type { ClassValue } from '../recording/vocabularies.js';
 import type { WindowRef } from '../recording/windows.js';
@@ -64,7 +65,7 @@ export function commonStep(refs: readonly WindowRef[]): number | undefined {
     return previous.trialIndex === trialIndex && end > previous.end ? [end - previous.end] : [];
   });
   const step = upperMedian(steps);
-  return step === undefined ? undefined : Number(step.toFixed(6));
+  return step === undefined ? undefined : roundDecimals(step, 6);
 }
 
 /**

@@ -222,23 +222,30 @@ function sampleTimes(variable: Variable): ArrayLike<number> {
   return Float64Array.from({ length: variable.values.length }, (_, n) => sampleTime(variable, n));
 }
 
-function summarizeVariable(
+/** Whether a variable has one value in each of several trials, as far as they have it. */
+export function isPerTrial(name: string, trials: readonly Trial[]): boolean {
+  return (
+    trials.length > 1 && trials.every((trial) => isValuePerTrial(trial.variables[name], trial))
+  );
+}
+
+/** Summarizes one variable. @param unit undefined if it is not known */
+export function summarizeVariable(
   name: string,
   unit: string | undefined,
   trials: readonly Trial[],
 ): VariableOverview {
   const having = trials.filter(({ variables }) => variables[name]);
   const instances = having.map(({ variables }) => variables[name]!);
-  const isPerTrial =
-    trials.length > 1 && having.every((trial, n) => isValuePerTrial(instances[n], trial));
+  const hasOneEach = isPerTrial(name, trials);
   const steps: number[] = [];
   let samples = 0;
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   const labels = new Set<string>();
   for (const variable of instances) {
     const times = sampleTimes(variable);
-    samples += isPerTrial ? 1 : times.length;
-    for (let n = 1; n < times.length && !isPerTrial; n++) steps.push(times[n]! - times[n - 1]!);
+    samples += hasOneEach ? 1 : times.length;
+    for (let n = 1; n < times.length && !hasOneEach; n++) steps.push(times[n]! - times[n - 1]!);
     for (let n = 0; n < variable.values.length; n++) {
       const value = variable.values[n]!;
       if (typeof value === 'string') labels.add(value);
@@ -401,6 +408,7 @@ function countDuplicates(trains: readonly (readonly ArrayLike<number>[])[]): num
 function variableWarnings(variable: VariableOverview, recording: Recording): string[] {
   const { name, range, step, longestStep, trials } = variable;
   const trialCount = recording.trials.length;
+  const turn = range && fullTurn(range);
   // A label stays valid until the next one, and a value per trial for the whole trial: neither has
   // gaps.
   const isSampled =
@@ -410,9 +418,9 @@ function variableWarnings(variable: VariableOverview, recording: Recording): str
     ...(range && range.low === range.high && variable.samples > trialCount
       ? [`${name} is always ${range.low}: there is nothing to decode.`]
       : []),
-    ...(range && isFullTurn(range)
+    ...(turn !== undefined && range
       ? [
-          `${name} ranges from ${range.low.toFixed(2)} to ${range.high.toFixed(2)}, as an angle does: decode it with objective: circular${range.high > 7 ? ', period: 360' : ''}.`,
+          `${name} ranges from ${range.low.toFixed(2)} to ${range.high.toFixed(2)}, as an angle does: decode it with objective: circular${turn === 360 ? ', period: 360' : ''}.`,
         ]
       : []),
     ...(isSampled && longestStep > 10 * step && longestStep > 0.5
@@ -430,15 +438,15 @@ function variableWarnings(variable: VariableOverview, recording: Recording): str
 }
 
 /** Whether a variable has one value for the whole trial, or none. */
-export function isValuePerTrial(variable: Variable | undefined, { duration }: Trial): boolean {
+function isValuePerTrial(variable: Variable | undefined, { duration }: Trial): boolean {
   if (!variable || !('times' in variable)) return variable === undefined;
   const [start, stop] = [variable.times[0], variable.times[1]];
   return variable.times.length === 2 && start === 0 && stop === duration;
 }
 
-/** Whether numbers range over a full turn, in radians or degrees. */
-export function isFullTurn({ low, high }: { low: number; high: number }): boolean {
-  return [2 * Math.PI, 360].some((turn) =>
+/** The full turn, in radians or degrees, that numbers range over; undefined where they do not. */
+export function fullTurn({ low, high }: { low: number; high: number }): number | undefined {
+  return [2 * Math.PI, 360].find((turn) =>
     [0, -turn / 2].some(
       (start) =>
         low >= start &&

@@ -68,11 +68,13 @@ async function fitted(
   const config = join(folder, CONFIG_FILE);
   const out = options.out ?? join(folder, RUN_FOLDER);
   await expectEmpty(diskStore(out), options.force);
-  if (existsSync(config)) refuseInitOptions(options, config);
-  if (!existsSync(config)) {
+  if (existsSync(config)) {
+    refuseInitOptions(options, config);
+    if (!isFitted) print(`The configuration is ${config}.`);
+  } else {
     print(`There is no configuration for ${path}: one is proposed in ${folder}.`);
     await initFolder(path, folder, options, watcher);
-  } else if (!isFitted) print(`The configuration is ${config}.`);
+  }
   return { data: folder, config, out };
 }
 

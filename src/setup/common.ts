@@ -1,5 +1,6 @@
 /** What all proposals share: the split, the network's size, lengths in steps. */
 
+import { roundDecimals } from '../math/rounding.js';
 import type { Recording } from '../recording/recording.js';
 import { formatCount } from '../text/format.js';
 
@@ -33,12 +34,12 @@ export const COMMON_TRAINING = { warmup: 0.05, floor: 0.02, decay: 0.1 };
 
 /** Seconds rounded down to whole steps, at least one. */
 export function wholeSteps(seconds: number, step: number): number {
-  return Number((Math.max(1, Math.floor(seconds / step + 1e-6)) * step).toFixed(6));
+  return roundDecimals(Math.max(1, Math.floor(seconds / step + 1e-6)) * step, 6);
 }
 
 /** Seconds rounded up to whole steps. */
 export function stepsUp(seconds: number, step: number): number {
-  return Number((Math.max(1, Math.ceil(seconds / step - 1e-6)) * step).toFixed(6));
+  return roundDecimals(Math.max(1, Math.ceil(seconds / step - 1e-6)) * step, 6);
 }
 
 /** Windows that slide hold a few spikes more than those side by side, which were counted. */

@@ -37,7 +37,8 @@ export function proposeDecoding(recording: Recording, targets: readonly Target[]
     : decodeOverTime(recording, targets);
 }
 
-function purposeOf(targets: readonly Target[]): string {
+/** What decoding these is for, in words. */
+export function purposeOf(targets: readonly Target[]): string {
   return `decode ${formatList(
     targets.map(({ name }) => name),
     MAX_NAMED,

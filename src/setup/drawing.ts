@@ -1,5 +1,6 @@
 /** Proposes configurations that predict spikes: to draw them, or to read who drives whom. */
 
+import { roundDecimals } from '../math/rounding.js';
 import { RecordingError } from '../recording/errors.js';
 import type { Recording } from '../recording/recording.js';
 import { formatSeconds } from '../text/format.js';
@@ -14,17 +15,33 @@ const MAX_PAIRED = 200;
 /** Seconds: delays between neurons are shorter than bins wider than this. */
 const MAX_WIRING_STEP = 0.005;
 
+/** What the proposals are for, in words. */
+export const [DRAWING, WIRING] = ['predict and generate spikes', 'read who drives whom'];
+
+/**
+ * A model whose attention says who drives whom. Windows are short, so that delays of a few
+ * milliseconds reach from the past window into the current one. The only block attends to the past
+ * and to nothing else, so that its attention is all there is to read.
+ */
+export const WIRING_MODEL = {
+  wave_emb: true,
+  layers: { state: 0, state_history: 1, stimulus: 0 },
+  window: { curr: 0.005, prev: 0.03 },
+  resolution: { dt: 0.001 },
+  dropout: { attn: 0, resid: 0, id: 0, im: 0, time: 0 },
+};
+
 /** A configuration that predicts spikes from earlier ones, and from the film where there is one. */
 export function proposeDrawing(recording: Recording): Proposal {
   const dt = spikeStep(recording);
   const isShort = (seconds: number) => seconds >= dt && spikesIn(recording, seconds) <= MAX_TOKENS;
   const current = WINDOWS.find(isShort) ?? dt;
-  const past = Number((3 * current).toFixed(6));
+  const past = roundDecimals(3 * current, 6);
   const [spikes, earlier] = [current, past].map((seconds) => spikesIn(recording, seconds));
   const { split, why } = proposeSplit(recording);
   return {
     task: 'generate',
-    purpose: 'predict and generate spikes',
+    purpose: DRAWING,
     model: {
       ...SMALL_NETWORK,
       window: { curr: current, prev: past },
@@ -65,21 +82,18 @@ export function proposeWiring(recording: Recording): Proposal {
     throw new RecordingError(
       `Spikes are known to ${formatSeconds(step)}, but one neuron drives another within a few milliseconds: who drives whom can only be read from spike times, not from bins or frames.`,
     );
-  const window = { curr: 0.005, prev: 0.03 };
-  const [spikes, earlier] = [window.curr, window.prev].map((seconds) =>
-    spikesIn(recording, seconds),
-  );
+  const { curr, prev } = WIRING_MODEL.window;
   const { split, why } = proposeSplit(recording);
   return {
     task: 'wiring',
-    purpose: 'read who drives whom',
+    purpose: WIRING,
     model: {
       ...SMALL_NETWORK,
-      window,
-      resolution: { dt: 0.001 },
-      block_size: { id: blockFor(spikes!), prev_id: blockFor(earlier!) },
-      layers: { state: 0, state_history: 1, stimulus: 0 },
-      dropout: { attn: 0, resid: 0, id: 0, im: 0, time: 0 },
+      ...WIRING_MODEL,
+      block_size: {
+        id: blockFor(spikesIn(recording, curr)),
+        prev_id: blockFor(spikesIn(recording, prev)),
+      },
     },
     training: { epochs: 2, batch: 64, rate: 3e-3, ...COMMON_TRAINING, split },
     comments: {

@@ -5,8 +5,8 @@
 
 import { RecordingError } from '../recording/errors.js';
 import type { Recording } from '../recording/recording.js';
-import { proposeDecoding } from './decoding.js';
-import { proposeDrawing, proposeWiring } from './drawing.js';
+import { proposeDecoding, purposeOf } from './decoding.js';
+import { DRAWING, proposeDrawing, proposeWiring, WIRING } from './drawing.js';
 import { chooseTargets } from './targets.js';
 
 /** What a model is for: decoding variables, reading who drives whom, or drawing spikes. */
@@ -41,11 +41,9 @@ export function possiblePurposes(
 ): { readonly task: Task; readonly words: string }[] {
   const { targets } = chooseTargets(recording);
   return [
-    ...(targets.length > 0
-      ? [{ task: 'decode', words: `decode ${targets.map(({ name }) => name).join(', ')}` } as const]
-      : []),
-    { task: 'generate', words: 'predict and generate spikes' },
-    { task: 'wiring', words: 'read who drives whom' },
+    ...(targets.length > 0 ? [{ task: 'decode', words: purposeOf(targets) } as const] : []),
+    { task: 'generate', words: DRAWING },
+    { task: 'wiring', words: WIRING },
   ];
 }
 

@@ -1,5 +1,6 @@
 /** How a model reads the spikes before a decoded moment, by how many they are. */
 
+import { roundDecimals } from '../math/rounding.js';
 import type { Recording } from '../recording/recording.js';
 import { formatList, formatSeconds } from '../text/format.js';
 import { blockFor, wholeSteps } from './common.js';
@@ -121,7 +122,7 @@ function currentWindow(recording: Recording, history: number, dt: number): numbe
 
 /** Seconds that are left of a history before the current window. */
 function rest(seconds: number, current: number): number {
-  return Number((seconds - current).toFixed(6));
+  return roundDecimals(seconds - current, 6);
 }
 
 function denseNote(spikes: number, seconds: number): string {

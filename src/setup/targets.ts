@@ -1,14 +1,8 @@
 /** Which variables of a recording can be decoded, and as what. */
 
-import { isFullTurn, isValuePerTrial } from '../analyze/overview.js';
-import { upperMedian } from '../math/statistics.js';
+import { fullTurn, isPerTrial, summarizeVariable } from '../analyze/overview.js';
 import { RecordingError } from '../recording/errors.js';
-import {
-  type Recording,
-  sampleTime,
-  type Variable,
-  variableNames,
-} from '../recording/recording.js';
+import { type Recording, variableNames } from '../recording/recording.js';
 import { formatCount, formatList } from '../text/format.js';
 
 /** A variable to decode. */
@@ -86,15 +80,16 @@ interface Unusable {
 function judge(recording: Recording, name: string): Target | Unusable {
   const trials = recording.trials.filter(({ variables }) => variables[name]);
   const series = trials.map(({ variables }) => variables[name]!);
-  const perTrial =
-    recording.trials.length > 1 && trials.every((trial, n) => isValuePerTrial(series[n], trial));
+  const perTrial = isPerTrial(name, recording.trials);
   const values = series.flatMap(({ values: all }) =>
     perTrial ? [(all as ArrayLike<number | string>)[0]!] : Array.from<number | string>(all),
   );
   const distinct = new Set(values);
   if (distinct.size < 2)
     return { reason: `${name} is always ${values[0] ?? 'missing'}: there is nothing to decode.` };
-  const step = perTrial ? undefined : usualStep(series);
+  const summary = summarizeVariable(name, undefined, recording.trials);
+  // A single sample in each trial has no step.
+  const step = perTrial ? undefined : summary.step || 1;
   const kind = { perTrial, ...(step !== undefined && { step }) };
   const isText = typeof values[0] === 'string';
   const areWhole = values.every((value) => Number.isInteger(Number(value)));
@@ -106,29 +101,8 @@ function judge(recording: Recording, name: string): Target | Unusable {
         }
       : { name, objective: 'classification', ...kind };
   }
-  const period = series[0]!.period ?? fullTurn(values as number[]);
+  const period = series[0]!.period ?? (summary.range && fullTurn(summary.range));
   return period === undefined
     ? { name, objective: 'regression', ...kind }
     : { name, objective: 'circular', period, ...kind };
-}
-
-/** The full turn, in radians or degrees, that numbers range over; undefined where they do not. */
-function fullTurn(values: readonly number[]): number | undefined {
-  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const value of values) {
-    low = Math.min(low, value);
-    high = Math.max(high, value);
-  }
-  if (!isFullTurn({ low, high })) return undefined;
-  return high - low > 7 ? 360 : 2 * Math.PI;
-}
-
-function usualStep(series: readonly Variable[]): number {
-  const steps = series.flatMap((variable) =>
-    Array.from(
-      { length: Math.max(0, variable.values.length - 1) },
-      (_, n) => sampleTime(variable, n + 1) - sampleTime(variable, n),
-    ),
-  );
-  return upperMedian(steps) ?? 1;
 }

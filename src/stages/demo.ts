@@ -8,6 +8,7 @@ import { hubDataset } from '../dataset/simulated.js';
 import { parseConfig } from '../neuroformer/config.js';
 import type { RunStore } from '../ports/run-store.js';
 import type { ConnectivityMap } from '../probe/connectivity.js';
+import { WIRING_MODEL } from '../setup/drawing.js';
 import { simulateHub } from '../simulate/hub.js';
 import { formatDuration } from '../text/format.js';
 import { withEngine } from '../train/engine-source.js';
@@ -20,22 +21,12 @@ import { report } from './report.js';
 import { describeNetwork, simulationProgress, writeDataset } from './simulate.js';
 import { trainRun } from './train.js';
 
-/**
- * The model's configuration.
- *
- * Windows are short, so that delays of 2 to 5 ms reach from the past window into the current one.
- * The only block attends to the past and to nothing else, so that its attention is all there is to
- * read.
- */
+/** The model's configuration, for delays of 2 to 5 ms. */
 export const HUB_MODEL = {
   n_embd: 32,
   n_head: 4,
-  wave_emb: true,
-  layers: { state: 0, state_history: 1, stimulus: 0 },
+  ...WIRING_MODEL,
   block_size: { id: 6, prev_id: 20 },
-  window: { curr: 0.005, prev: 0.03 },
-  resolution: { dt: 0.001 },
-  dropout: { attn: 0, resid: 0, id: 0, im: 0, time: 0 },
 };
 
 /** The training settings, without the number of updates and the seed. */

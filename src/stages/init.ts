@@ -12,9 +12,9 @@ import { expectEmpty, memoryStore, type RunStore } from '../ports/run-store.js';
 import { type Proposal, type ProposalSettings, proposeConfig } from '../setup/proposal.js';
 import { formatCount, formatDecimals, formatDuration } from '../text/format.js';
 import { withEngine } from '../train/engine-source.js';
+import { RunRecords } from '../train/run-records.js';
 import { parseTrainSettings } from '../train/settings.js';
 import { totalUpdates } from '../train/trainer.js';
-import { prepareTrainingData } from '../train/training-data.js';
 import { type StageOptions, stageContext } from './context.js';
 import { trainRun } from './train.js';
 
@@ -65,11 +65,13 @@ export async function init(
   watcher.progress({ activity: 'fitting a configuration to the recording' });
   const proposal = proposeConfig(dataset.recording, settings);
   watcher.progress({ activity: 'timing a few updates' });
-  const { perUpdate, adapter } = await withEngine(source, async (engine) => ({
-    perUpdate: await secondsPerUpdate(dataset, proposal, engine),
+  const { perUpdate, windows, adapter } = await withEngine(source, async (engine) => ({
+    ...(await timeUpdates(dataset, proposal, engine)),
     adapter: engine.facts.description,
   }));
-  const { steps, wanted, windows } = updatesIn(dataset, proposal, minutes, perUpdate);
+  const wanted = totalUpdates(parseTrainSettings(proposal.training), windows);
+  const affordable = Math.floor((minutes * 60 * (1 - RESERVE)) / perUpdate);
+  const steps = Math.max(1, Math.min(wanted, affordable));
   const { epochs: _, ...training } = proposal.training;
   const config = {
     ...proposal.model,
@@ -103,32 +105,19 @@ export async function init(
   return { proposal, config, updates: steps, seconds };
 }
 
-/** How many updates to train: as many as help, or as fit into the time. */
-function updatesIn(
-  { recording }: Dataset,
-  { model, training }: Proposal,
-  minutes: number,
-  perUpdate: number,
-): { steps: number; wanted: number; windows: number } {
-  const settings = parseTrainSettings(training);
-  const { split } = prepareTrainingData(recording, parseConfig(model).config, settings);
-  const wanted = totalUpdates(settings, split.train.length);
-  const affordable = Math.floor((minutes * 60 * (1 - RESERVE)) / perUpdate);
-  return { steps: Math.max(1, Math.min(wanted, affordable)), wanted, windows: split.train.length };
-}
-
-/** Seconds that an update of a proposed training takes on a device. */
-async function secondsPerUpdate(
+/** Seconds that an update of a proposed training takes on a device, and how many windows it has. */
+async function timeUpdates(
   dataset: Dataset,
   { model, training }: Proposal,
   engine: Engine,
-): Promise<number> {
+): Promise<{ perUpdate: number; windows: number }> {
   const { epochs: _, ...rest } = training;
   const times: number[] = [];
+  const store = memoryStore();
   await trainRun(
     {
       dataset,
-      store: memoryStore(),
+      store,
       config: parseConfig(model).config,
       settings: parseTrainSettings({
         ...rest,
@@ -148,7 +137,11 @@ async function secondsPerUpdate(
       },
     },
   );
-  return (times.at(-1)! - times[0]!) / (times.length - 1) / 1000;
+  const { windows } = await new RunRecords(store).readFacts();
+  return {
+    perUpdate: (times.at(-1)! - times[0]!) / (times.length - 1) / 1000,
+    windows: windows.train,
+  };
 }
 
 /**

@@ -3,6 +3,8 @@
 import { scoreCircular, scoreClasses, scoreRegression } from '../analyze/scores.js';
 import { angleFromCosineSine } from '../math/angles.js';
 import type { BatchLayout } from '../neuroformer/batch.js';
+import type { VariableConfig } from '../neuroformer/config.js';
+import { decodedPeriod, isClassified } from '../neuroformer/variables.js';
 import { formatDecimals, formatList } from '../text/format.js';
 
 /** The score of one variable in the validation windows. */
@@ -19,8 +21,8 @@ export type ValidationScores = Readonly<Record<string, ValidationScore>>;
 /** Collects outputs of the model and their targets, batch by batch, and scores them. */
 export class OutputScores {
   readonly #layout: BatchLayout;
-  readonly #truth: Record<string, number[]> = {};
-  readonly #predicted: Record<string, number[]> = {};
+  /** Numbers, angles in degrees or classes, by variable. */
+  readonly #values: Record<string, { truth: number[]; predicted: number[] }> = {};
 
   /** @param layout of the batches */
   constructor(layout: BatchLayout) {
@@ -35,8 +37,10 @@ export class OutputScores {
    */
   add(name: string, outputs: Float32Array, targets: Float32Array | Uint32Array): void {
     const rows = this.#valuesOf(name, outputs, targets);
-    this.#truth[name] = [...(this.#truth[name] ?? []), ...rows.truth];
-    this.#predicted[name] = [...(this.#predicted[name] ?? []), ...rows.predicted];
+    this.#values[name] ??= { truth: [], predicted: [] };
+    const { truth, predicted } = this.#values[name];
+    truth.push(...rows.truth);
+    predicted.push(...rows.predicted);
   }
 
   /** Numbers, angles in degrees or classes of a batch. */
@@ -51,7 +55,8 @@ export class OutputScores {
       };
       return { truth: targets, predicted: Array.from(targets, (_, row) => likeliest(row)) };
     }
-    if (!this.#isAngle(name)) return { truth: targets, predicted: outputs };
+    if (decodedPeriod(this.#setting(name)) === undefined)
+      return { truth: targets, predicted: outputs };
     const angles = (parts: Float32Array) =>
       Array.from({ length: parts.length / 2 }, (_, row) =>
         angleFromCosineSine(parts[2 * row]!, parts[2 * row + 1]!, 360),
@@ -59,29 +64,21 @@ export class OutputScores {
     return { truth: angles(targets), predicted: angles(outputs) };
   }
 
-  #isAngle(name: string): boolean {
-    return this.#layout.variables.some(
-      (variable) => variable.name === name && variable.setting.objective === 'circular',
-    );
-  }
-
-  #isClass(name: string): boolean {
-    return this.#layout.variables.some(
-      (variable) => variable.name === name && variable.setting.objective === 'classification',
-    );
+  #setting(name: string): VariableConfig {
+    return this.#layout.variables.find((variable) => variable.name === name)!.setting;
   }
 
   /** The scores of all that was added; one that does not exist is absent. */
   scores(): ValidationScores {
-    const score = (name: string): ValidationScore => {
-      const [truth, predicted] = [this.#truth[name]!, this.#predicted[name]!];
-      if (this.#isClass(name))
-        return { kind: 'accuracy', value: scoreClasses(truth, predicted).accuracy };
-      return this.#isAngle(name)
-        ? { kind: 'median error', value: scoreCircular(truth, predicted, 360).median }
-        : { kind: 'R2', value: scoreRegression(truth, predicted).r2 };
-    };
-    const scores = Object.keys(this.#truth).map((name) => [name, score(name)] as const);
+    const scores = Object.entries(this.#values).map(([name, { truth, predicted }]) => {
+      const setting = this.#setting(name);
+      const score: ValidationScore = isClassified(setting)
+        ? { kind: 'accuracy', value: scoreClasses(truth, predicted).accuracy }
+        : decodedPeriod(setting) === undefined
+          ? { kind: 'R2', value: scoreRegression(truth, predicted).r2 }
+          : { kind: 'median error', value: scoreCircular(truth, predicted, 360).median };
+      return [name, score] as const;
+    });
     return Object.fromEntries(scores.filter(([, { value }]) => Number.isFinite(value)));
   }
 }
