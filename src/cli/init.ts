@@ -12,7 +12,7 @@ import { StoppedError } from '../stages/errors.js';
 import { DEFAULT_MINUTES, init } from '../stages/init.js';
 import { formatCount, formatDuration } from '../text/format.js';
 import { PROGRAM } from './called-as.js';
-import { parseNames, parsePositive } from './options.js';
+import { parseCount, parseNames, parsePositive } from './options.js';
 import { print, printNext, runCommand, type TerminalWatcher } from './terminal.js';
 
 /** What a configuration is fitted to, besides the recording. */
@@ -21,6 +21,7 @@ export interface InitOptions {
   decode?: string[];
   minutes?: number;
   trials?: string;
+  maxNeurons?: number;
 }
 
 /** The file in a folder that `init` wrote by which `train` knows it. */
@@ -50,6 +51,10 @@ export function initOptions(): Option[] {
       `how long training may take on this computer (default: ${DEFAULT_MINUTES})`,
     ).argParser(parsePositive),
     trialsOption(),
+    new Option(
+      '--max-neurons <n>',
+      'read only so many neurons, those with the most spikes (default: all)',
+    ).argParser(parseCount),
   ];
 }
 
@@ -91,12 +96,15 @@ export function defaultFolder(path: string): string {
 export async function initFolder(
   path: string,
   folder: string,
-  { task, decode, minutes, trials }: InitOptions,
+  { task, decode, minutes, trials, maxNeurons }: InitOptions,
   watcher: TerminalWatcher,
 ): Promise<void> {
   const store = diskStore(folder);
   await expectEmpty(store);
-  const dataset = await openDataset(path, undefined, { ...(trials !== undefined && { trials }) });
+  const dataset = await openDataset(path, undefined, {
+    ...(trials !== undefined && { trials }),
+    ...(maxNeurons !== undefined && { maxNeurons }),
+  });
   for (const note of dataset.notes) print(`Note: ${note}`);
   const asked =
     task === undefined && decode === undefined ? await ask(dataset.recording) : undefined;

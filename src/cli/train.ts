@@ -20,9 +20,6 @@ interface TrainOptions extends RunOptions, InitOptions {
   resume?: string;
 }
 
-/** Options of a configuration that is proposed: they do nothing where there is one. */
-const INIT_ONLY = ['task', 'decode', 'minutes', 'trials'] as const;
-
 /** The folder of a run within one that `init` wrote. */
 const RUN_FOLDER = 'run';
 
@@ -78,23 +75,28 @@ async function fitted(
   return { data: folder, config, out };
 }
 
+/** The option, such as --minutes, that asks for a proposal: it does nothing for a configuration. */
+function initOptionIn(options: TrainOptions): string | undefined {
+  const given = initOptions().find((option) => option.attributeName() in options);
+  return given?.long;
+}
+
 /** @throws UsageError where an option asks for another configuration than there is. */
 function refuseInitOptions(options: TrainOptions, config: string): void {
-  const given = INIT_ONLY.find((name) => options[name] !== undefined);
+  const given = initOptionIn(options);
   if (given === undefined) return;
   throw new UsageError(
-    `--${given} is for a new configuration, but ${config} is there: change that file, or write another one with: ${commandLine('init')} and --out.`,
+    `${given} is for a new configuration, but ${config} is there: change that file, or write another one with: ${commandLine('init')} and --out.`,
   );
 }
 
 async function trainCommand(options: TrainOptions, watcher: TerminalWatcher): Promise<void> {
   if (options.resume !== undefined) {
-    const conflict = (['config', 'out', 'set', 'force', ...INIT_ONLY] as const).find(
-      (name) => name in options,
-    );
+    const own = (['config', 'out', 'set', 'force'] as const).find((name) => name in options);
+    const conflict = own === undefined ? initOptionIn(options) : `--${own}`;
     if (conflict)
       throw new UsageError(
-        `A run is resumed with its own settings: --${conflict} cannot be combined with --resume. To change them, use: ${commandLine('finetune', options.resume)}`,
+        `A run is resumed with its own settings: ${conflict} cannot be combined with --resume. To change them, use: ${commandLine('finetune', options.resume)}`,
       );
     const store = diskStore(options.resume);
     const { training, data } = await new RunRecords(store).readFacts();

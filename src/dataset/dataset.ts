@@ -17,6 +17,7 @@ import {
 } from '../recording/spikes.js';
 import type { Truth } from '../simulate/truth.js';
 import { formatCount } from '../text/format.js';
+import { isRecord } from '../text/schema.js';
 import { checkFile } from '../text/yaml.js';
 import {
   checkDescription,
@@ -41,7 +42,12 @@ import {
   type LoadedVariables,
   readVariables,
 } from './read-variables.js';
-import type { LoadedSpikes, SessionSpikes, TrialSpikes } from './spike-clocks.js';
+import {
+  type LoadedSpikes,
+  loadedNeuronCount,
+  type SessionSpikes,
+  type TrialSpikes,
+} from './spike-clocks.js';
 import { readTrialSegments } from './trial-clocks.js';
 
 /** A recording that was read from files, and how it was read. */
@@ -71,13 +77,15 @@ export interface Dataset {
   readonly tables?: readonly IntervalTable[];
 }
 
-/** How a dataset without a dataset.yaml is read. */
+/** How a dataset is read, beside what its dataset.yaml says. */
 export interface OpenOptions {
   /**
-   * Of an NWB file: the name of the table of intervals whose rows are the trials, and whose columns
-   * are variables. Default: `trials`.
+   * Of an NWB file without a dataset.yaml: the name of the table of intervals whose rows are the
+   * trials, and whose columns are variables. Default: `trials`.
    */
   readonly trials?: string;
+  /** At most so many neurons, those with the most spikes: `spikes.max_neurons`. Default: all. */
+  readonly maxNeurons?: number;
 }
 
 /**
@@ -93,10 +101,11 @@ export interface OpenOptions {
 export async function openDataset(
   folder: Folder,
   file?: string,
-  { trials }: OpenOptions = {},
+  { trials, maxNeurons }: OpenOptions = {},
 ): Promise<Dataset> {
   const located = await locateDescription(folder, file, trials);
-  const { rawDescription, guessed } = located;
+  const { guessed } = located;
+  const rawDescription = withMaxNeurons(located.rawDescription, maxNeurons);
   const path = joinPath(folder, located.file);
   const description = checkFile(path, () => checkDescription(rawDescription, ''));
   const files = await DataFiles.open(
@@ -122,7 +131,9 @@ export async function openDataset(
       path,
       location: path,
       recording,
-      truth: description.truth && readTruth(description.truth, files, recording.neurons),
+      truth:
+        description.truth &&
+        readTruth(description.truth, files, recording.neurons, loadedNeuronCount(allNeurons)),
       ...(spikes.names?.some((neuronName, index) => neuronName !== `${index}`) && {
         names: spikes.names,
       }),
@@ -135,6 +146,14 @@ export async function openDataset(
   } finally {
     files.close();
   }
+}
+
+/** A description with this many neurons at most. */
+function withMaxNeurons(description: object, maxNeurons: number | undefined): object {
+  const { spikes }: { spikes?: unknown } = description;
+  return maxNeurons !== undefined && isRecord(spikes)
+    ? { ...description, spikes: { ...spikes, max_neurons: maxNeurons } }
+    : description;
 }
 
 /** The unit of a variable, where it has one. Rates of events are in Hz unless they are scaled. */

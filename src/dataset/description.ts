@@ -183,6 +183,8 @@ const spikesKeys = object({
   keep: optional(keep),
   /** Of these, neurons with fewer spikes are left out. */
   min_spikes: withDefault(integerFrom(0), 0),
+  /** Of these, at most so many are kept: those with the most spikes. Default: all. */
+  max_neurons: optional(integerFrom(1)),
   /** Spike counts per bin; whole numbers, which are never rounded. */
   counts: optional(text),
   /** Calcium traces, in which `event` says what an event is. Events count as spikes. */

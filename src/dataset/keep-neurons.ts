@@ -1,8 +1,8 @@
 /** Selects the neurons to use: by their indices, by a value that each has, by their spikes. */
 
 import { RecordingError } from '../recording/errors.js';
-import { type Spikes, spikeTimes } from '../recording/spikes.js';
-import { formatList } from '../text/format.js';
+import { busiestNeurons, selectNeurons, spikesPerNeuron } from '../recording/spikes.js';
+import { formatCount, formatList } from '../text/format.js';
 import { formatYamlLine } from '../text/yaml.js';
 import { checkKeptIndices } from './check-kept-indices.js';
 import type { SpikesSpec } from './description.js';
@@ -10,20 +10,22 @@ import type { DataFiles } from './files.js';
 import { type LoadedSpikes, loadedNeuronCount } from './spike-clocks.js';
 
 /**
- * Selects the neurons of `spikes.keep`, and of these the ones with `spikes.min_spikes`. They are
- * renumbered from 0 in that order, and their names stay with them.
+ * Selects the neurons of `spikes.keep`, of these the ones with `spikes.min_spikes`, and of these
+ * the `spikes.max_neurons` with the most spikes. They are renumbered from 0 in that order, and
+ * their names stay with them.
  *
  * @param note takes a sentence about how many neurons are kept.
  * @throws RecordingError where no neuron is selected, one is selected twice, or one does not exist.
  */
 export function keepNeurons(
   loaded: LoadedSpikes,
-  { keep, min_spikes: minimum, relabel }: SpikesSpec,
+  { keep, min_spikes: minimum, max_neurons: limit, relabel }: SpikesSpec,
   files: DataFiles,
   note: (sentence: string) => void,
 ): LoadedSpikes {
   const kept = keep === undefined ? loaded : selectKept(loaded, keep, relabel, files, note);
-  return minimum === 0 ? kept : dropSparse(kept, minimum, note);
+  const active = minimum === 0 ? kept : dropSparse(kept, minimum, note);
+  return limit === undefined ? active : keepBusiest(active, limit, note);
 }
 
 function selectKept(
@@ -40,7 +42,7 @@ function selectKept(
   note(
     `spikes.keep selects ${indices.length} of ${neuronCount} neurons; they are renumbered from 0 in that order.`,
   );
-  return selectNeurons(loaded, indices);
+  return selectLoaded(loaded, indices);
 }
 
 /**
@@ -53,9 +55,7 @@ function dropSparse(
   minimum: number,
   note: (sentence: string) => void,
 ): LoadedSpikes {
-  const counts = new Float64Array(loadedNeuronCount(loaded));
-  for (const spikes of 'trials' in loaded ? loaded.trials : [loaded.spikes])
-    for (const [neuron, times] of spikeTimes(spikes).entries()) counts[neuron]! += times.length;
+  const counts = countPerNeuron(loaded);
   const indices = [...counts.keys()].filter((neuron) => counts[neuron]! >= minimum);
   if (indices.length === counts.length) return loaded;
   if (indices.length === 0) {
@@ -66,7 +66,29 @@ function dropSparse(
   note(
     `Neurons with fewer spikes than spikes.min_spikes, ${minimum}, are left out (${counts.length - indices.length} of ${counts.length}).`,
   );
-  return selectNeurons(loaded, indices);
+  return selectLoaded(loaded, indices);
+}
+
+/** Leaves out neurons beyond the `limit` with the most spikes. */
+function keepBusiest(
+  loaded: LoadedSpikes,
+  limit: number,
+  note: (sentence: string) => void,
+): LoadedSpikes {
+  const counts = countPerNeuron(loaded);
+  if (counts.length <= limit) return loaded;
+  const indices = busiestNeurons(counts, limit);
+  const kept = indices.reduce((sum, index) => sum + counts[index]!, 0);
+  const total = counts.reduce((a, b) => a + b, 0);
+  note(
+    `spikes.max_neurons keeps ${formatCount(limit)} of ${formatCount(counts.length)} neurons, those with the most spikes (${formatCount(kept)} of ${formatCount(total)}).`,
+  );
+  return selectLoaded(loaded, indices);
+}
+
+/** How many spikes each neuron has. */
+function countPerNeuron(loaded: LoadedSpikes): Float64Array {
+  return spikesPerNeuron('trials' in loaded ? loaded.trials : [loaded.spikes]);
 }
 
 /** The names of the neurons; indices where the file has no names. */
@@ -75,18 +97,15 @@ function neuronNames(loaded: LoadedSpikes): readonly string[] {
 }
 
 /** The neurons with these indices, in this order. */
-function selectNeurons(loaded: LoadedSpikes, indices: readonly number[]): LoadedSpikes {
+function selectLoaded(loaded: LoadedSpikes, indices: readonly number[]): LoadedSpikes {
   const names = neuronNames(loaded);
-  const select = (spikes: Spikes): Spikes =>
-    'counts' in spikes
-      ? { ...spikes, counts: indices.map((index) => spikes.counts[index]!) }
-      : { times: indices.map((index) => spikes.times[index]!) };
   const kept = { names: indices.map((index) => names[index]!) };
-  if ('trials' in loaded) return { trials: loaded.trials.map(select), ...kept };
+  if ('trials' in loaded)
+    return { trials: loaded.trials.map((spikes) => selectNeurons(spikes, indices)), ...kept };
   const { observed } = loaded;
   return {
     ...loaded,
-    spikes: select(loaded.spikes),
+    spikes: selectNeurons(loaded.spikes, indices),
     ...(observed && { observed: indices.map((index) => observed[index]!) }),
     ...kept,
   };

@@ -12,9 +12,11 @@ type AxisLength = number | string;
 /**
  * Reads the truth of a recording.
  *
+ * @param neurons how many are read.
+ * @param all how many the files have.
  * @throws RecordingError where an array is not numeric, or not of the size of the recording.
  */
-export function readTruth(spec: TruthSpec, files: DataFiles, neurons: number): Truth {
+export function readTruth(spec: TruthSpec, files: DataFiles, neurons: number, all: number): Truth {
   /** A numeric array of a shape. */
   const read = (key: string, reference: string, expected: readonly AxisLength[]) => {
     const values = files.values(`truth.${key}`, reference);
@@ -22,6 +24,10 @@ export function readTruth(spec: TruthSpec, files: DataFiles, neurons: number): T
     const fits = expected.every((length, axis) =>
       typeof length === 'number' ? shape[axis] === length : shape[axis]! > 0,
     );
+    if (neurons !== all && shape[0] === all)
+      throw new RecordingError(
+        `truth.${key} is of all ${all} neurons, but ${neurons} of them are read: leave out truth.`,
+      );
     if (Array.isArray(data) || shape.length !== expected.length || !fits) {
       throw new RecordingError(
         `truth.${key} should be a numeric array of [${expected.join(', ')}], but ${formatShape(values)}.`,

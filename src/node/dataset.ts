@@ -13,7 +13,7 @@ import { diskFolder } from './disk-source.js';
  * @param location the path of a folder, of its dataset.yaml, or of a data file that needs no
  *   description; or a folder of sources.
  * @param file the file in the folder to open; default: what the folder contains.
- * @param options how a file without a dataset.yaml is read.
+ * @param options how it is read, beside what its dataset.yaml says.
  * @throws RecordingError or ConfigError naming the file or key that is wrong.
  */
 export async function openDataset(

@@ -34,6 +34,18 @@ export interface BinnedSpikes {
   readonly neurons: Int32Array;
 }
 
+/**
+ * The neurons with the most spikes, at most `limit` of them, in ascending order. Of equals, the
+ * first ones are taken.
+ *
+ * @param spikeCounts spikes of each neuron
+ */
+export function busiestNeurons(spikeCounts: ArrayLike<number>, limit: number): number[] {
+  const neurons = Array.from(spikeCounts, (_, neuron) => neuron);
+  neurons.sort((p, q) => spikeCounts[q]! - spikeCounts[p]! || p - q);
+  return neurons.slice(0, limit).sort((p, q) => p - q);
+}
+
 /** Bins of a trial: a day of milliseconds. */
 export const MAX_BINS = 86_400_000;
 
@@ -177,6 +189,21 @@ export function spikeTimes(spikes: Spikes): readonly ArrayLike<number>[] {
 /** How many spikes all neurons have together. */
 export function countSpikes(times: readonly ArrayLike<number>[]): number {
   return times.reduce((sum, { length }) => sum + length, 0);
+}
+
+/** How many spikes each neuron has in all of some trials, or in a session. */
+export function spikesPerNeuron(trials: readonly Spikes[]): Float64Array {
+  const counts = new Float64Array(trials[0] ? neuronCount(trials[0]) : 0);
+  for (const spikes of trials)
+    for (const [neuron, times] of spikeTimes(spikes).entries()) counts[neuron]! += times.length;
+  return counts;
+}
+
+/** The spikes of some neurons, in this order. */
+export function selectNeurons(spikes: Spikes, neurons: readonly number[]): Spikes {
+  return 'counts' in spikes
+    ? { ...spikes, counts: neurons.map((neuron) => spikes.counts[neuron]!) }
+    : { times: neurons.map((neuron) => spikes.times[neuron]!) };
 }
 
 /** How many neurons these spikes are of, silent ones included. */

@@ -13,6 +13,7 @@ import {
   stepsUp,
   wholeSteps,
 } from './common.js';
+import { readFewer } from './fewer-neurons.js';
 import { chooseHistory, HISTORIES, type HistoryChoice } from './history.js';
 import type { Proposal } from './proposal.js';
 import { readSpikes } from './reading.js';
@@ -63,9 +64,7 @@ function decodeTrials(recording: Recording, targets: readonly Target[]): Proposa
   const dt = spikeStep(recording);
   const durations = recording.trials.map(({ duration }) => duration).sort((p, q) => p - q);
   const short = durations[Math.floor(0.1 * durations.length)]!;
-  let seconds = wholeSteps(short, dt);
-  while (spikesIn(recording, seconds) > MAX_TRIAL && seconds > dt)
-    seconds = wholeSteps(seconds / 2, dt);
+  const seconds = secondsOfTrials(recording, short, dt);
   const longest = durations.at(-1)!;
   const { split, why } = proposeSplit(recording);
   return {
@@ -97,13 +96,30 @@ function decodeTrials(recording: Recording, targets: readonly Target[]): Proposa
       'training.token_dropout': 'spikes hidden at random, against overfitting to few trials',
       'training.split': why,
     },
-    notes:
-      seconds < 0.75 * short
-        ? [
-            `Trials have so many spikes that only their first ${formatSeconds(seconds)} are read: to read more, keep fewer neurons (spikes.keep in the dataset.yaml).`,
-          ]
-        : [],
+    notes: isCut(seconds, short) ? [denseNote(recording, short, seconds)] : [],
   };
+}
+
+/** As much of the beginning of trials as attention can read. */
+function secondsOfTrials(recording: Recording, short: number, dt: number): number {
+  let seconds = wholeSteps(short, dt);
+  while (spikesIn(recording, seconds) > MAX_TRIAL && seconds > dt)
+    seconds = wholeSteps(seconds / 2, dt);
+  return seconds;
+}
+
+/** Whether much less is read of trials than they have. */
+function isCut(seconds: number, short: number): boolean {
+  return seconds < 0.75 * short;
+}
+
+function denseNote(recording: Recording, short: number, seconds: number): string {
+  const fewer = readFewer(
+    recording,
+    (part) => !isCut(secondsOfTrials(part, short, spikeStep(part)), short),
+  );
+  const cost = `Trials have so many spikes that only their first ${formatSeconds(seconds)} are read`;
+  return fewer === undefined ? `${cost}.` : `${cost}: to read all of them, ${fewer}.`;
 }
 
 function decodeOverTime(recording: Recording, targets: readonly Target[]): Proposal {

@@ -5,6 +5,7 @@ import { RecordingError } from '../recording/errors.js';
 import type { Recording } from '../recording/recording.js';
 import { formatSeconds } from '../text/format.js';
 import { blockFor, COMMON_TRAINING, proposeSplit, SMALL_NETWORK } from './common.js';
+import { readFewer } from './fewer-neurons.js';
 import type { Proposal } from './proposal.js';
 import { spikeStep, spikesIn } from './spike-resolution.js';
 
@@ -62,13 +63,14 @@ export function proposeDrawing(recording: Recording): Proposal {
       population_coupling: 'how much each neuron follows the others, which keeps drawn rates right',
       'training.split': why,
     },
-    notes:
-      spikes! > MAX_TOKENS
-        ? [
-            `Even ${formatSeconds(current)} hold ${spikes} spikes, so training is slow: keep fewer neurons (spikes.keep in the dataset.yaml).`,
-          ]
-        : [],
+    notes: spikes! > MAX_TOKENS ? [denseNote(recording, spikes!, current)] : [],
   };
+}
+
+function denseNote(recording: Recording, spikes: number, seconds: number): string {
+  const fewer = readFewer(recording, (part) => spikesIn(part, seconds) <= MAX_TOKENS);
+  const cost = `Even ${formatSeconds(seconds)} hold ${spikes} spikes, so training is slow`;
+  return fewer === undefined ? `${cost}.` : `${cost}: to train faster, ${fewer}.`;
 }
 
 /**

@@ -2,8 +2,9 @@
 
 import { roundDecimals } from '../math/rounding.js';
 import type { Recording } from '../recording/recording.js';
-import { formatList, formatSeconds } from '../text/format.js';
+import { formatCount, formatList, formatSeconds } from '../text/format.js';
 import { blockFor, wholeSteps } from './common.js';
+import { readFewer } from './fewer-neurons.js';
 import type { HistoryChoice } from './history.js';
 import { spikeStep, spikesIn } from './spike-resolution.js';
 
@@ -44,10 +45,7 @@ export function readSpikes(
   { seconds, tuned }: HistoryChoice,
 ): Reading {
   const dt = spikeStep(recording);
-  const current = currentWindow(recording, seconds, dt);
-  const past = rest(seconds, current) || dt;
-  const [spikes, earlier] = [spikesIn(recording, current), spikesIn(recording, past)];
-  const isDense = spikes > MAX_CURRENT || earlier > MAX_PAST;
+  const { current, past, spikes, earlier, isDense } = tokensIn(recording, seconds, dt);
   // Without tokens nothing but a readout tells variables.
   const isTuned = tuned.length > 0 && (!isDense || tuned.length === names.length);
   const { readout, why } = isTuned
@@ -64,7 +62,7 @@ export function readSpikes(
       },
       training: { losses: names, epochs, rate: 1e-3 },
       comments: { block_size: 'no room for spikes one by one: they are counted', readout: why },
-      notes: [denseNote(spikesIn(recording, every), every)],
+      notes: [denseNote(recording, seconds)],
     };
   return {
     model: {
@@ -112,6 +110,15 @@ function binsIn({ neurons }: Recording, seconds: number, every: number): number 
   return Math.max(1, Math.min(MAX_BINS, Math.round(seconds / every), affordable));
 }
 
+/** What attention to each spike of a history reads, and whether that is too much. */
+function tokensIn(recording: Recording, seconds: number, dt: number) {
+  const current = currentWindow(recording, seconds, dt);
+  const past = rest(seconds, current) || dt;
+  const [spikes, earlier] = [spikesIn(recording, current), spikesIn(recording, past)];
+  const isDense = spikes > MAX_CURRENT || earlier > MAX_PAST;
+  return { current, past, spikes, earlier, isDense };
+}
+
 /** The longest current window, up to half of the history, of not too many spikes. */
 function currentWindow(recording: Recording, history: number, dt: number): number {
   let seconds = wholeSteps(Math.min(MAX_WINDOW, history / 2), dt);
@@ -125,6 +132,8 @@ function rest(seconds: number, current: number): number {
   return roundDecimals(seconds - current, 6);
 }
 
-function denseNote(spikes: number, seconds: number): string {
-  return `${spikes} spikes in ${formatSeconds(seconds)} are too many for attention to each of them within minutes, so they are counted in bins and the model decodes without predicting spikes. To predict them as well, keep fewer neurons (spikes.keep in the dataset.yaml).`;
+function denseNote(recording: Recording, seconds: number): string {
+  const fewer = readFewer(recording, (part) => !tokensIn(part, seconds, spikeStep(part)).isDense);
+  const cost = `${formatCount(spikesIn(recording, seconds))} spikes in ${formatSeconds(seconds)} are too many for attention to each of them within minutes, so they are counted in bins and the model decodes without predicting spikes.`;
+  return fewer === undefined ? cost : `${cost} To predict them as well, ${fewer}.`;
 }

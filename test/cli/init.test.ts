@@ -85,8 +85,12 @@ describe('neuroformer train with a recording alone', () => {
     const cwd = process.cwd();
     process.chdir(folder);
     try {
-      const { code, err, out } = await neuroformer('train', 'data', '--task', 'generate', ...SHORT);
+      const args = ['--task', 'generate', '--max-neurons', '3', ...SHORT];
+      const { code, err, out } = await neuroformer('train', 'data', ...args);
       expect(code, err).toBe(0);
+      expect(out).toMatch(/spikes.max_neurons keeps 3 of \d+ neurons, those with the most spikes/);
+      const { spikes } = parse(readFileSync('neuroformer-data/dataset.yaml', 'utf8'));
+      expect(spikes.max_neurons).toBe(3);
       expect(out).toContain(
         'There is no configuration for data: one is proposed in neuroformer-data.\n',
       );

@@ -446,6 +446,15 @@ const DESCRIPTION: readonly Case[] = [
     gives: ({ truth }) => Array.from(truth!.wiring!.weights),
     right: [0, 1, 0, 0, 0, 2, 0, 0, 0],
   },
+  {
+    says: 'truth.… is of all … neurons, but … of them are read: leave out truth',
+    made: described(
+      { spikes: { ...PAIRS, max_neurons: 1 }, truth: { weights: 'w.npz#weights' } },
+      { 'w.npz': npz({ weights: Array.from({ length: 3 }, () => [0, 1, 2]) }) },
+    ),
+    follow: leaveOut('truth'),
+    right: [[TRAINS[0]]],
+  },
 ];
 
 describe('what messages on a dataset.yaml say to do', () => followed(DESCRIPTION));

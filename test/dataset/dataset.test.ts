@@ -86,6 +86,26 @@ describe('a dataset folder', () => {
     expect((await names({ ...SPIKES, keep: [0, 2], min_spikes: 1 }))[0]).toEqual(['0', '2']);
   });
 
+  it('keeps the neurons with the most spikes', async () => {
+    const counts = { counts: 'counts.npy', dt: 0.2 };
+    const { recording, notes } = await open({ spikes: { ...counts, max_neurons: 1 } });
+    expect(recording.trials.map(spikeCounts)).toEqual([[[0, 1, 2]]]);
+    expect(notes).toContain(
+      'spikes.max_neurons keeps 1 of 2 neurons, those with the most spikes (3 of 4).',
+    );
+    // Of equals the first one, among those that are kept, in the order of `keep`.
+    const silent = { ...SPIKES, count: 4, min_spikes: 1 };
+    for (const [keep, limit, names] of [
+      [[2, 0], 1, ['2']],
+      [[2, 0], 2, ['2', '0']],
+      [[0, 2], 9, ['0', '2']],
+      [[3, 0], 1, ['0']],
+    ] as const) {
+      const spikes = { ...silent, keep, max_neurons: limit };
+      expect((await open({ spikes, duration: 1 })).names ?? ['0']).toEqual(names);
+    }
+  });
+
   it('accepts steps as fractions of a second', async () => {
     const { recording } = await open({
       spikes: { counts: 'counts.npy', dt: '1/5' },

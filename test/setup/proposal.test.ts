@@ -2,8 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { HostRandom } from '../../src/math/random.js';
 import { parseConfig } from '../../src/neuroformer/config.js';
 import { createRecording, type Recording } from '../../src/recording/recording.js';
+import { busiestNeurons, selectNeurons, spikesPerNeuron } from '../../src/recording/spikes.js';
 import { measureTruncation } from '../../src/recording/truncation.js';
-import { type Proposal, possiblePurposes, proposeConfig } from '../../src/setup/proposal.js';
+import {
+  type Proposal,
+  type ProposalSettings,
+  possiblePurposes,
+  proposeConfig,
+} from '../../src/setup/proposal.js';
 import { spikeStep } from '../../src/setup/spike-resolution.js';
 import { parseTrainSettings } from '../../src/train/settings.js';
 import { prepareTrainingData } from '../../src/train/training-data.js';
@@ -25,6 +31,24 @@ function poisson(neurons: number, rate: number, trialCount: number, seconds: num
     stop: (n + 1) * seconds,
   }));
   return createRecording({ spikes: { times }, trials, duration: trialCount * seconds });
+}
+
+/** The neurons with the most spikes. */
+function busiest(recording: Recording, limit: number): Recording {
+  const { trials } = recording;
+  const kept = busiestNeurons(spikesPerNeuron(trials.map(({ spikes }) => spikes)), limit);
+  return {
+    ...recording,
+    neurons: kept.length,
+    trials: trials.map((trial) => ({ ...trial, spikes: selectNeurons(trial.spikes, kept) })),
+  };
+}
+
+/** With as many neurons as a note says, there is nothing more to note. Returns how many. */
+function followed(recording: Recording, proposal: Proposal, settings?: ProposalSettings): number {
+  const limit = Number(/--max-neurons (\d+)/.exec(proposal.notes.join())![1]);
+  expect(proposeConfig(busiest(recording, limit), settings).notes).toEqual([]);
+  return limit;
 }
 
 /** Cells with narrow fields on a track of 100 cm, which an animal wanders along. */
@@ -106,9 +130,27 @@ describe('a proposal', () => {
     expect(proposal.model.readout).toMatchObject({ blocks: 0 });
     expect(proposal.training.losses).toEqual(['x']);
     expect(proposal.notes.join()).toMatch(
-      /^\d+ spikes in 0\.1 s are too many for attention .* keep fewer neurons/,
+      /^[\d,]+ spikes in [\d.]+ s are too many for attention to each of them .* so they are counted/,
     );
     prepared(recording, proposal);
+    followed(recording, proposal);
+  });
+
+  it.each([
+    ['to draw', { task: 'generate' }, /^Even 0\.01 s hold \d+ spikes/],
+    ['to decode trials', { task: 'decode' }, /^Trials have so many spikes that only their first/],
+  ] as const)('says how many neurons it could read %s', (_, settings, note) => {
+    const base = poisson(300, 60, 12, 1);
+    const trials = base.trials.map((trial, n) => ({
+      ...trial,
+      variables: { choice: { values: [n % 2, n % 2], times: [0, trial.duration] } },
+    }));
+    const recording: Recording = { ...base, trials };
+    const proposal = proposeConfig(recording, settings);
+    expect(proposal.notes.join()).toMatch(note);
+    const limit = followed(recording, proposal, settings);
+    // With one more there is.
+    expect(proposeConfig(busiest(recording, limit + 1), settings).notes).toHaveLength(1);
   });
 
   it('has one window in each trial for values per trial', () => {
