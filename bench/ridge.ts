@@ -78,7 +78,7 @@ async function showRidges(root: string, { folder, bin, histories, recent }: Case
       const fitted = `${latest < 1 ? `latest ${latest} of ` : ''}${kind} windows (${train.length})`;
       const truth = (refs: readonly WindowRef[]) => recordedValues(data.layout, data.windows, refs);
       const inputs = { windows: data.windows, truth, train, test, bin, histories };
-      for (const ridge of fitRidges(inputs)) {
+      for (const ridge of await fitRidges(inputs)) {
         console.log(
           `${folder}, ${ridge.name}, ${ridge.detail}, ${fitted}, scored on ${test.length}`,
         );
@@ -92,9 +92,10 @@ async function showRidges(root: string, { folder, bin, histories, recent }: Case
  * The ridge regressions among the baselines. Stops after the last of them, so that the
  * others are not fitted.
  */
-function fitRidges(inputs: BaselineInputs): BaselineResult[] {
+async function fitRidges(inputs: BaselineInputs): Promise<BaselineResult[]> {
   const ridges: BaselineResult[] = [];
-  for (const result of spikeBaselines(inputs)) {
+  for (const baseline of spikeBaselines(inputs)) {
+    const result = await baseline.decode();
     if (result.name.startsWith('ridge')) ridges.push(result);
     if (ridges.length === inputs.histories.length) break;
   }

@@ -4,9 +4,10 @@
  */
 
 import { cosineAndSine, meanDirection } from '../math/angles.js';
+import { Turns } from '../ports/turns.js';
 import { TuningCounts, ValueBins } from '../recording/tuning-curves.js';
 import { holdOut } from './penalties.js';
-import { rowsBetween, type SparseRows } from './regression.js';
+import { rowsBetween, type SparseRows } from './sparse-rows.js';
 
 /** Spike counts of each neuron in a window that ends at each row's time. */
 export interface WindowCounts {
@@ -208,11 +209,12 @@ export interface BayesFit {
  * @throws CannotFitError where no rows are left to fit on; Error where there are no candidates or
  *   the rows do not match
  */
-export function chooseBayes(
+export async function chooseBayes(
   windows: readonly WindowCounts[],
   values: ArrayLike<number>,
   candidates: BayesCandidates = {},
-): BayesFit {
+  turns = new Turns(),
+): Promise<BayesFit> {
   const rows = values.length;
   const { tuning } = candidates;
   for (const { counts } of tuning ? [tuning, ...windows] : windows) checkRows(values, counts.rows);
@@ -227,6 +229,7 @@ export function chooseBayes(
       const decoded = fitBayes(fitCounts, fitValues, setting).decode(holdoutCounts);
       const error = decodingError(holdoutValues, decoded, candidates.period);
       if (error < (best?.error ?? Number.POSITIVE_INFINITY)) best = { window, setting, error };
+      await turns.give();
     }
   }
   if (!best)

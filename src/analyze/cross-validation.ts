@@ -2,16 +2,12 @@
 
 import { choleskyFactor, choleskySolve } from '../math/cholesky.js';
 import { mean } from '../math/statistics.js';
-import {
-  CannotFitError,
-  checkTarget,
-  LinearModel,
-  ridgePath,
-  type SparseRows,
-  Standardized,
-  selectRows,
-  type Targets,
-} from './regression.js';
+import { Turns } from '../ports/turns.js';
+import { checkTarget, LinearModel, type Targets } from './regression.js';
+import { ridgePath } from './ridge.js';
+import { CannotFitError, type PathSolver } from './solver.js';
+import { type SparseRows, selectRows } from './sparse-rows.js';
+import { Standardized } from './standardized.js';
 
 /** Penalties to try, in descending order. */
 const PENALTIES = Array.from({ length: 14 }, (_, n) => 10 ** (6 - n / 2));
@@ -37,11 +33,12 @@ export interface CrossValidatedFit {
  *   With fewer than two groups, each fifth of the rows is one
  * @throws CannotFitError where there are fewer than two rows; Error where a target does not fit
  */
-export function crossValidatedRidge(
+export async function crossValidatedRidge(
   design: SparseRows,
   targets: Targets,
   groups: ArrayLike<number>,
-): CrossValidatedFit {
+  turns = new Turns(),
+): Promise<CrossValidatedFit> {
   if (design.rows < 2)
     throw new CannotFitError('there are fewer than two windows, so none can be held out');
   for (const target of targets) checkTarget(design, target);
@@ -53,7 +50,8 @@ export function crossValidatedRidge(
       [...fold.keys()].filter((row) => (fold[row] === held) === isHeld),
     ) as [number[], number[]];
     if (fit.length === 0 || heldOut.length === 0) continue;
-    const paths = fitPaths(selectRows(design, fit), pick(targets, fit), PENALTIES);
+    const all = targets.map(() => PENALTIES);
+    const paths = await fitPaths(selectRows(design, fit), pick(targets, fit), all, turns);
     const rows = selectRows(design, heldOut);
     for (const [n, models] of paths.entries())
       for (const [m, model] of models.entries()) {
@@ -64,8 +62,13 @@ export function crossValidatedRidge(
       }
   }
   const penalties = errors.map((byPenalty) => PENALTIES[choose(byPenalty)]!);
-  const models = targets.map((target, n) => fitPaths(design, [target], [penalties[n]!])[0]![0]!);
-  return { model: joined(design, models), penalties };
+  const fitted = await fitPaths(
+    design,
+    targets,
+    penalties.map((penalty) => [penalty]),
+    turns,
+  );
+  return { model: joined(design, fitted.flat()), penalties };
 }
 
 /**
@@ -95,55 +98,45 @@ function pick(targets: Targets, rows: readonly number[]): Float64Array[] {
   return targets.map((target) => Float64Array.from(rows, (row) => target[row]!));
 }
 
-/** A model of each target with each penalty. */
-function fitPaths(
+/** A model of each target with each of its penalties. */
+async function fitPaths(
   design: SparseRows,
   targets: Targets,
-  penalties: readonly number[],
-): LinearModel[][] {
+  penalties: readonly (readonly number[])[],
+  turns: Turns,
+): Promise<LinearModel[][]> {
   const z = new Standardized(design);
   const centers = targets.map((target) => mean(target));
   const centered = targets.map((target, n) =>
     Float64Array.from(target, (value) => value - centers[n]!),
   );
   const path = design.columns <= MAX_FACTORED ? factoredPath : ridgePath;
-  const weights = path(
-    z,
-    centered,
-    targets.map(() => penalties),
-  );
+  const weights = await path(z, centered, penalties, turns);
   return weights.map((list, n) => list.map((w) => new LinearModel(z, [w], [centers[n]!])));
 }
 
 /** Like `ridgePath`, by a Cholesky factor of Z'Z + penalty for each penalty. */
-function factoredPath(
-  z: Standardized,
-  targets: readonly Float64Array[],
-  penalties: readonly (readonly number[])[],
-): Float64Array[][] {
+const factoredPath: PathSolver = async (z, targets, penalties, turns) => {
   const { columns } = z.matrix;
   const identity = Array.from({ length: columns }, (_, column) => {
     const unit = new Float64Array(columns);
     unit[column] = 1;
     return unit;
   });
-  const products = z.normalTimes(identity);
+  const products = await z.normalTimes(identity, turns);
   const rights = targets.map((target) => z.transposedTimes(target));
   const factors = new Map<number, Float64Array>();
+  for (const penalty of new Set(penalties.flat())) {
+    const matrix = new Float64Array(columns * columns);
+    for (const [row, product] of products.entries()) matrix.set(product, row * columns);
+    for (let column = 0; column < columns; column++) matrix[column * (columns + 1)]! += penalty;
+    factors.set(penalty, choleskyFactor(matrix, columns));
+    await turns.give();
+  }
   return rights.map((right, n) =>
-    penalties[n]!.map((penalty) => {
-      let factor = factors.get(penalty);
-      if (!factor) {
-        const matrix = new Float64Array(columns * columns);
-        for (const [row, product] of products.entries()) matrix.set(product, row * columns);
-        for (let column = 0; column < columns; column++) matrix[column * (columns + 1)]! += penalty;
-        factor = choleskyFactor(matrix, columns);
-        factors.set(penalty, factor);
-      }
-      return choleskySolve(factor, right);
-    }),
+    penalties[n]!.map((penalty) => choleskySolve(factors.get(penalty)!, right)),
   );
-}
+};
 
 /** Models of single targets, fitted on the same rows, as one model. */
 function joined(design: SparseRows, models: readonly LinearModel[]): LinearModel {

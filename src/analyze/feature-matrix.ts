@@ -1,6 +1,6 @@
 /** Dense features of windows, such as the state of a model. */
 
-import type { SparseRows } from './regression.js';
+import type { SparseRows } from './sparse-rows.js';
 
 /** One row of numbers per window. */
 export interface FeatureMatrix {

@@ -4,7 +4,7 @@
 
 import { countLagged, forEachLag, type LagBins } from '../recording/spikes.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
-import type { SparseRows } from './regression.js';
+import type { SparseRows } from './sparse-rows.js';
 
 /**
  * Spike counts of each neuron in the bins before the end of every window:

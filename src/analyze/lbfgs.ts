@@ -4,6 +4,7 @@
  */
 
 import { dot } from '../math/vectors.js';
+import { nextTurn } from '../ports/turns.js';
 
 /** An objective at a point. */
 export interface Evaluation {
@@ -109,7 +110,7 @@ export async function minimize(
     const result = (end: Minimum['end']) => ({ ...current, iterations, evaluations, end });
     if (largest(current.gradient) <= tolerance) return result('converged');
     // Iterations may take seconds. Other work, such as a request to stop, comes in between.
-    await new Promise((resolve) => setTimeout(resolve));
+    await nextTurn();
     if (shouldStop?.()) return result('stopped');
     if (iterations === maxIterations) return result('limit');
     const direction = descentDirection(current.gradient, steps, options.precondition);

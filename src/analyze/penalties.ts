@@ -1,20 +1,13 @@
 /** Chooses the penalties of linear decoders on the last of the training rows. */
 
 import { mean } from '../math/statistics.js';
-import {
-  CannotFitError,
-  checkTarget,
-  fitEach,
-  LinearModel,
-  lassoPath,
-  ridgePath,
-  rowsBetween,
-  type SparseRows,
-  Standardized,
-  solveLasso,
-  solveRidge,
-  type Targets,
-} from './regression.js';
+import { Turns } from '../ports/turns.js';
+import { lassoPath, solveLasso } from './lasso.js';
+import { checkTarget, fitEach, LinearModel, type Targets } from './regression.js';
+import { ridgePath, solveRidge } from './ridge.js';
+import { CannotFitError } from './solver.js';
+import { rowsBetween, type SparseRows } from './sparse-rows.js';
+import { Standardized } from './standardized.js';
 
 const METHODS = {
   ridge: { solve: solveRidge, path: ridgePath },
@@ -66,16 +59,17 @@ export interface PenaltyFit {
  * @throws CannotFitError where no rows are left to fit on, or a penalty is too small; Error where a
  *   target does not fit
  */
-export function choosePenalty(
+export async function choosePenalty(
   method: Method,
   design: SparseRows,
   targets: Targets,
   options: PenaltyOptions = {},
-): PenaltyFit {
-  const searches = tryPenalties(method, design, targets, options);
+  turns = new Turns(),
+): Promise<PenaltyFit> {
+  const searches = await tryPenalties(method, design, targets, options, turns);
   const penalties = searches.map(({ best }) => best.penalty);
   const starts = searches.map(({ best }) => best.weights);
-  const model = fitEach(METHODS[method].solve, design, targets, penalties, starts);
+  const model = await fitEach(METHODS[method].solve, design, targets, penalties, starts, turns);
   return { model, penalties, searches };
 }
 
@@ -84,12 +78,13 @@ export function choosePenalty(
  *
  * @throws as `choosePenalty`
  */
-export function tryPenalties(
+export async function tryPenalties(
   method: Method,
   design: SparseRows,
   targets: Targets,
   options: PenaltyOptions = {},
-): PenaltySearch[] {
+  turns = new Turns(),
+): Promise<PenaltySearch[]> {
   for (const target of targets) checkTarget(design, target);
   const { fitEnd, holdoutStart } = holdOut(design.rows, options);
   const z = new Standardized(rowsBetween(design, 0, fitEnd));
@@ -101,7 +96,7 @@ export function tryPenalties(
   const grids = centered.map((target) =>
     [...(options.grid ?? defaultGrid(method, z, target))].sort((p, q) => q - p),
   );
-  const paths = METHODS[method].path(z, centered, grids);
+  const paths = await METHODS[method].path(z, centered, grids, turns);
   return targets.map((target, n) => {
     const center = centers[n]!;
     const penalties = grids[n]!;

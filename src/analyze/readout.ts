@@ -5,9 +5,10 @@
 
 import { cosineAndSine } from '../math/angles.js';
 import { mean } from '../math/statistics.js';
+import { Turns } from '../ports/turns.js';
 import type { FeatureMatrix } from './feature-matrix.js';
 import { choosePenalty } from './penalties.js';
-import type { SparseRows } from './regression.js';
+import type { SparseRows } from './sparse-rows.js';
 
 /** A number or an angle at the ends of windows. */
 export interface RecordedVariable {
@@ -39,9 +40,14 @@ export interface LabeledFeatures {
  * @returns for each variable; of an angle, of its cosine and sine together
  * @throws CannotFitError where there are too few windows
  */
-export function ridgeR2(train: LabeledDesign, test: LabeledDesign, gap = 0): number[] {
+export async function ridgeR2(
+  train: LabeledDesign,
+  test: LabeledDesign,
+  gap = 0,
+  turns = new Turns(),
+): Promise<number[]> {
   const targets = train.variables.flatMap(encodeColumns);
-  const { model } = choosePenalty('ridge', train.design, targets, { gap });
+  const { model } = await choosePenalty('ridge', train.design, targets, { gap }, turns);
   return scoreColumns(test.variables, model.predict(test.design));
 }
 
@@ -51,17 +57,19 @@ export function ridgeR2(train: LabeledDesign, test: LabeledDesign, gap = 0): num
  * @param neighbors how many windows
  * @returns as `ridgeR2`
  */
-export function neighborR2(
+export async function neighborR2(
   train: LabeledFeatures,
   test: LabeledFeatures,
   neighbors: number,
-): number[] {
+  turns = new Turns(),
+): Promise<number[]> {
   const targets = train.variables.flatMap(encodeColumns);
   const predicted = targets.map(() => new Float64Array(test.features.rows));
   for (let row = 0; row < test.features.rows; row++) {
     const nearest = nearestRows(train.features, test.features, row, neighbors);
     for (const [n, target] of targets.entries())
       predicted[n]![row] = mean(nearest.map((index) => target[index]!));
+    await turns.give();
   }
   return scoreColumns(test.variables, predicted);
 }

@@ -1,15 +1,19 @@
 /**
- * Products with X'X that never form it. Almost all of the time of ridge regression is spent here,
- * so rows are read four at a time, for up to four vectors at once: what is loaded once takes part
- * in many multiplications. Rows of successive windows share most of their columns.
+ * A sparse matrix X by blocks of rows, its products with X'X that never form it, and X'X itself.
+ * Almost all of the time of ridge regression is spent here, so rows are read four at a time, for up
+ * to four vectors at once: what is loaded once takes part in many multiplications. Rows of
+ * successive windows share most of their columns.
  */
 
-import type { SparseRows } from './regression.js';
+import type { Turns } from '../ports/turns.js';
+import type { SparseRows } from './sparse-rows.js';
 
 /** Rows of a block. */
 const ROWS = 4;
 /** How many vectors are multiplied at once. */
 const LANES = 4;
+/** Slots between two turns of the event loop, which may be many columns of few rows. */
+const SLOTS_AT_ONCE = 250_000;
 
 /** A vector v, and a constant that is added to each element of X v. */
 interface Factor {
@@ -18,11 +22,20 @@ interface Factor {
   readonly constant: number;
 }
 
+/** What becomes of a factor. */
 interface Product {
   /** X'(X v + constant): [columns]. */
   readonly product: Float64Array;
   /** The sum of X v + constant over all rows. */
   readonly total: number;
+}
+
+/** Factors side by side, [columns, 4], and what their products are so far. */
+interface Lanes {
+  readonly slopes: Float64Array;
+  readonly constants: Float64Array;
+  readonly products: Float64Array;
+  readonly totals: Float64Array;
 }
 
 /** A sparse matrix X [rows x columns] by blocks of four rows. */
@@ -69,23 +82,118 @@ export class RowBlocks {
     }
   }
 
+  /** Multiplications that `products` takes for one factor. */
+  get productCost(): number {
+    return 2 * ROWS * this.#indices.length;
+  }
+
+  /** Multiplications that `normalMatrix` takes. */
+  get matrixCost(): number {
+    let pairs = 0;
+    for (let block = 0; block < this.#starts.length - 1; block++) {
+      const slots = this.#starts[block + 1]! - this.#starts[block]!;
+      pairs += (slots * (slots + 1)) / 2;
+    }
+    return ROWS * pairs;
+  }
+
+  /** X'X: [columns, columns]. */
+  async normalMatrix(turns: Turns): Promise<Float64Array> {
+    const columns = this.#columns;
+    const matrix = new Float64Array(columns * columns);
+    for (let block = 0; block < this.#starts.length - 1; block++) {
+      this.#addPairs(matrix, block);
+      await turns.give();
+    }
+    // So far each pair of columns is in one of two places, or part of it in each.
+    for (let i = 0; i < columns; i++)
+      for (let j = 0; j < i; j++) {
+        const sum = matrix[i * columns + j]! + matrix[j * columns + i]!;
+        matrix[i * columns + j] = sum;
+        matrix[j * columns + i] = sum;
+      }
+    return matrix;
+  }
+
+  /**
+   * Adds the products of all pairs of columns in a block, each pair in one of its two places. Two
+   * columns, p and q, are multiplied with all before them at once.
+   */
+  #addPairs(matrix: Float64Array, block: number): void {
+    const [columns, indices, values] = [this.#columns, this.#indices, this.#values];
+    const first = this.#starts[block]!;
+    const end = this.#starts[block + 1]!;
+    for (let slot = first; slot < end; slot += 2) {
+      const p = ROWS * slot;
+      const pRow = columns * indices[slot]!;
+      const pa = values[p]!;
+      const pb = values[p + 1]!;
+      const pc = values[p + 2]!;
+      const pd = values[p + 3]!;
+      matrix[pRow + indices[slot]!]! += pa * pa + pb * pb + pc * pc + pd * pd;
+      // The last column may have no partner: zeros then change nothing.
+      const isPair = slot + 1 < end;
+      const q = isPair ? p + ROWS : p;
+      const qRow = isPair ? columns * indices[slot + 1]! : pRow;
+      const qa = isPair ? values[q]! : 0;
+      const qb = isPair ? values[q + 1]! : 0;
+      const qc = isPair ? values[q + 2]! : 0;
+      const qd = isPair ? values[q + 3]! : 0;
+      for (let other = first; other < slot; other++) {
+        const column = indices[other]!;
+        const a = values[ROWS * other]!;
+        const b = values[ROWS * other + 1]!;
+        const c = values[ROWS * other + 2]!;
+        const d = values[ROWS * other + 3]!;
+        matrix[pRow + column]! += a * pa + b * pb + c * pc + d * pd;
+        matrix[qRow + column]! += a * qa + b * qb + c * qc + d * qd;
+      }
+      if (!isPair) continue;
+      matrix[qRow + indices[slot]!]! += pa * qa + pb * qb + pc * qc + pd * qd;
+      matrix[qRow + indices[slot + 1]!]! += qa * qa + qb * qb + qc * qc + qd * qd;
+    }
+  }
+
   /** The product of each factor. It does not depend on what is multiplied beside it. */
-  products(factors: readonly Factor[]): Product[] {
+  async products(factors: readonly Factor[], turns: Turns): Promise<Product[]> {
     const products: Product[] = [];
     for (let n = 0; n < factors.length; n += LANES) {
       const lanes = factors.slice(n, n + LANES);
-      if (lanes.length > 1) products.push(...this.#multiplyLanes(lanes));
-      else products.push(this.#multiplyOne(lanes[0]!));
+      if (lanes.length > 1) products.push(...(await this.#multiplyLanes(lanes, turns)));
+      else products.push(await this.#multiplyOne(lanes[0]!, turns));
     }
     return products;
   }
 
-  /** Variables are named by their row in the block: a, b, c, d. */
-  #multiplyOne({ slopes, constant }: Factor): Product {
-    const [rows, starts, indices, values] = [this.#rows, this.#starts, this.#indices, this.#values];
+  async #multiplyOne(factor: Factor, turns: Turns): Promise<Product> {
     const product = new Float64Array(this.#columns);
     let total = 0;
-    for (let block = 0; block < starts.length - 1; block++) {
+    for (const [from, to] of this.#pieces()) {
+      total += this.#addOne(factor, product, from, to);
+      await turns.give();
+    }
+    return { product, total };
+  }
+
+  /** The blocks in pieces that take milliseconds: from, and up to. */
+  *#pieces(): Generator<[number, number]> {
+    const blocks = this.#starts.length - 1;
+    for (let from = 0, to = 0; from < blocks; from = to) {
+      const end = this.#starts[from]! + SLOTS_AT_ONCE;
+      do to += 1;
+      while (to < blocks && this.#starts[to]! < end);
+      yield [from, to];
+    }
+  }
+
+  /**
+   * Adds the product with some blocks, and returns its total. Variables are named by their row in
+   * the block: a, b, c, d.
+   */
+  #addOne({ slopes, constant }: Factor, product: Float64Array, from: number, to: number): number {
+    const [rows, starts, indices, values] = [this.#rows, this.#starts, this.#indices, this.#values];
+    let total = 0;
+    for (let block = from; block < to; block++) {
       const first = starts[block]!;
       const end = starts[block + 1]!;
       // The last block may have fewer rows.
@@ -110,15 +218,11 @@ export class RowBlocks {
           values[ROWS * slot + 3]! * d;
       }
     }
-    return { product, total };
+    return total;
   }
 
-  /**
-   * The same for two to four factors. Variables have the number of their factor as well; slopes and
-   * products of all factors lie side by side, [columns, 4].
-   */
-  #multiplyLanes(factors: readonly Factor[]): Product[] {
-    const [rows, starts, indices, values] = [this.#rows, this.#starts, this.#indices, this.#values];
+  /** The same for two to four factors. */
+  async #multiplyLanes(factors: readonly Factor[], turns: Turns): Promise<Product[]> {
     const columns = this.#columns;
     const slopes = new Float64Array(LANES * columns);
     for (const [lane, factor] of factors.entries())
@@ -128,9 +232,32 @@ export class RowBlocks {
       { length: LANES },
       (_, lane) => factors[lane]?.constant ?? 0,
     );
-    const products = new Float64Array(LANES * columns);
-    const totals = new Float64Array(LANES);
-    for (let block = 0; block < starts.length - 1; block++) {
+    const lanes: Lanes = {
+      slopes,
+      constants,
+      products: new Float64Array(LANES * columns),
+      totals: new Float64Array(LANES),
+    };
+    for (const [from, to] of this.#pieces()) {
+      this.#addLanes(lanes, from, to);
+      await turns.give();
+    }
+    return factors.map((_, lane) => ({
+      product: Float64Array.from(
+        { length: columns },
+        (_value, c) => lanes.products[LANES * c + lane]!,
+      ),
+      total: lanes.totals[lane]!,
+    }));
+  }
+
+  /**
+   * Adds the products with some blocks. Variables are named by their row in the block and the
+   * number of their factor.
+   */
+  #addLanes({ slopes, constants, products, totals }: Lanes, from: number, to: number): void {
+    const [rows, starts, indices, values] = [this.#rows, this.#starts, this.#indices, this.#values];
+    for (let block = from; block < to; block++) {
       const first = starts[block]!;
       const end = starts[block + 1]!;
       const count = rows - ROWS * block;
@@ -196,9 +323,5 @@ export class RowBlocks {
         products[lane + 3]! += a * a3 + b * b3 + c * c3 + d * d3;
       }
     }
-    return factors.map((_, lane) => ({
-      product: Float64Array.from({ length: columns }, (_value, c) => products[LANES * c + lane]!),
-      total: totals[lane]!,
-    }));
   }
 }

@@ -4,14 +4,17 @@
  */
 
 import { mean } from '../math/statistics.js';
+import { Turns } from '../ports/turns.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
 import { formatSeconds } from '../text/format.js';
 import { chooseBayes, type WindowCounts } from './bayes.js';
 import { commonStep, type DecodedVariable } from './decoded-variable.js';
 import { laggedCounts } from './lagged.js';
 import { choosePenalty, tryPenalties } from './penalties.js';
-import { CannotFitError, fitLeastSquares, fitRidge, type SparseRows } from './regression.js';
+import { fitLeastSquares, fitRidge } from './regression.js';
 import { decodeColumns, regressionTargets } from './regression-targets.js';
+import { CannotFitError } from './solver.js';
+import type { SparseRows } from './sparse-rows.js';
 
 /** What one baseline decoded. */
 export interface BaselineResult {
@@ -23,15 +26,31 @@ export interface BaselineResult {
   readonly variables: readonly DecodedVariable[] | undefined;
 }
 
-/** The result of a decoder; or, if it cannot be fitted, the reason. */
-function attempt(name: string, decode: () => Omit<BaselineResult, 'name'>): BaselineResult {
-  try {
-    return { name, ...decode() };
-  } catch (error) {
-    if (error instanceof CannotFitError)
-      return { name, detail: error.message, variables: undefined };
-    throw error;
-  }
+/** A baseline that can be fitted. */
+export interface SpikeBaseline {
+  /** Its name in tables. */
+  readonly name: string;
+  /** Fits it on the training windows and decodes the test windows. */
+  decode(turns?: Turns): Promise<BaselineResult>;
+}
+
+/** A baseline whose result is the reason where it cannot be fitted. */
+function baseline(
+  name: string,
+  decode: (turns: Turns) => Promise<Omit<BaselineResult, 'name'>>,
+): SpikeBaseline {
+  return {
+    name,
+    async decode(turns = new Turns()) {
+      try {
+        return { name, ...(await decode(turns)) };
+      } catch (error) {
+        if (error instanceof CannotFitError)
+          return { name, detail: error.message, variables: undefined };
+        throw error;
+      }
+    },
+  };
 }
 
 /** What baselines are fitted on and decode. */
@@ -53,13 +72,13 @@ export interface BaselineInputs {
 const PENALTIES = [0, 1, 2, 3, 4, 5, 6].map((power) => 10 ** power);
 
 /**
- * Fits each baseline on the training windows and decodes the test windows.
+ * The baselines, in the order in which they are to be fitted.
  *
  * All variables and histories of the ridge share one penalty: the one with the least error,
  * relative to each variable's variance, of the shortest history on the last fifth of the training
  * windows.
  */
-export function* spikeBaselines(inputs: BaselineInputs): Generator<BaselineResult> {
+export function spikeBaselines(inputs: BaselineInputs): SpikeBaseline[] {
   const { windows, truth, train, test, bin, histories } = inputs;
   const trainTargets = truth(train).map(regressionTargets);
   const testTruth = truth(test);
@@ -67,32 +86,39 @@ export function* spikeBaselines(inputs: BaselineInputs): Generator<BaselineResul
   const decoded = (columns: readonly ArrayLike<number>[]) =>
     decodeColumns(trainTargets, testTruth, columns);
   let penalty: number | undefined;
-  for (const count of histories) {
+  const linear = histories.flatMap((count): SpikeBaseline[] => {
     const lags = { bin, count };
-    const trainDesign = laggedCounts(windows, train, lags);
-    const testDesign = laggedCounts(windows, test, lags);
-    const gap = gapInWindows(inputs, count);
     const seconds = formatSeconds(count * bin);
-    yield attempt(`ridge, ${seconds}`, () => {
-      penalty ??= commonPenalty(trainDesign, targets, gap);
-      const ridge = fitRidge(trainDesign, targets, penalty);
-      return {
-        detail: `penalty ${penalty}`,
-        variables: decoded(ridge.predict(testDesign)),
+    const gap = gapInWindows(inputs, count);
+    let designs: { train: SparseRows; test: SparseRows } | undefined;
+    const read = () => {
+      designs ??= {
+        train: laggedCounts(windows, train, lags),
+        test: laggedCounts(windows, test, lags),
       };
+      return designs;
+    };
+    const ridge = baseline(`ridge, ${seconds}`, async (turns) => {
+      const design = read();
+      penalty ??= await commonPenalty(design.train, targets, gap, turns);
+      const model = await fitRidge(design.train, targets, penalty, turns);
+      return { detail: `penalty ${penalty}`, variables: decoded(model.predict(design.test)) };
     });
-    if (count !== histories.at(-1)) continue;
-    yield attempt(`lasso, ${seconds}`, () => {
-      const { penalties, model } = choosePenalty('lasso', trainDesign, targets, { gap });
-      const list = penalties.map((value) => value.toPrecision(2)).join(', ');
-      return { detail: `penalty ${list}`, variables: decoded(model.predict(testDesign)) };
+    if (count !== histories.at(-1)) return [ridge];
+    const lasso = baseline(`lasso, ${seconds}`, async (turns) => {
+      const design = read();
+      const fit = await choosePenalty('lasso', design.train, targets, { gap }, turns);
+      const list = fit.penalties.map((value) => value.toPrecision(2)).join(', ');
+      return { detail: `penalty ${list}`, variables: decoded(fit.model.predict(design.test)) };
     });
-    yield attempt(`GLM, identity link, ${seconds}`, () => ({
-      detail: 'least squares',
-      variables: decoded(fitLeastSquares(trainDesign, targets).predict(testDesign)),
-    }));
-  }
-  yield* bayesBaselines(inputs);
+    const glm = baseline(`GLM, identity link, ${seconds}`, async (turns) => {
+      const design = read();
+      const model = await fitLeastSquares(design.train, targets, turns);
+      return { detail: 'least squares', variables: decoded(model.predict(design.test)) };
+    });
+    return [ridge, lasso, glm];
+  });
+  return [...linear, ...bayesBaselines(inputs)];
 }
 
 /**
@@ -135,42 +161,48 @@ const HISTORY_SHARES = [1 / 12, 1 / 6, 1 / 3, 2 / 3, 1];
  * from the bin that ends with a window (Zhang et al. 1998), or from all the seconds over which
  * spikes are counted, which accounts for their delay.
  */
-export function* bayesBaselines(inputs: BaselineInputs): Generator<BaselineResult> {
+export function bayesBaselines(inputs: BaselineInputs): SpikeBaseline[] {
   const trained = inputs.truth(inputs.train);
   const testTruth = inputs.truth(inputs.test);
-  if (testTruth.every(({ kind }) => kind === 'class')) return;
+  if (testTruth.every(({ kind }) => kind === 'class')) return [];
   const { train, test, bin, histories } = inputs;
   const longest = histories.at(-1)!;
   const lengths = [
     ...new Set(HISTORY_SHARES.map((share) => Math.max(1, Math.round(share * longest)))),
   ];
-  const trainCounts = countsBefore(inputs, train, lengths);
-  const testCounts = countsBefore(inputs, test, lengths);
-  const [oneBin] = countsBefore(inputs, train, [1]);
-  for (const tuning of [oneBin, undefined]) {
-    const rates = tuning ? `rates of ${bin} s` : 'rates of its window';
-    yield attempt(`Poisson Bayes, ${rates}`, () => {
+  return [true, false].map((isShort) =>
+    baseline(`Poisson Bayes, rates of ${isShort ? `${bin} s` : 'its window'}`, async (turns) => {
+      const trainCounts = countsBefore(inputs, train, lengths);
+      const testCounts = countsBefore(inputs, test, lengths);
+      const tuning = isShort ? countsBefore(inputs, train, [1])[0] : undefined;
       const details: string[] = [];
-      const variables = testTruth.flatMap((variable, n): DecodedVariable[] => {
+      const variables: DecodedVariable[] = [];
+      for (const [n, variable] of testTruth.entries()) {
         const known = trained[n]!;
-        if (variable.kind === 'class' || known.kind === 'class') return [];
-        const { decoder, window, setting } = chooseBayes(trainCounts, known.truth, {
+        if (variable.kind === 'class' || known.kind === 'class') continue;
+        const candidates = {
           ...(variable.period !== undefined && { period: variable.period }),
           ...(tuning && { tuning }),
           gap: gapInWindows(inputs, longest),
-        });
-        const detail = `${formatSeconds(lengths[window]! * bin)}, ${setting.bins} bins`;
+        };
+        const fit = await chooseBayes(trainCounts, known.truth, candidates, turns);
+        const detail = `${formatSeconds(lengths[fit.window]! * bin)}, ${fit.setting.bins} bins`;
         details.push(testTruth.length > 1 ? `${variable.name} ${detail}` : detail);
-        return [{ ...variable, predicted: decoder.decode(testCounts[window]!) }];
-      });
+        variables.push({ ...variable, predicted: fit.decoder.decode(testCounts[fit.window]!) });
+      }
       return { detail: details.join('; '), variables };
-    });
-  }
+    }),
+  );
 }
 
 /** The penalty with the least sum of errors over all targets, each relative to its variance. */
-function commonPenalty(design: SparseRows, targets: readonly Float64Array[], gap: number): number {
-  const searches = tryPenalties('ridge', design, targets, { grid: PENALTIES, gap });
+async function commonPenalty(
+  design: SparseRows,
+  targets: readonly Float64Array[],
+  gap: number,
+  turns: Turns,
+): Promise<number> {
+  const searches = await tryPenalties('ridge', design, targets, { grid: PENALTIES, gap }, turns);
   const { penalties } = searches[0]!;
   const sums = penalties.map((_, n) =>
     searches.reduce((sum, { errors }, target) => sum + errors[n]! / variance(targets[target]!), 0),

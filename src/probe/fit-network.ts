@@ -1,13 +1,10 @@
 /** Decodes variables with a network over rows, trained with early stopping. */
 
 import type { DecodedVariable } from '../analyze/decoded-variable.js';
-import {
-  CannotFitError,
-  type SparseRows,
-  Standardized,
-  selectRows,
-} from '../analyze/regression.js';
 import { decodeColumns, type RegressionTargets } from '../analyze/regression-targets.js';
+import { CannotFitError } from '../analyze/solver.js';
+import { type SparseRows, selectRows } from '../analyze/sparse-rows.js';
+import { Standardized } from '../analyze/standardized.js';
 import type { Engine } from '../gpu/engine.js';
 import { logSumExp, mean } from '../math/statistics.js';
 import { FAN_IN_WEIGHTS, GPT_WEIGHTS } from '../nn/init.js';

@@ -7,7 +7,7 @@
  * so. A stage contains what the stages before it found, through the residual connections.
  */
 
-import { denseRows, type SparseRows } from '../analyze/regression.js';
+import { denseRows, type SparseRows } from '../analyze/sparse-rows.js';
 import type { Batch } from '../neuroformer/batch.js';
 import type { ModelInputs, Neuroformer } from '../neuroformer/model.js';
 import type { WindowRef } from '../recording/windows.js';

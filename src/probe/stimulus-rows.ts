@@ -3,7 +3,7 @@
  * frame, and the samples of its input variables.
  */
 
-import { denseRows, type SparseRows } from '../analyze/regression.js';
+import { denseRows, type SparseRows } from '../analyze/sparse-rows.js';
 import { mean } from '../math/statistics.js';
 import type { BatchLayout } from '../neuroformer/batch.js';
 import type { WindowRef, Windows } from '../recording/windows.js';

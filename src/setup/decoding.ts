@@ -32,10 +32,13 @@ const MAX_TRIAL = 1000;
 const TOTAL_WEIGHT = 4;
 
 /** A configuration that decodes the given variables, all over time or all once per trial. */
-export function proposeDecoding(recording: Recording, targets: readonly Target[]): Proposal {
+export async function proposeDecoding(
+  recording: Recording,
+  targets: readonly Target[],
+): Promise<Proposal> {
   return targets[0]!.perTrial
     ? decodeTrials(recording, targets)
-    : decodeOverTime(recording, targets);
+    : await decodeOverTime(recording, targets);
 }
 
 /** What decoding these is for, in words. */
@@ -122,7 +125,7 @@ function denseNote(recording: Recording, short: number, seconds: number): string
   return fewer === undefined ? `${cost}.` : `${cost}: to read all of them, ${fewer}.`;
 }
 
-function decodeOverTime(recording: Recording, targets: readonly Target[]): Proposal {
+async function decodeOverTime(recording: Recording, targets: readonly Target[]): Promise<Proposal> {
   const dt = spikeStep(recording);
   const total = recording.trials.reduce((sum, { duration }) => sum + duration, 0);
   const sampled = Math.max(...targets.map(({ step }) => step!));
@@ -142,7 +145,7 @@ function decodeOverTime(recording: Recording, targets: readonly Target[]): Propo
     parseConfig(search).config,
     parseTrainSettings({ every, split }),
   );
-  const choice = chooseHistory(data, lengths);
+  const choice = await chooseHistory(data, lengths);
   return configure(recording, targets, { dt, every, split, why, choice });
 }
 

@@ -6,9 +6,9 @@
 import type { DecodedVariable } from '../analyze/decoded-variable.js';
 import { laggedCounts } from '../analyze/lagged.js';
 import { choosePenalty } from '../analyze/penalties.js';
-import { CannotFitError } from '../analyze/regression.js';
 import { decodeColumns, regressionTargets } from '../analyze/regression-targets.js';
 import { scoreClasses, scoreRegression } from '../analyze/scores.js';
+import { CannotFitError } from '../analyze/solver.js';
 import { type BaselineInputs, bayesBaselines, gapInWindows } from '../analyze/spike-baselines.js';
 import { mean } from '../math/statistics.js';
 import { recordedValues } from '../probe/decode.js';
@@ -46,7 +46,10 @@ const MIN_WINDOWS = 20;
  * @param data windows of at least the longest history
  * @param lengths those to try, ascending, seconds
  */
-export function chooseHistory(data: TrainingData, lengths: readonly number[]): HistoryChoice {
+export async function chooseHistory(
+  data: TrainingData,
+  lengths: readonly number[],
+): Promise<HistoryChoice> {
   const train = spreadWindows(data.split.train, MAX_WINDOWS, 1);
   const validation = spreadWindows(data.split.validation, MAX_WINDOWS, 1);
   const longest = lengths.at(-1)!;
@@ -54,7 +57,8 @@ export function chooseHistory(data: TrainingData, lengths: readonly number[]): H
   const truth = (refs: readonly WindowRef[]) => recordedValues(data.layout, data.windows, refs);
   const neurons = data.windows.recording.neurons;
   const bins = Math.max(1, Math.min(MAX_BINS, Math.floor(MAX_COUNTS / neurons)));
-  const tries = lengths.flatMap((seconds) => {
+  const tries: Try[] = [];
+  for (const seconds of lengths) {
     const inputs = {
       windows: data.windows,
       truth,
@@ -63,20 +67,22 @@ export function chooseHistory(data: TrainingData, lengths: readonly number[]): H
       bin: seconds / bins,
       histories: [bins],
     };
-    const decoded = ridge(inputs, bins);
-    if (!decoded) return [];
+    const decoded = await ridge(inputs, bins);
+    if (!decoded) continue;
     const skills = decoded.map(skillOf);
-    return [{ seconds, skills, skill: mean(skills), inputs }];
-  });
+    tries.push({ seconds, skills, skill: mean(skills), inputs });
+  }
   const best = tries.reduce((max, { skill }) => Math.max(max, skill), Number.NEGATIVE_INFINITY);
   const chosen = tries.find(({ skill }) => skill >= best - MIN_GAIN);
   if (!chosen) return { seconds: longest, skills: [], tuned: [] };
   const ridgeSkill = new Map(truth([]).map(({ name }, n) => [name, chosen.skills[n]!]));
   const tuned = new Set<string>();
-  for (const { variables = [] } of bayesBaselines(chosen.inputs))
+  for (const bayes of bayesBaselines(chosen.inputs)) {
+    const { variables = [] } = await bayes.decode();
     for (const variable of variables)
       if (skillOf(variable) > ridgeSkill.get(variable.name)! + MIN_TUNING_GAIN)
         tuned.add(variable.name);
+  }
   return {
     seconds: chosen.seconds,
     skills: tries.map(({ seconds, skill }) => ({ seconds, skill })),
@@ -84,12 +90,25 @@ export function chooseHistory(data: TrainingData, lengths: readonly number[]): H
   };
 }
 
+/** What ridge decodes from a length of the past. */
+interface Try {
+  readonly seconds: number;
+  /** How well it decodes each variable. */
+  readonly skills: readonly number[];
+  /** Their mean. */
+  readonly skill: number;
+  readonly inputs: BaselineInputs;
+}
+
 /** The validation windows as ridge decodes them; undefined where it cannot be fitted. */
-function ridge(inputs: BaselineInputs, count: number): DecodedVariable[] | undefined {
+async function ridge(
+  inputs: BaselineInputs,
+  count: number,
+): Promise<DecodedVariable[] | undefined> {
   const { windows, truth, train, test, bin } = inputs;
   const targets = truth(train).map(regressionTargets);
   try {
-    const { model } = choosePenalty(
+    const { model } = await choosePenalty(
       'ridge',
       laggedCounts(windows, train, { bin, count }),
       targets.flatMap(({ columns }) => columns),

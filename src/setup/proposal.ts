@@ -52,15 +52,15 @@ export function possiblePurposes(
  *
  * @throws RecordingError where the recording has nothing of what the task needs.
  */
-export function proposeConfig(
+export async function proposeConfig(
   recording: Recording,
   { task, variables }: ProposalSettings = {},
-): Proposal {
+): Promise<Proposal> {
   if (task === 'generate') return proposeDrawing(recording);
   if (task === 'wiring') return proposeWiring(recording);
   const { targets, notes } = chooseTargets(recording, variables);
   if (targets.length > 0) {
-    const proposal = proposeDecoding(recording, targets);
+    const proposal = await proposeDecoding(recording, targets);
     return { ...proposal, notes: [...notes, ...proposal.notes] };
   }
   if (task === 'decode')

@@ -6,15 +6,17 @@
 import type { DecodedVariable } from '../analyze/decoded-variable.js';
 import { laggedCounts } from '../analyze/lagged.js';
 import { choosePenalty } from '../analyze/penalties.js';
-import { CannotFitError, type SparseRows } from '../analyze/regression.js';
 import {
   decodeColumns,
   type RegressionTargets,
   regressionTargets,
 } from '../analyze/regression-targets.js';
+import { CannotFitError } from '../analyze/solver.js';
+import type { SparseRows } from '../analyze/sparse-rows.js';
 import { type BaselineInputs, gapInWindows } from '../analyze/spike-baselines.js';
 import type { ModelConfig } from '../neuroformer/config.js';
 import { spikesOnly } from '../neuroformer/rungs.js';
+import { Turns } from '../ports/turns.js';
 import {
   decodedValues,
   meanPredictions,
@@ -241,12 +243,15 @@ export async function decodeFromStimulus(
   const what = stimulusNames(layout).join(', ');
   const rows = rowInputs(inputs, (refs) => stimulusRows(windows, layout, refs));
   const gap = gapInWindows(inputs, inputs.histories.at(-1)!);
-  const ridge = await attempt('stimulus alone, ridge', context, async (name) => {
-    const columns = rows.targets.flatMap((target) => target.columns);
-    const { model } = choosePenalty('ridge', rows.train, columns, { gap });
-    const decoded = decodeColumns(rows.targets, rows.variables, model.predict(rows.test));
-    return { name, detail: what, decoded };
-  });
+  const ridge = await attempt('stimulus alone, ridge', context, (name) =>
+    stoppable(context.watcher, async (stopping) => {
+      const turns = new Turns(() => stopping.progress({ activity: `baselines, ${name}` }));
+      const columns = rows.targets.flatMap((target) => target.columns);
+      const { model } = await choosePenalty('ridge', rows.train, columns, { gap }, turns);
+      const decoded = decodeColumns(rows.targets, rows.variables, model.predict(rows.test));
+      return { name, detail: what, decoded };
+    }),
+  );
   const mlp = await decodeRows('stimulus alone, MLP', perceptron, { ...rows, seed }, context);
   return [...ridge, ...mlp.map((method) => ({ ...method, detail: what }))];
 }

@@ -12,7 +12,12 @@ import {
   runLengths,
 } from '../analyze/decoded-variable.js';
 import { SCORE_COLUMNS, scoreWithIntervals } from '../analyze/decoding-scores.js';
-import { type BaselineInputs, spikeBaselines } from '../analyze/spike-baselines.js';
+import {
+  type BaselineInputs,
+  type BaselineResult,
+  spikeBaselines,
+} from '../analyze/spike-baselines.js';
+import { Turns } from '../ports/turns.js';
 import { decodedValues, predictedVariables, recordedValues } from '../probe/decode.js';
 import type { DecodedResults, MethodScores } from '../probe/results.js';
 import { stimulusNames } from '../probe/stimulus-rows.js';
@@ -23,7 +28,7 @@ import type { WindowRef } from '../recording/windows.js';
 import { Condition } from '../text/condition.js';
 import { formatCount, formatList, NO_SCORE } from '../text/format.js';
 import { describeAnyPart, describePart, type OpenedRun, windowsInPart } from '../train/open-run.js';
-import { type StageOptions, stageContext } from './context.js';
+import { type StageOptions, stageContext, stoppable } from './context.js';
 import {
   type DecodedMethod,
   decodeFromStimulus,
@@ -162,8 +167,7 @@ export async function decode(
     const inputs = baselineInputs(run, refs, complete, step);
     add(...(await decodeWithCountNetworks(inputs, seed, context)));
     if (readsStimulus) add(...(await decodeFromStimulus(run, inputs, seed, context)));
-    for (const { name, detail, variables: decoded } of spikeBaselines(inputs)) {
-      context.watcher.progress({ activity: `baselines: ${name}` });
+    for (const { name, detail, variables: decoded } of await fitBaselines(inputs, context)) {
       if (decoded) add({ name, detail, decoded });
       else context.watcher.note(`${name} is left out: ${detail}.`);
     }
@@ -196,6 +200,25 @@ export async function decode(
   const { store } = run.records;
   await writeDecoded(store, results, dataset.recording, run.facts.started);
   return results;
+}
+
+/** Fits the baselines that read spike counts, one after the other. */
+function fitBaselines(
+  inputs: BaselineInputs,
+  { watcher }: Required<StageOptions>,
+): Promise<BaselineResult[]> {
+  return stoppable(watcher, async (stopping) => {
+    const baselines = spikeBaselines(inputs);
+    const results: BaselineResult[] = [];
+    for (const [done, baseline] of baselines.entries()) {
+      const activity = `baselines, ${baseline.name}`;
+      const report = () =>
+        stopping.progress({ activity, done, total: baselines.length, unit: 'decoders' });
+      report();
+      results.push(await baseline.decode(new Turns(report)));
+    }
+    return results;
+  });
 }
 
 /** Reasons to read the scores with care, in sentences. */

@@ -63,7 +63,7 @@ export async function init(
   const { engine: source, watcher } = stageContext(options);
   await expectEmpty(store);
   watcher.progress({ activity: 'fitting a configuration to the recording' });
-  const proposal = proposeConfig(dataset.recording, settings);
+  const proposal = await proposeConfig(dataset.recording, settings);
   watcher.progress({ activity: 'timing a few updates' });
   const { perUpdate, windows, adapter } = await withEngine(source, async (engine) => ({
     ...(await timeUpdates(dataset, proposal, engine)),

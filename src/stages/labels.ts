@@ -7,8 +7,9 @@ import { crossValidatedRidge } from '../analyze/cross-validation.js';
 import { commonStep, type DecodedVariable } from '../analyze/decoded-variable.js';
 import { scoreVariable } from '../analyze/decoding-scores.js';
 import { laggedCounts } from '../analyze/lagged.js';
-import { CannotFitError, type SparseRows, selectRows } from '../analyze/regression.js';
 import { decodeColumns, regressionTargets } from '../analyze/regression-targets.js';
+import { CannotFitError } from '../analyze/solver.js';
+import { type SparseRows, selectRows } from '../analyze/sparse-rows.js';
 import { predictedVariables, recordedValues } from '../probe/decode.js';
 import { LABEL_DECODERS, type LabelResults, type LabelRun } from '../probe/results.js';
 import { joinStages, stageFeatures } from '../probe/stage-features.js';
@@ -97,7 +98,7 @@ export async function compareLabels(
   };
   for (const label of labels) {
     for (const { from, network, rows } of features) {
-      const decoded = ridgeOnRows(context, label, rows);
+      const decoded = await ridgeOnRows(context, label, rows);
       if (decoded) add(label, { from, scores: scoreAll(decoded), ...(network && { network }) });
       else watcher.note(`${LABEL_DECODERS[from]} is left out: too few windows have labels.`);
     }
@@ -237,11 +238,11 @@ function readStages(
  * Decodes the test windows by ridge, fitted to windows with labels; stretches are held out together
  * to choose the penalties. Undefined where too few windows have labels.
  */
-function ridgeOnRows(
+async function ridgeOnRows(
   context: Context,
   { windows: refs }: Labels,
   { rowOf, labeled, test }: FeatureRows['rows'],
-): DecodedVariable[] | undefined {
+): Promise<DecodedVariable[] | undefined> {
   const { run, settings } = context;
   const truth = (part: readonly WindowRef[]) => recordedValues(run.layout, run.windows, part);
   const targets = truth(refs).map(regressionTargets);
@@ -250,7 +251,7 @@ function ridgeOnRows(
     refs.map((ref) => rowOf.get(ref)!),
   );
   try {
-    const { model } = crossValidatedRidge(
+    const { model } = await crossValidatedRidge(
       rows,
       targets.flatMap(({ columns }) => columns),
       stretchIndices(refs, settings.stretch),

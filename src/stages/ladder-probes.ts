@@ -82,7 +82,7 @@ export async function ladderProbes(
       rows.push({ seed, stage: name, trained: scores, untrained: models.untrained[n]!.scores });
     }
   }
-  rows.push({ seed: first, stage: COUNTS.name, trained: countScores(run, read) });
+  rows.push({ seed: first, stage: COUNTS.name, trained: await countScores(run, read) });
   const results: ProbeResults = {
     weights: run.weights,
     stages: [...Array.from(stages, ([name, title]) => ({ name, title })), COUNTS],
@@ -121,26 +121,28 @@ async function probeStages(
   );
   const design = ({ width, values }: StageFeatures) =>
     denseDesign({ rows: values.length / width, columns: width, values });
-  return read.train.map((stage, n) => {
-    const r2 = fitReadouts(() =>
+  const probed = [];
+  for (const [n, stage] of read.train.entries()) {
+    const r2 = await fitReadouts(() =>
       ridgeR2(
         { design: design(stage), variables: train.variables },
         { design: design(read.test[n]!), variables: test.variables },
         gap,
       ),
     );
-    return { ...stage, scores: byVariable(test, r2) };
-  });
+    probed.push({ ...stage, scores: byVariable(test, r2) });
+  }
+  return probed;
 }
 
 /** R2 from the spike counts that the model reads, in bins as long as the current window. */
-function countScores(
+async function countScores(
   { windows, config: { window } }: OpenedRun,
   { train, test, gap }: ReadoutWindows,
-): Record<string, number> {
+): Promise<Record<string, number>> {
   const bins = { bin: window.curr, count: Math.max(1, Math.round(1 + window.prev / window.curr)) };
   const design = (refs: readonly WindowRef[]) => laggedCounts(windows, refs, bins);
-  const r2 = fitReadouts(() =>
+  const r2 = await fitReadouts(() =>
     ridgeR2(
       { design: design(train.refs), variables: train.variables },
       { design: design(test.refs), variables: test.variables },

@@ -10,6 +10,7 @@ import { neighborR2, ridgeR2 } from '../analyze/readout.js';
 import type { Neuroformer } from '../neuroformer/model.js';
 import { withoutContrast } from '../neuroformer/rungs.js';
 import { configuredVariables, isAligned } from '../neuroformer/variables.js';
+import { Turns } from '../ports/turns.js';
 import { type ActivityFeature, windowLatents } from '../probe/latents.js';
 import type { LatentMethod, LatentResults } from '../probe/results.js';
 import { untrainedModel } from '../probe/untrained.js';
@@ -73,11 +74,18 @@ export async function readLatents(run: OpenedRun, options: StageOptions): Promis
       const ofUntrained = await latents(run, untrained.model, 'latents of an untrained model');
       rows.push({ name: 'untrained', title: 'untrained', kind: 'control', ...ofUntrained });
       const { columns } = rows[0]!.test;
-      return [...rows, ...countLatents(run, feature, columns, read)].map((row, n, { length }) => {
-        const activity = 'latents, reading variables';
-        stopping.progress({ activity, done: n, total: length, unit: 'methods' });
-        return scoreLatents(row, read);
-      });
+      const unscored = [...rows, ...countLatents(run, feature, columns, read)];
+      const scored: LatentMethod[] = [];
+      const turns = new Turns(() =>
+        stopping.progress({
+          activity: 'latents, reading variables',
+          done: scored.length,
+          total: unscored.length,
+          unit: 'methods',
+        }),
+      );
+      for (const row of unscored) scored.push(await scoreLatents(row, read, turns));
+      return scored;
     }),
   );
   const results: LatentResults = {
@@ -201,17 +209,22 @@ function countLatents(
   ];
 }
 
-function scoreLatents(latents: UnscoredLatents, { train, test, gap }: ReadoutWindows) {
+async function scoreLatents(
+  latents: UnscoredLatents,
+  { train, test, gap }: ReadoutWindows,
+  turns: Turns,
+): Promise<LatentMethod> {
   const fit = { features: latents.train, variables: train.variables };
   const score = { features: latents.test, variables: test.variables };
-  const ridge = fitReadouts(() =>
+  const ridge = await fitReadouts(() =>
     ridgeR2(
       { ...fit, design: denseDesign(fit.features) },
       { ...score, design: denseDesign(score.features) },
       gap,
+      turns,
     ),
   );
-  const neighbors = neighborR2(fit, score, NEIGHBORS);
+  const neighbors = await neighborR2(fit, score, NEIGHBORS, turns);
   const scores = test.variables.map(
     ({ name }, n) => [name, { ridge: ridge[n]!, neighbors: neighbors[n]! }] as const,
   );

@@ -2,7 +2,7 @@
 
 import { commonStep } from '../analyze/decoded-variable.js';
 import type { RecordedVariable } from '../analyze/readout.js';
-import { CannotFitError } from '../analyze/regression.js';
+import { CannotFitError } from '../analyze/solver.js';
 import { timedProgress, type Watcher } from '../ports/watcher.js';
 import { recordedVariables } from '../probe/recorded-variables.js';
 import type { WindowRef } from '../recording/windows.js';
@@ -81,9 +81,9 @@ export async function readParts<T>(
  *
  * @throws UsageError where they cannot be fitted.
  */
-export function fitReadouts<T>(compute: () => T): T {
+export async function fitReadouts<T>(compute: () => Promise<T>): Promise<T> {
   try {
-    return compute();
+    return await compute();
   } catch (error) {
     if (error instanceof CannotFitError)
       throw new UsageError(`A readout cannot be fitted: ${error.message}.`);

@@ -5,8 +5,8 @@ import {
   fitBayes,
   type WindowCounts,
 } from '../../src/analyze/bayes.js';
-import type { SparseRows } from '../../src/analyze/regression.js';
 import { scoreCircular } from '../../src/analyze/scores.js';
+import type { SparseRows } from '../../src/analyze/sparse-rows.js';
 import { HostRandom } from '../../src/math/random.js';
 
 function sparse(table: readonly ArrayLike<number>[]): SparseRows {
@@ -190,7 +190,7 @@ describe('a Bayes decoder of a number', () => {
     expect(decoder.decode(tuning)[2]).toBe(4);
   });
 
-  it('says what is wrong with its input', () => {
+  it('says what is wrong with its input', async () => {
     expect(() => fitBayes(tuning, [1, 2], setting)).toThrow(
       'The variable has 2 values, but the counts have 8 rows',
     );
@@ -204,7 +204,9 @@ describe('a Bayes decoder of a number', () => {
     expect(() => decoder.posterior({ seconds: 1, counts: sparse([[1]]) })).toThrow(
       'The counts are of 1 neurons, but the decoder was fitted on 2.',
     );
-    expect(() => chooseBayes([], values)).toThrow('no candidates to choose a Bayes decoder from');
+    await expect(chooseBayes([], values)).rejects.toThrow(
+      'no candidates to choose a Bayes decoder from',
+    );
   });
 });
 
@@ -212,26 +214,27 @@ describe('the choice of a Bayes decoder', () => {
   const { angles, counts } = headDirection(1500, 5);
   const windows = [1, 3, 60].map((rows) => windowCounts(counts, rows));
 
-  it('finds a window that is neither too short nor too long, and the decoder is fitted on all rows', () => {
+  it('finds a window that is neither too short nor too long, and the decoder is fitted on all rows', async () => {
     const candidates = { period: 360, bins: [8, 36], smoothing: [1] };
-    const { window, setting, decoder } = chooseBayes(windows, angles, candidates);
+    const { window, setting, decoder } = await chooseBayes(windows, angles, candidates);
     expect(window).toBe(1);
     expect(setting).toEqual({ period: 360, bins: 36, smoothing: 1 });
     expect(decoder.rates).toEqual(fitBayes(windows[1]!, angles, setting).rates);
   });
 
-  it('estimates rates from separate counts if they are given', () => {
+  it('estimates rates from separate counts if they are given', async () => {
     const [tuning] = windows;
     const candidates = { period: 360, bins: [36], smoothing: [1], tuning: tuning! };
-    const { decoder, setting } = chooseBayes(windows, angles, candidates);
+    const { decoder, setting } = await chooseBayes(windows, angles, candidates);
     expect(decoder.rates).toEqual(fitBayes(tuning!, angles, setting).rates);
   });
 
-  it('does not depend on the rows of the gap', () => {
+  it('does not depend on the rows of the gap', async () => {
     const candidates = { bins: [36], smoothing: [1], gap: 200 };
     const changed = angles.map((v, row) => (row >= 1000 && row < 1200 ? 100 : v));
-    const error = (values: Float64Array) => chooseBayes(windows, values, candidates).error;
-    expect(error(changed)).toBe(error(angles));
+    const error = async (values: Float64Array) =>
+      (await chooseBayes(windows, values, candidates)).error;
+    expect(await error(changed)).toBe(await error(angles));
   });
 
   it('accounts for the delay of spikes if rates are of the decoded window', () => {

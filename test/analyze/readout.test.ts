@@ -47,42 +47,45 @@ function labeled(of: (row: Float64Array) => number, period?: number) {
 }
 
 describe('the R2 of ridge regression', () => {
-  it('is 1 for a variable that is a sum of the features', () => {
+  it('is 1 for a variable that is a sum of the features', async () => {
     const [train, test] = labeled((row) => 3 + 2 * row[0]! - row[3]!);
-    expect(ridgeR2(train, test)[0]).toBeCloseTo(1, 3);
+    expect((await ridgeR2(train, test))[0]).toBeCloseTo(1, 3);
   });
 
-  it('is not above 0 for a variable that has nothing to do with them', () => {
+  it('is not above 0 for a variable that has nothing to do with them', async () => {
     const random = new HostRandom(3);
     const [train, test] = labeled(() => random.normal());
-    expect(ridgeR2(train, test)[0]).toBeLessThan(0.03);
+    expect((await ridgeR2(train, test))[0]).toBeLessThan(0.03);
   });
 
-  it('is of the cosine and the sine of an angle', () => {
+  it('is of the cosine and the sine of an angle', async () => {
     // Wrapping at a full turn makes the angle itself jump, but neither its cosine nor its sine.
     const angle = (row: Float64Array) =>
       (360 + (180 / Math.PI) * Math.atan2(row[0]!, row[1]!)) % 360;
     const [train, test] = labeled(angle, 360);
-    expect(ridgeR2(train, test)[0]).toBeGreaterThan(0.7);
+    expect((await ridgeR2(train, test))[0]).toBeGreaterThan(0.7);
     const [asNumber, asNumberTest] = labeled(angle);
-    expect(ridgeR2(asNumber, asNumberTest)[0]).toBeLessThan(0.6);
+    expect((await ridgeR2(asNumber, asNumberTest))[0]).toBeLessThan(0.6);
   });
 });
 
 describe('the R2 of the nearest windows', () => {
-  it('is high for a variable that neighbors share, though it is no sum of features', () => {
+  it('is high for a variable that neighbors share, though it is no sum of features', async () => {
     const [train, test] = labeled((row) => Math.abs(row[0]!));
-    expect(neighborR2(train, test, 5)[0]).toBeGreaterThan(0.6);
-    expect(ridgeR2(train, test)[0]).toBeLessThan(0.1);
+    expect((await neighborR2(train, test, 5))[0]).toBeGreaterThan(0.6);
+    expect((await ridgeR2(train, test))[0]).toBeLessThan(0.1);
   });
 
-  it('is that of the mean of all windows where all are neighbors', () => {
+  it('is that of the mean of all windows where all are neighbors', async () => {
     const [train, test] = labeled((row) => row[0]!);
     const center = train.variables[0]!.values.reduce((sum, value) => sum + value / ROWS, 0);
     const truth = test.variables[0]!.values;
     const own = truth.reduce((sum, value) => sum + value / ROWS, 0);
     const squares = (from: number) => truth.reduce((sum, value) => sum + (value - from) ** 2, 0);
-    expect(neighborR2(train, test, ROWS)[0]).toBeCloseTo(1 - squares(center) / squares(own), 10);
+    expect((await neighborR2(train, test, ROWS))[0]).toBeCloseTo(
+      1 - squares(center) / squares(own),
+      10,
+    );
   });
 });
 

@@ -1,20 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { invertMatrix } from '../../src/analyze/correlation.js';
+import { solveLasso } from '../../src/analyze/lasso.js';
 import { choosePenalty } from '../../src/analyze/penalties.js';
 import {
   fitEach,
   fitRidge,
   type LinearModel,
   type Penalty,
-  ridgePath,
-  rowsBetween,
-  type SparseRows,
-  Standardized,
-  solveLasso,
   type Targets,
 } from '../../src/analyze/regression.js';
+import { ridgePath } from '../../src/analyze/ridge.js';
+import { rowsBetween, type SparseRows } from '../../src/analyze/sparse-rows.js';
+import { Standardized } from '../../src/analyze/standardized.js';
 import { HostRandom } from '../../src/math/random.js';
 import { correlation } from '../../src/math/statistics.js';
+import { Turns } from '../../src/ports/turns.js';
 
 function sparse(table: readonly (readonly number[])[], columns = table[0]!.length): SparseRows {
   const entries = table.map((row) => [...row.entries()].filter(([, value]) => value !== 0));
@@ -91,13 +91,13 @@ describe('ridge', () => {
   const design = sparse(table);
   const target = makeTarget(table);
 
-  it.each([0.01, 10, 1000])('with penalty %d equals the direct solution', (penalty) => {
+  it.each([0.01, 10, 1000])('with penalty %d equals the direct solution', async (penalty) => {
     const z = standardize(table);
     const normal = z.flatMap((a, i) => z.map((b, j) => dot(a, b) + (i === j ? penalty : 0)));
     const inverse = invertMatrix(Float64Array.from(normal), 8);
     const right = z.map((column) => dot(column, centered(target)));
     const direct = z.map((_, i) => dot(inverse.subarray(i * 8, i * 8 + 8), right));
-    const model = fitRidge(design, [target], penalty);
+    const model = await fitRidge(design, [target], penalty);
     for (const [c, weight] of direct.entries()) expect(model.weights[0]![c]).toBeCloseTo(weight, 9);
     const [predicted] = model.predict(design);
     for (let row = 0; row < 120; row++) {
@@ -106,17 +106,17 @@ describe('ridge', () => {
     }
   });
 
-  it('along a path of penalties equals a fit with each, for every target', () => {
+  it('along a path of penalties equals a fit with each, for every target', async () => {
     const targets = [target, makeTarget(counts(120, 8, 9), 3)].map(centered);
     const penalties = [
       [1e4, 100, 1],
       [30, 0.1],
     ];
-    const paths = ridgePath(new Standardized(design), targets, penalties);
+    const paths = await ridgePath(new Standardized(design), targets, penalties, new Turns());
     for (const [n, path] of paths.entries()) {
       expect(path).toHaveLength(penalties[n]!.length);
       for (const [index, weights] of path.entries()) {
-        const [fitted] = fitRidge(design, [targets[n]!], penalties[n]![index]!).weights;
+        const [fitted] = (await fitRidge(design, [targets[n]!], penalties[n]![index]!)).weights;
         const largest = Math.max(...fitted!.map(Math.abs));
         for (const [c, weight] of weights.entries())
           expect(Math.abs(weight - fitted![c]!) / largest).toBeLessThan(1e-7);
@@ -124,36 +124,36 @@ describe('ridge', () => {
     }
   });
 
-  it('reproduces an exactly linear target if the penalty is tiny', () => {
+  it('reproduces an exactly linear target if the penalty is tiny', async () => {
     const exact = Float64Array.from(table, (row) => 2 * row[1]! - 3 * row[5]! + 7);
-    const [predicted] = fitRidge(design, [exact], 1e-9).predict(design);
+    const [predicted] = (await fitRidge(design, [exact], 1e-9)).predict(design);
     expect(Math.max(...predicted!.map((v, n) => Math.abs(v - exact[n]!)))).toBeLessThan(1e-7);
   });
 
-  it('shrinks to the mean of the target as the penalty grows', () => {
-    const norm = (penalty: number) => {
-      const [weights] = fitRidge(design, [target], penalty).weights;
+  it('shrinks to the mean of the target as the penalty grows', async () => {
+    const norm = async (penalty: number) => {
+      const [weights] = (await fitRidge(design, [target], penalty)).weights;
       return dot(weights!, weights!);
     };
-    expect(norm(1)).toBeGreaterThan(norm(100));
-    expect(norm(1e12)).toBeLessThan(1e-12);
-    const [flat] = fitRidge(design, [target], 1e12).predict(design);
+    expect(await norm(1)).toBeGreaterThan(await norm(100));
+    expect(await norm(1e12)).toBeLessThan(1e-12);
+    const [flat] = (await fitRidge(design, [target], 1e12)).predict(design);
     expect(flat![3]).toBeCloseTo(mean(target), 6);
   });
 
-  it('fits several targets like each target alone', () => {
+  it('fits several targets like each target alone', async () => {
     const other = makeTarget(counts(120, 8, 9), 3);
-    const both = fitRidge(design, [target, other], [10, 50]).predict(design);
+    const both = (await fitRidge(design, [target, other], [10, 50])).predict(design);
     expect(both).toEqual([
-      ...fitRidge(design, [target], 10).predict(design),
-      ...fitRidge(design, [other], 50).predict(design),
+      ...(await fitRidge(design, [target], 10)).predict(design),
+      ...(await fitRidge(design, [other], 50)).predict(design),
     ]);
   });
 
-  it('works with more columns than rows', () => {
+  it('works with more columns than rows', async () => {
     const wide = counts(20, 60, 4);
     const target = makeTarget(wide);
-    const [predicted] = fitRidge(sparse(wide), [target], 0.1).predict(sparse(wide));
+    const [predicted] = (await fitRidge(sparse(wide), [target], 0.1)).predict(sparse(wide));
     expect(correlation(target, predicted!)).toBeGreaterThan(0.99);
   });
 });
@@ -166,8 +166,8 @@ describe('lasso', () => {
   const design = sparse(table);
   const target = makeTarget(table);
 
-  it.each([0.02, 0.2, 0.8])('with penalty %d meets its optimality conditions', (penalty) => {
-    const model = fitLasso(design, [target], penalty);
+  it.each([0.02, 0.2, 0.8])('with penalty %d meets its optimality conditions', async (penalty) => {
+    const model = await fitLasso(design, [target], penalty);
     const slopes = slopesAt(model, table, target);
     for (const [c, slope] of slopes.entries()) {
       const weight = model.weights[0]![c]!;
@@ -176,19 +176,20 @@ describe('lasso', () => {
     }
   });
 
-  it('selects the columns that matter', () => {
-    const [weights] = fitLasso(design, [target], 0.3).weights;
+  it('selects the columns that matter', async () => {
+    const [weights] = (await fitLasso(design, [target], 0.3)).weights;
     const selected = [...weights!.keys()].filter((c) => weights![c] !== 0);
     expect(selected).toEqual(expect.arrayContaining([0, 1]));
     expect(selected.length).toBeLessThan(6);
   });
 
-  it('has only zeros just above the steepest slope, but not just below it', () => {
+  it('has only zeros just above the steepest slope, but not just below it', async () => {
     const z = standardize(table);
     const steepest = Math.max(...z.map((c) => Math.abs(dot(c, centered(target))) / 150));
-    const countNonzero = (penalty: number) =>
-      fitLasso(design, [target], penalty).weights[0]!.filter((w) => w !== 0).length;
-    expect([steepest * 1.001, steepest * 0.999].map(countNonzero)).toEqual([0, 1]);
+    const countNonzero = async (penalty: number) =>
+      (await fitLasso(design, [target], penalty)).weights[0]!.filter((w) => w !== 0).length;
+    expect(await countNonzero(steepest * 1.001)).toBe(0);
+    expect(await countNonzero(steepest * 0.999)).toBe(1);
   });
 });
 
@@ -196,21 +197,21 @@ describe('standardization', () => {
   const table = counts(60, 6, 3);
   const target = makeTarget(table);
 
-  it('uses the statistics of the fitted rows, whatever is predicted', () => {
-    const model = fitRidge(sparse(table), [target], 5);
+  it('uses the statistics of the fitted rows, whatever is predicted', async () => {
+    const model = await fitRidge(sparse(table), [target], 5);
     const others = table.slice(0, 4).map((row) => row.map((v) => 100 * v + 7));
     const alone = model.predict(sparse([others[2]!]))[0]![0];
     expect(model.predict(sparse(others))[0]![2]).toBeCloseTo(alone!, 10);
     // The scale of a column does not matter.
     const doubled = table.map((row) => row.map((v, c) => (c === 1 ? 2 * v : v)));
-    const [weights] = fitRidge(sparse(doubled), [target], 5).weights;
+    const [weights] = (await fitRidge(sparse(doubled), [target], 5)).weights;
     for (const [c, w] of weights!.entries()) expect(w).toBeCloseTo(model.weights[0]![c]!, 10);
   });
 
-  it('gives no weight to a constant column', () => {
+  it('gives no weight to a constant column', async () => {
     for (const model of [
-      fitRidge(sparse(table), [target], 1e-3),
-      fitLasso(sparse(table), [target], 1e-3),
+      await fitRidge(sparse(table), [target], 1e-3),
+      await fitLasso(sparse(table), [target], 1e-3),
     ]) {
       expect(model.weights[0]![4]).toBe(0);
       const changed = table.map((row) => row.map((v, c) => (c === 4 ? 50 : v)));
@@ -226,39 +227,42 @@ describe('the choice of a penalty', () => {
 
   it.each(['ridge', 'lasso'] as const)(
     'is the %s penalty with the least error on held-out rows',
-    (method) => {
+    async (method) => {
       const grid = [0.003, 0.03, 0.3, 3, 30, 300, 3000];
-      const { penalties, searches, model } = choosePenalty(method, design, [target], { grid });
+      const { penalties, searches, model } = await choosePenalty(method, design, [target], {
+        grid,
+      });
       const [search] = searches;
       const fitModel = method === 'ridge' ? fitRidge : fitLasso;
-      const errors = search!.penalties.map((penalty) => {
-        const fitted = fitModel(rowsBetween(design, 0, 240), [target.slice(0, 240)], penalty);
+      const errors: number[] = [];
+      for (const penalty of search!.penalties) {
+        const fitted = await fitModel(rowsBetween(design, 0, 240), [target.slice(0, 240)], penalty);
         const [predicted] = fitted.predict(rowsBetween(design, 240, 300));
-        return mean(predicted!.map((v, n) => (v - target[240 + n]!) ** 2));
-      });
+        errors.push(mean(predicted!.map((v, n) => (v - target[240 + n]!) ** 2)));
+      }
       for (const [n, error] of errors.entries()) expect(search!.errors[n]).toBeCloseTo(error, 5);
       expect(penalties[0]).toBe(search!.penalties[errors.indexOf(Math.min(...errors))]);
-      const [expected] = fitModel(design, [target], penalties).predict(design);
+      const [expected] = (await fitModel(design, [target], penalties)).predict(design);
       const [predicted] = model.predict(design);
       expect(predicted![17]).toBeCloseTo(expected![17]!, 4);
     },
   );
 
-  it('does not depend on the rows of the gap', () => {
+  it('does not depend on the rows of the gap', async () => {
     const changed = target.map((v, row) => (row >= 200 && row < 240 ? 1e6 : v));
     const options = { gap: 40, grid: [1, 100] };
-    const { searches } = choosePenalty('ridge', design, [target], options);
-    expect(choosePenalty('ridge', design, [changed], options).searches).toEqual(searches);
+    const { searches } = await choosePenalty('ridge', design, [target], options);
+    expect((await choosePenalty('ridge', design, [changed], options)).searches).toEqual(searches);
   });
 
-  it('is made for each target with its own grid, whatever its unit', () => {
+  it('is made for each target with its own grid, whatever its unit', async () => {
     const thousandfold = target.map((v) => 1000 * v);
-    const { penalties } = choosePenalty('lasso', design, [target, thousandfold]);
+    const { penalties } = await choosePenalty('lasso', design, [target, thousandfold]);
     expect(penalties[1]! / penalties[0]!).toBeCloseTo(1000, 6);
   });
 
-  it('needs rows to fit on', () => {
-    expect(() => choosePenalty('ridge', design, [target], { gap: 290 })).toThrow(
+  it('needs rows to fit on', async () => {
+    await expect(choosePenalty('ridge', design, [target], { gap: 290 })).rejects.toThrow(
       'of 300 windows, none are left to fit on after holding out a share of 0.2 and a gap of 290 windows',
     );
   });
@@ -267,28 +271,31 @@ describe('the choice of a penalty', () => {
 describe('a regression with degenerate input', () => {
   const empty = sparse([[], [], []], 2);
 
-  it('predicts the mean if there is nothing to learn from', () => {
+  it('predicts the mean if there is nothing to learn from', async () => {
     for (const fitModel of [fitRidge, fitLasso]) {
-      expect([...fitModel(empty, [[1, 2, 6]], 1).predict(empty)[0]!]).toEqual([3, 3, 3]);
+      expect([...(await fitModel(empty, [[1, 2, 6]], 1)).predict(empty)[0]!]).toEqual([3, 3, 3]);
       const design = sparse([
         [1, 0],
         [0, 2],
         [3, 0],
       ]);
-      expect([...fitModel(design, [[4, 4, 4]], 1).predict(design)[0]!]).toEqual([4, 4, 4]);
+      expect([...(await fitModel(design, [[4, 4, 4]], 1)).predict(design)[0]!]).toEqual([4, 4, 4]);
     }
-    expect(choosePenalty('lasso', empty, [[1, 1, 1]]).model.intercepts).toEqual([1]);
+    expect((await choosePenalty('lasso', empty, [[1, 1, 1]])).model.intercepts).toEqual([1]);
   });
 
-  it('says what is wrong with it', () => {
-    expect(() => fitRidge(empty, [[1, 2]], 1)).toThrow(
+  it('says what is wrong with it', async () => {
+    await expect(fitRidge(empty, [[1, 2]], 1)).rejects.toThrow(
       'A target has 2 values, but the design has 3 rows',
     );
-    expect(() => fitRidge(empty, [[1, Number.NaN, 2]], 1)).toThrow('A target is NaN at row 1');
-    expect(() => fitLasso(empty, [[1, 2, 3]], 0)).toThrow(
+    await expect(fitRidge(empty, [[1, Number.NaN, 2]], 1)).rejects.toThrow(
+      'A target is NaN at row 1',
+    );
+    await expect(fitLasso(empty, [[1, 2, 3]], 0)).rejects.toThrow(
       'The penalty of target 0 should be above 0, but is 0.',
     );
-    expect(() => fitRidge(empty, [[1, 2, 3]], 1).predict(sparse([[1, 2, 3]]))).toThrow(
+    const model = await fitRidge(empty, [[1, 2, 3]], 1);
+    expect(() => model.predict(sparse([[1, 2, 3]]))).toThrow(
       'The design has 3 columns, but the model was fitted on 2.',
     );
   });

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { SparseRows } from '../../src/analyze/regression.js';
 import { RowBlocks } from '../../src/analyze/row-blocks.js';
+import type { SparseRows } from '../../src/analyze/sparse-rows.js';
 import { HostRandom } from '../../src/math/random.js';
+import { Turns } from '../../src/ports/turns.js';
 
 const COLUMNS = 7;
 
@@ -37,10 +38,10 @@ function factors(count: number) {
 }
 
 describe('products with blocks of rows', () => {
-  it.each([0, 1, 2, 3, 4, 5, 9])('of %d rows equal sums over a table', (rows) => {
+  it.each([0, 1, 2, 3, 4, 5, 9])('of %d rows equal sums over a table', async (rows) => {
     const { table, sparse } = matrix(rows);
     const vectors = factors(5);
-    const products = new RowBlocks(sparse).products(vectors);
+    const products = await new RowBlocks(sparse).products(vectors, new Turns());
     expect(products).toHaveLength(5);
     for (const [n, { slopes, constant }] of vectors.entries()) {
       const fitted = table.map((row) =>
@@ -58,11 +59,14 @@ describe('products with blocks of rows', () => {
     }
   });
 
-  it('do not depend on what is multiplied beside them, to the last bit', () => {
+  it('do not depend on what is multiplied beside them, to the last bit', async () => {
     const blocks = new RowBlocks(matrix(11).sparse);
     const vectors = factors(6);
-    const alone = vectors.map((vector) => blocks.products([vector])[0]);
+    const turns = new Turns();
+    const alone = await Promise.all(vectors.map((vector) => blocks.products([vector], turns)));
     for (let count = 2; count <= 6; count++)
-      expect(blocks.products(vectors.slice(0, count))).toEqual(alone.slice(0, count));
+      expect(await blocks.products(vectors.slice(0, count), turns)).toEqual(
+        alone.flat().slice(0, count),
+      );
   });
 });

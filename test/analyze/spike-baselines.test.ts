@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { runLengths } from '../../src/analyze/decoded-variable.js';
 import { scoreWithIntervals } from '../../src/analyze/decoding-scores.js';
-import { spikeBaselines } from '../../src/analyze/spike-baselines.js';
+import {
+  type BaselineResult,
+  type SpikeBaseline,
+  spikeBaselines,
+} from '../../src/analyze/spike-baselines.js';
 import { parseConfig } from '../../src/neuroformer/config.js';
 import { recordedValues } from '../../src/probe/decode.js';
 import type { WindowRef } from '../../src/recording/windows.js';
@@ -18,12 +22,19 @@ function prepareWindows(seconds = 60) {
   return prepareTrainingData(behaviorRecording(seconds), config, settings);
 }
 
+/** The results of baselines, fitted in their order. */
+async function fitAll(baselines: readonly SpikeBaseline[]): Promise<BaselineResult[]> {
+  const results: BaselineResult[] = [];
+  for (const baseline of baselines) results.push(await baseline.decode());
+  return results;
+}
+
 describe('baselines on spike counts', () => {
-  it('decode place and heading from tuned neurons, all far better than chance', () => {
+  it('decode place and heading from tuned neurons, all far better than chance', async () => {
     const { windows, layout, split } = prepareWindows();
     const truth = (refs: readonly WindowRef[]) => recordedValues(layout, windows, refs);
     const inputs = { windows, truth, train: split.train, test: split.test, bin: 0.1 };
-    const results = [...spikeBaselines({ ...inputs, histories: [1, 2] })];
+    const results = await fitAll(spikeBaselines({ ...inputs, histories: [1, 2] }));
     expect(results.map(({ name }) => name)).toEqual([
       'ridge, 0.1 s',
       'ridge, 0.2 s',
@@ -48,11 +59,11 @@ describe('baselines on spike counts', () => {
     }
   });
 
-  it('without enough windows to fit on have no variables, but a reason', () => {
+  it('without enough windows to fit on have no variables, but a reason', async () => {
     const { windows, layout, split } = prepareWindows(10);
     const truth = (refs: readonly WindowRef[]) => recordedValues(layout, windows, refs);
     const inputs = { windows, truth, train: split.train, test: split.test, bin: 0.1 };
-    const results = [...spikeBaselines({ ...inputs, histories: [2, 60] })];
+    const results = await fitAll(spikeBaselines({ ...inputs, histories: [2, 60] }));
     const fitted = results.map(({ name, variables }) => [name, variables !== undefined]);
     expect(fitted).toEqual([
       ['ridge, 0.2 s', true],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DecodedVariable } from '../../src/analyze/decoded-variable.js';
-import { denseRows } from '../../src/analyze/regression.js';
 import { regressionTargets } from '../../src/analyze/regression-targets.js';
+import { denseRows } from '../../src/analyze/sparse-rows.js';
 import { HostRandom } from '../../src/math/random.js';
 import { correlation } from '../../src/math/statistics.js';
 import { decodeWithNetwork } from '../../src/probe/fit-network.js';

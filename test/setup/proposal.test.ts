@@ -45,9 +45,13 @@ function busiest(recording: Recording, limit: number): Recording {
 }
 
 /** With as many neurons as a note says, there is nothing more to note. Returns how many. */
-function followed(recording: Recording, proposal: Proposal, settings?: ProposalSettings): number {
+async function followed(
+  recording: Recording,
+  proposal: Proposal,
+  settings?: ProposalSettings,
+): Promise<number> {
   const limit = Number(/--max-neurons (\d+)/.exec(proposal.notes.join())![1]);
-  expect(proposeConfig(busiest(recording, limit), settings).notes).toEqual([]);
+  expect((await proposeConfig(busiest(recording, limit), settings)).notes).toEqual([]);
   return limit;
 }
 
@@ -88,9 +92,9 @@ function shareCut(recording: Recording, proposal: Proposal): number {
 }
 
 describe('a proposal', () => {
-  it('decodes by tuning curves what they decode best, from as much past as tells', () => {
+  it('decodes by tuning curves what they decode best, from as much past as tells', async () => {
     const recording = placeCells(240);
-    const proposal = proposeConfig(recording);
+    const proposal = await proposeConfig(recording);
     expect(proposal.purpose).toBe('decode place, speed');
     expect(proposal.model.readout).toMatchObject({ tuning: { variables: ['place'] } });
     const { curr, prev } = proposal.model.window as { curr: number; prev: number };
@@ -102,9 +106,9 @@ describe('a proposal', () => {
     expect(shareCut(recording, proposal)).toBeLessThan(0.01);
   });
 
-  it('reads by queries and counts what ridge decodes as well', () => {
+  it('reads by queries and counts what ridge decodes as well', async () => {
     const recording = behaviorRecording(120);
-    const proposal = proposeConfig(recording, { variables: ['place', 'heading'] });
+    const proposal = await proposeConfig(recording, { variables: ['place', 'heading'] });
     expect(proposal.model.readout).toEqual({ blocks: 1, bins: 20 });
     expect(proposal.model).toMatchObject({
       modalities: {
@@ -116,7 +120,7 @@ describe('a proposal', () => {
     expect(shareCut(recording, proposal)).toBeLessThan(0.01);
   });
 
-  it('counts spikes where they are too many for attention, and says what that costs', () => {
+  it('counts spikes where they are too many for attention, and says what that costs', async () => {
     const base = poisson(60, 60, 1, 100);
     const recording: Recording = {
       ...base,
@@ -125,7 +129,7 @@ describe('a proposal', () => {
         variables: { x: { values: Array.from({ length: 1000 }, (_, n) => Math.sin(n)), dt: 0.1 } },
       })),
     };
-    const proposal = proposeConfig(recording);
+    const proposal = await proposeConfig(recording);
     expect(proposal.model).toMatchObject({ block_size: { id: 3, prev_id: 3 } });
     expect(proposal.model.readout).toMatchObject({ blocks: 0 });
     expect(proposal.training.losses).toEqual(['x']);
@@ -133,27 +137,27 @@ describe('a proposal', () => {
       /^[\d,]+ spikes in [\d.]+ s are too many for attention to each of them .* so they are counted/,
     );
     prepared(recording, proposal);
-    followed(recording, proposal);
+    await followed(recording, proposal);
   });
 
   it.each([
     ['to draw', { task: 'generate' }, /^Even 0\.01 s hold \d+ spikes/],
     ['to decode trials', { task: 'decode' }, /^Trials have so many spikes that only their first/],
-  ] as const)('says how many neurons it could read %s', (_, settings, note) => {
+  ] as const)('says how many neurons it could read %s', async (_, settings, note) => {
     const base = poisson(300, 60, 12, 1);
     const trials = base.trials.map((trial, n) => ({
       ...trial,
       variables: { choice: { values: [n % 2, n % 2], times: [0, trial.duration] } },
     }));
     const recording: Recording = { ...base, trials };
-    const proposal = proposeConfig(recording, settings);
+    const proposal = await proposeConfig(recording, settings);
     expect(proposal.notes.join()).toMatch(note);
-    const limit = followed(recording, proposal, settings);
+    const limit = await followed(recording, proposal, settings);
     // With one more there is.
-    expect(proposeConfig(busiest(recording, limit + 1), settings).notes).toHaveLength(1);
+    expect((await proposeConfig(busiest(recording, limit + 1), settings)).notes).toHaveLength(1);
   });
 
-  it('has one window in each trial for values per trial', () => {
+  it('has one window in each trial for values per trial', async () => {
     const base = poisson(10, 10, 40, 1);
     const recording: Recording = {
       ...base,
@@ -162,7 +166,7 @@ describe('a proposal', () => {
         variables: { choice: { values: [n % 2, n % 2], times: [0, trial.duration] } },
       })),
     };
-    const proposal = proposeConfig(recording);
+    const proposal = await proposeConfig(recording);
     expect(proposal.model.window).toEqual({ curr: 1, prev: 0.01 });
     const { split } = prepared(recording, proposal);
     expect(split.train.length + split.validation.length + split.test.length).toBe(40);
@@ -170,13 +174,13 @@ describe('a proposal', () => {
     expect(shareCut(recording, proposal)).toBeLessThan(0.05);
   });
 
-  it('draws spikes from windows that attention can read, where there is nothing to decode', () => {
+  it('draws spikes from windows that attention can read, where there is nothing to decode', async () => {
     for (const [neurons, rate, current] of [
       [10, 5, 0.5],
       [100, 10, 0.05],
     ] as const) {
       const recording = poisson(neurons, rate, 1, 60);
-      const proposal = proposeConfig(recording);
+      const proposal = await proposeConfig(recording);
       expect(proposal.task).toBe('generate');
       expect(proposal.model.window).toEqual({
         curr: current,
@@ -184,14 +188,16 @@ describe('a proposal', () => {
       });
       expect(shareCut(recording, proposal)).toBeLessThan(0.01);
     }
-    expect(() => proposeConfig(poisson(10, 5, 1, 60), { task: 'decode' })).toThrow(
+    await expect(proposeConfig(poisson(10, 5, 1, 60), { task: 'decode' })).rejects.toThrow(
       'The recording has no variable that could be decoded: describe its behavior under variables',
     );
   });
 
-  it('reads wiring from spike times, not from frames', () => {
+  it('reads wiring from spike times, not from frames', async () => {
     const recording = poisson(30, 10, 1, 60);
-    expect(prepared(recording, proposeConfig(recording, { task: 'wiring' })).windows).toBeDefined();
+    expect(
+      prepared(recording, await proposeConfig(recording, { task: 'wiring' })).windows,
+    ).toBeDefined();
     const imaged = createRecording({
       spikes: {
         times: [
@@ -202,7 +208,7 @@ describe('a proposal', () => {
       },
       duration: 2,
     });
-    expect(() => proposeConfig(imaged, { task: 'wiring' })).toThrow(
+    await expect(proposeConfig(imaged, { task: 'wiring' })).rejects.toThrow(
       'Spikes are known to 0.05 s, but one neuron drives another within a few milliseconds',
     );
   });

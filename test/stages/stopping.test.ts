@@ -45,7 +45,13 @@ const STAGES: Record<
     start: (from, options) => explainStimulus(from, { windows: 32 }, options),
   },
   decode: { run: () => run, start: (from, options) => decode(from, {}, options) },
+  baselines: {
+    run: () => run,
+    start: (from, options) => decode(from, { baselines: true }, options),
+  },
 };
+/** Those of which every activity is stopped once. */
+const SHORT = ['explainConnectivity', 'explainStimulus', 'decode'];
 
 /** Runs a stage with a watcher that asks to stop when `shouldStop` says so of its progress. */
 async function runStage(stage: string, shouldStop: (state: Progress) => boolean) {
@@ -70,7 +76,7 @@ async function runStage(stage: string, shouldStop: (state: Progress) => boolean)
 }
 
 describe('a stage that is asked to stop', () => {
-  it.each(Object.keys(STAGES))('ends and writes nothing: %s', async (stage) => {
+  it.each(SHORT)('ends and writes nothing: %s', async (stage) => {
     const { store } = STAGES[stage]!.run().records;
     const before = await store.list();
     await engine().finish();
@@ -89,5 +95,15 @@ describe('a stage that is asked to stop', () => {
       await engine().finish();
       expect(engine().memory().liveBuffers, activity).toBe(liveBuffers);
     }
+  });
+
+  it('ends between and within the fits of baselines', async () => {
+    const { store } = run.records;
+    const before = await store.list();
+    const isLasso = ({ activity }: Progress) => activity.startsWith('baselines, lasso');
+    const { error, activities } = await runStage('baselines', isLasso);
+    expect(error).toBeInstanceOf(StoppedError);
+    expect(activities.at(-1)).toMatch(/^baselines, lasso/);
+    expect(await store.list()).toEqual(before);
   });
 });
