@@ -1,6 +1,6 @@
 /**
  * Figures of a report as one picture for a README: `npm run bench -- picture OUT.png FIGURE.svg...`
- * puts them side by side, on white, with two pixels for each of theirs.
+ * puts them side by side, their lower edges level, on white, with two pixels for each of theirs.
  */
 
 import { readFileSync } from 'node:fs';
@@ -20,7 +20,7 @@ export async function drawPicture([out, ...figures]: readonly string[]): Promise
     const page = await browser.newPage({ deviceScaleFactor: 2 });
     await page.setViewportSize({ width: 4000, height: 2000 });
     await page.setContent(
-      `<div style="display: inline-flex; gap: ${GAP_PIXELS}px; background: white">${images.join('')}</div>`,
+      `<div style="display: inline-flex; align-items: end; gap: ${GAP_PIXELS}px; background: white">${images.join('')}</div>`,
       { waitUntil: 'load' },
     );
     await page.locator('div').screenshot({ path: out });

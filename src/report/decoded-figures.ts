@@ -108,7 +108,7 @@ function tracesFigure(
             field,
             type: 'quantitative',
             scale: { zero: false, nice: false, padding: isTrace ? 0 : 6 },
-            title: n === variables.length - 1 ? traceTitle(isTrace) : null,
+            title: n === variables.length - 1 ? traceTitle(isTrace, refs) : null,
             axis: { tickCount: 8, labels: n === variables.length - 1 },
           },
           y: {
@@ -125,8 +125,9 @@ function tracesFigure(
   );
 }
 
-function traceTitle(isTrace: boolean): string {
-  return isTrace ? 'time in the trial (s)' : 'window';
+function traceTitle(isTrace: boolean, refs: readonly WindowRef[]): string {
+  if (!isTrace) return 'window';
+  return refs.some(({ trialIndex }) => trialIndex > 0) ? 'time in the trial (s)' : 'time (s)';
 }
 
 function traceLayers({ kind }: DecodedNumbers, isTrace: boolean): object[] {

@@ -128,11 +128,12 @@ function curveFigure(results: LabelResults, variable: LabelVariable): Promise<Fi
     scale: { type: 'log' },
     axis: { values: labeledShares(results.runs).map((share) => 100 * share), grid: false },
   };
-  const styles = DECODERS.map((from) => DECODER_STYLES[from]);
+  const present = DECODERS.filter((from) => results.runs.some((run) => run.from === from));
+  const styles = present.map((from) => DECODER_STYLES[from]);
   const style = (range: readonly unknown[]) => ({
     field: 'from',
     type: 'nominal',
-    scale: { domain: Object.values(LABEL_DECODERS), range },
+    scale: { domain: present.map((from) => LABEL_DECODERS[from]), range },
     legend: { columns: 3, symbolType: 'circle' },
   });
   const colors = styles.map(({ color }) => color);
@@ -157,8 +158,9 @@ function curveFigure(results: LabelResults, variable: LabelVariable): Promise<Fi
         { data: whole, mark: REFERENCE_MARK, encoding: { y: y({}) } },
         {
           data: whole,
-          mark: { type: 'text', text: 'the run', align: 'right', dy: -8, color: INK.muted },
-          encoding: { y: y({}), x: { value: 'width' } },
+          // At the left, where there are few labels, curves are far from the run.
+          mark: { type: 'text', text: 'the run', align: 'left', dx: 8, dy: -8, color: INK.muted },
+          encoding: { y: y({}), x: { value: 0 } },
         },
         {
           mark: { type: 'line' },

@@ -151,7 +151,7 @@ function latentsFigure(
     {
       columns: COLUMNS,
       concat: shown.map(({ title }) => ({
-        title: { text: wrapped(title, 24), fontWeight: 'normal' },
+        title: { text: wrapped(title, 20), fontWeight: 'normal' },
         width: size,
         height: size,
         transform: [{ filter: { field: 'latents', equal: title } }],

@@ -13,7 +13,7 @@ import { draw, type Figure } from './draw.js';
 import { pngDataUrl, type Rgb } from './png.js';
 import { axisTexts, FULL_WIDTH, ROLES, textWidth, wrapped } from './theme.js';
 
-/** Neurons that are drawn at most: those with the most spikes. */
+/** Neurons that are drawn at most. */
 const SHOWN_NEURONS = 8;
 /** Characters in a line of the name of a reading. */
 const LABEL_CHARACTERS = 18;
@@ -29,7 +29,9 @@ const UNCOVERED: Rgb = [235, 235, 235];
 const OUTLINE_SHARE = 0.5;
 
 /**
- * Maps of the neurons with the most spikes: a column for each neuron, a row for each reading.
+ * Maps of the neurons with the most spikes: a column for each neuron, a row for each reading. Where
+ * it is known which cells are simple and which complex, as many of each are drawn: they are found
+ * by different readings.
  *
  * @param fields true fields, to be outlined
  */
@@ -46,9 +48,8 @@ export function mapsFigure(
   );
   const rowWidth = FULL_WIDTH - labelWidth - BAR_WIDTH;
   const leastWidth = PITCH * PANEL_WIDTH * Math.max(1, Math.min(4, width / height / 2));
-  const neurons = [...spikes.keys()]
-    .sort((p, q) => spikes[q]! - spikes[p]!)
-    .slice(0, Math.min(SHOWN_NEURONS, Math.floor(rowWidth / leastWidth)));
+  const limit = Math.min(SHOWN_NEURONS, Math.floor(rowWidth / leastWidth));
+  const { neurons, words } = shownNeurons(spikes, fields, limit);
   const panelWidth = Math.min(100, rowWidth / neurons.length / PITCH);
   const panelHeight = (panelWidth * height) / width;
   const inGrid = <T>(draw: (map: StimulusMap, neuron: number, row: number, column: number) => T) =>
@@ -77,7 +78,7 @@ export function mapsFigure(
     {
       name: 'stimulus-maps',
       title: 'Maps of the film',
-      caption: `The ${neurons.length} neurons with the most spikes. Each map as a share of its largest value, from 0 up; gray where no place is.${fields ? ' Outlined: the true field, where it has more than half of its largest energy in the film.' : ''}`,
+      caption: `${words} Each map as a share of its largest value, from 0 up; gray where no place is.${fields ? ' Outlined: the true field, where it has more than half of its largest energy in the film.' : ''}`,
     },
     inGrid((map, neuron) => mapRows(map, neuron, grid)).flat(),
     {
@@ -115,6 +116,26 @@ export function mapsFigure(
       ],
     },
   );
+}
+
+/** The neurons with the most spikes, of each kind of cell where it is known; and what they are. */
+function shownNeurons(
+  spikes: readonly number[],
+  fields: FieldTruth | undefined,
+  limit: number,
+): { neurons: number[]; words: string } {
+  const sorted = [...spikes.keys()].sort((p, q) => spikes[q]! - spikes[p]!);
+  const [simple, complex] = [0, 1].map((kind) =>
+    sorted.filter((neuron) => fields?.complex[neuron] === kind).slice(0, Math.floor(limit / 2)),
+  ) as [number[], number[]];
+  if (simple.length === 0 || complex.length === 0) {
+    const neurons = sorted.slice(0, limit);
+    return { neurons, words: `The ${neurons.length} neurons with the most spikes.` };
+  }
+  return {
+    neurons: [...simple, ...complex],
+    words: `${simple.length} simple and then ${complex.length} complex cells, of each kind those with the most spikes.`,
+  };
 }
 
 const OUTLINE_STYLES = [

@@ -178,6 +178,18 @@ describe('the section of a film', () => {
     for (const { name } of figures!) expect(isReportFigure(name), name).toBe(true);
   });
 
+  it('has maps of simple and of complex cells where it is known which they are', async () => {
+    const neurons = async (complex: Uint8Array) => {
+      const [maps] = (await stimulusSection(results, { fields: { ...fields, complex } })).figures!;
+      const rows = maps!.csv.split('\n').filter((row) => row.startsWith('queries,'));
+      return [...new Set(rows.map((row) => row.split(',')[1]))].join() + maps!.caption;
+    };
+    expect(await neurons(Uint8Array.of(0, 1, 0))).toMatch(
+      /^[02],[02],12 simple and then 1 complex cells, of each kind those with the most spikes\./,
+    );
+    expect(await neurons(new Uint8Array(3))).toMatch(/^1,.*The 3 neurons with the most spikes\./);
+  });
+
   it('outlines the fields, but only where they are known', async () => {
     const OUTLINE = new RegExp(`stroke="${ROLES.truth}"`, 'g');
     const lines = async (truth: Parameters<typeof stimulusSection>[1]) =>
