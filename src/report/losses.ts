@@ -155,7 +155,7 @@ function lossPanel({ title, unit }: ShownLoss, { domain, used, color }: PanelSty
     field: 'update',
     type: 'quantitative',
     title: 'update',
-    scale: { nice: false },
+    scale: { nice: false, zero: true, padding: 5 },
     axis: { tickCount: 4 },
   };
   const y = {

@@ -292,6 +292,7 @@ export function intervalFigure(
     rows,
     {
       ...figureSize(HALF_WIDTH, HEIGHT),
+      data: { values: withLastStep(rows, 'interval', width) },
       mark: { type: 'line', interpolate: 'step-after' },
       encoding: {
         x: { field: 'interval', type: 'quantitative', title: 'interspike interval (s)' },
@@ -348,6 +349,24 @@ export function psthFigure(
   );
 }
 
+/**
+ * Rows of bins for lines of steps, which are drawn from the start of a bin to that of the next: the
+ * last bins end too.
+ *
+ * @param field where a bin starts
+ */
+function withLastStep<R extends { readonly source: string }>(
+  rows: readonly R[],
+  field: keyof R,
+  width: number,
+): R[] {
+  const last = new Map(rows.map((row) => [row.source, row]));
+  return [
+    ...rows,
+    ...[...last.values()].map((row) => ({ ...row, [field]: Number(row[field]) + width })),
+  ];
+}
+
 /** The mean rate in Hz of some neurons around the spikes of another, in bins. */
 export function spikeTriggeredFigure(
   recorded: Float64Array,
@@ -369,6 +388,7 @@ export function spikeTriggeredFigure(
     layer: [
       { data: { values: [{ [field]: 0 }] }, mark: REFERENCE_MARK, encoding: { x } },
       {
+        data: { values: withLastStep(rows, field, units * bin) },
         mark: { type: 'line', interpolate: 'step-after' },
         encoding: {
           x,
