@@ -1,11 +1,10 @@
 /** Reads the configuration file of `--config`, with the changes of `--set`. */
 
-import { parse, YAMLParseError } from 'yaml';
 import { parseConfig } from '../neuroformer/config.js';
 import { readYamlFile } from '../node/config-file.js';
 import { UsageError } from '../stages/errors.js';
 import { ConfigError, isRecord, nearest } from '../text/schema.js';
-import { checkFile } from '../text/yaml.js';
+import { checkFile, parseYamlValue } from '../text/yaml.js';
 import { parseTrainSettings } from '../train/settings.js';
 
 /** The model's configuration and the training settings, both unchecked. */
@@ -90,9 +89,9 @@ function splitTraining({ training, ...model }: Record<string, unknown>): RawSett
 
 function parseValue(setting: string, text: string): unknown {
   try {
-    return parse(text);
+    return parseYamlValue(text, setting);
   } catch (error) {
-    if (!(error instanceof YAMLParseError)) throw error;
+    if (!(error instanceof ConfigError)) throw error;
     throw new UsageError(`--set ${setting} is not a setting: the value after = is not valid YAML.`);
   }
 }

@@ -1,6 +1,6 @@
 /** YAML files as plain objects; whatever is wrong with a file is one sentence. */
 
-import { parse, stringify, YAMLParseError } from 'yaml';
+import { parseDocument, stringify, YAMLError } from 'yaml';
 import { ConfigError, formatValue, isRecord } from './schema.js';
 
 /**
@@ -10,16 +10,28 @@ import { ConfigError, formatValue, isRecord } from './schema.js';
  * @throws ConfigError where it is not valid YAML, or its top level has no keys.
  */
 export function parseYaml(text: string, name: string): Record<string, unknown> {
+  const parsed = parseYamlValue(text, name);
+  if (isRecord(parsed)) return parsed;
+  throw new ConfigError(`${name} should contain keys with values, but is ${formatValue(parsed)}.`);
+}
+
+/**
+ * The value of a YAML text.
+ *
+ * @param name what messages call the text.
+ * @throws ConfigError where it is not valid YAML or contains itself, or where the parser would have
+ *   to guess, as at an unknown tag.
+ */
+export function parseYamlValue(text: string, name: string): unknown {
   try {
-    const parsed: unknown = parse(text);
-    if (!isRecord(parsed))
-      throw new ConfigError(
-        `${name} should contain keys with values, but is ${formatValue(parsed)}.`,
-      );
-    return parsed;
+    const document = parseDocument(text);
+    const problem = document.errors[0] ?? document.warnings[0];
+    if (problem) throw problem;
+    const value: unknown = document.toJS();
+    if (containsItself(value)) throw new Error('an alias stands for what contains it');
+    return value;
   } catch (error) {
-    if (error instanceof ConfigError) throw error;
-    if (!(error instanceof YAMLParseError)) {
+    if (!(error instanceof YAMLError)) {
       // The parser names undefined aliases, and those that stand for too much, in plain errors.
       const reason =
         error instanceof RangeError ? 'it is nested too deeply' : (error as Error).message;
@@ -31,6 +43,26 @@ export function parseYaml(text: string, name: string): Record<string, unknown> {
       throw new ConfigError(`${name} is not usable YAML: it is nested too deeply.`);
     throw new ConfigError(`${name} is not valid YAML: line ${line}: ${reason}.`);
   }
+}
+
+/**
+ * Whether a value is inside itself.
+ *
+ * @param around the values that it is inside of
+ * @param clear values that are known not to be inside themselves
+ */
+function containsItself(
+  value: unknown,
+  around = new Set<unknown>(),
+  clear = new Set<unknown>(),
+): boolean {
+  if (typeof value !== 'object' || value === null || clear.has(value)) return false;
+  if (around.has(value)) return true;
+  around.add(value);
+  const found = Object.values(value).some((item) => containsItself(item, around, clear));
+  around.delete(value);
+  clear.add(value);
+  return found;
 }
 
 /**

@@ -736,11 +736,13 @@ describe('a mistake ends with one sentence and an exit code other than 0:', () =
       () => ['simulate', 'hub', inFolder('h'), '--neurons', 'many'],
       /^error: option '--neurons <n>' argument 'many' is invalid\. It should be a whole number, 1 or more\./,
     ],
-    [
-      'a setting whose value is not YAML',
-      () => [...trainArgs('o'), '--set', 'window={curr: 1'],
-      /^--set window=\{curr: 1 is not a setting: the value after = is not valid YAML\.\n$/,
-    ],
+    ...['window={curr: 1', 'n_embd=*a', 'n_embd=&a [*a]', 'n_embd=!x 3'].map(
+      (setting): [string, () => string[], RegExp] => [
+        `a setting whose value is not YAML: ${setting}`,
+        () => [...trainArgs('o'), '--set', setting],
+        /^--set .+ is not a setting: the value after = is not valid YAML\.\n$/,
+      ],
+    ),
     ...['', 'a,b', '5,', '1.5', '-1'].map((list): [string, () => string[], RegExp] => [
       `a list of neurons that is not one: '${list}'`,
       () => ['generate', inFolder('empty'), `--silent=${list}`],

@@ -264,12 +264,21 @@ describe('YAML', () => {
     await expectRefused(() => parseYaml(text, 'made.yaml'), `made.yaml ${message}`);
   });
 
-  it('that contains itself is refused', async () => {
+  it.each([
+    'spikes: {times: a.npz#times, neurons: a.npz#neurons}\nvariables: &v {x: *v}\n',
+    'spikes: {times: &t [a.npz#times, {x: [*t]}], neurons: a.npz#neurons}\n',
+    'spikes: &s [*s]\n',
+  ])('that contains itself is refused: %j', async (text) => {
     await expectRefused(
-      () =>
-        described('spikes: {times: a.npz#times, neurons: a.npz#neurons}\nvariables: &v {x: *v}\n'),
-      'variables.x.x is not known',
+      () => described(text),
+      'dataset.yaml is not usable YAML: an alias stands for what contains it.',
     );
+  });
+
+  it('may name the same thing twice', () => {
+    const text = 'a: &a {b: [1, 2]}\nc: [*a, *a]\n';
+    const shared = { b: [1, 2] };
+    expect(parseYaml(text, 'made.yaml')).toEqual({ a: shared, c: [shared, shared] });
   });
 });
 

@@ -74,6 +74,11 @@ describe('a configuration file is rejected with a sentence', () => {
     ['with an unknown key', 'n_embd: 32\nnhead: 4\n', 'nhead is not known; did you mean n_head?'],
     ['that is not YAML', 'n_embd: [32\nn_head: 4\n', / is not valid YAML: line \d: .+\.$/],
     [
+      'with an unknown tag',
+      'n_embd: 32\nwindow: !pair [0.05, 0.15]\n',
+      'is not valid YAML: line 2: Unresolved tag: !pair.',
+    ],
+    [
       'with a repeated key',
       'n_head: 4\nn_head: 8\n',
       'is not valid YAML: line 2: Map keys must be unique.',
