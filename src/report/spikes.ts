@@ -292,18 +292,22 @@ export function intervalFigure(
     rows,
     {
       ...figureSize(HALF_WIDTH, HEIGHT),
-      data: { values: withLastStep(rows, 'interval', width) },
-      mark: { type: 'line', interpolate: 'step-after' },
-      encoding: {
-        x: { field: 'interval', type: 'quantitative', title: 'interspike interval (s)' },
-        y: {
-          field: 'share',
-          type: 'quantitative',
-          title: 'share of intervals',
-          axis: { format: '.2~%' },
+      layer: [
+        {
+          data: { values: withLastStep(rows, 'interval', width) },
+          mark: { type: 'line', interpolate: 'step-after' },
+          encoding: {
+            x: { field: 'interval', type: 'quantitative', title: 'interspike interval (s)' },
+            y: {
+              field: 'share',
+              type: 'quantitative',
+              title: 'share of intervals',
+              axis: { format: '.2~%' },
+            },
+            color,
+          },
         },
-        color,
-      },
+      ],
     },
   );
 }

@@ -87,6 +87,30 @@ describe('a figure', () => {
     for (const figure of [intervals, around, scatter]) expect(drawnWidth(figure)).toBe(HALF_WIDTH);
   });
 
+  it('of bins has lines that end with the last bin', async () => {
+    const trial = (...times: number[]) => ({ times: [times], from: 0, to: 2 });
+    const [more, fewer] = [[trial(0.1, 0.5, 1.2)], [trial(0.3, 0.4, 1.9)]];
+    for (const { svg } of [
+      await intervalFigure(more, fewer, 0.01),
+      await spikeTriggeredFigure(
+        Float64Array.of(1, 3),
+        Float64Array.of(2, 1),
+        { before: 0.02, after: 0.02, bin: 0.02 },
+        '',
+      ),
+    ]) {
+      const lines = [...svg.matchAll(/d="M([^"]+)"[^>]*stroke="#[^"]+" stroke-width="2/g)];
+      expect(lines.length).toBeGreaterThan(0);
+      for (const [, path] of lines) {
+        const points = path!.split('L').map((point) => point.split(',').map(Number));
+        const end = Math.max(...points.map(([x]) => x!));
+        const atEnd = points.filter(([x]) => x === end).map(([, y]) => y);
+        // Without an end, the line drops where the last bin begins.
+        expect(new Set(atEnd).size).toBe(1);
+      }
+    }
+  });
+
   it('of rates around spikes is in milliseconds, or in seconds where it is long', async () => {
     const rates = Float64Array.of(1, 2);
     const around = (step: number) =>
