@@ -102,11 +102,18 @@ describe('the section on labels', () => {
   });
 
   it('draws networks, frozen networks and counts in three colors, the run as a line', async () => {
-    const { figures } = await labelsSection(results);
+    const frozen = { ...results.runs[0]!, from: 'frozen' } as const;
+    const { figures } = await labelsSection({ ...results, runs: [...results.runs, frozen] });
     for (const color of [ROLES.model, OTHER, ROLES.baseline])
       expect(figures![0]!.svg).toContain(`stroke="${color}"`);
     expect(drawnTexts(figures![0]!)).toContain('the run');
     expect(drawnWidth(figures![0]!)).toBeLessThanOrEqual(FULL_WIDTH);
+  });
+
+  it('has a legend of the decoders that there are', async () => {
+    const names = drawnTexts((await labelsSection(results)).figures![0]!);
+    expect(names).toContain('ridge on counts');
+    expect(names).not.toContain('pretrained, frozen, ridge');
   });
 });
 

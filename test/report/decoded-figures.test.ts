@@ -145,8 +145,12 @@ describe('the figure of recorded and decoded values', () => {
     const variables = [...decoded.variables, { ...angle, truth, predicted: truth }];
     const figure = (await find({ ...decoded, variables }, 'decoded'))!;
     const texts = drawnTexts(figure);
-    for (const text of ['place (cm)', 'turn (deg)', 'time in the trial (s)', 'recorded', 'decoded'])
+    for (const text of ['place (cm)', 'turn (deg)', 'time (s)', 'recorded', 'decoded'])
       expect(texts).toContain(text);
+    // Of several trials it is the time in one of them.
+    const refs = decoded.refs.map((ref) => ({ ...ref, trialIndex: 1 }));
+    const later = (await find({ ...decoded, refs }, 'decoded'))!;
+    expect(drawnTexts(later)).toContain('time in the trial (s)');
     expect(figure.csv).toContain('place,recorded,1.2,12\n');
     const scatter = (await find({ ...decoded, variables }, 'scatter'))!;
     expect(drawnTexts(scatter)).toContain('recorded turn (deg)');
