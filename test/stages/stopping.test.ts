@@ -14,6 +14,7 @@ import type { OpenedRun } from '../../src/train/open-run.js';
 import { behaviorWorkspace, DECODING } from '../helpers/behavior.js';
 import { useEngine } from '../helpers/engine.js';
 import { tinyVisual, trainSimulated } from '../helpers/simulated-run.js';
+import { THOROUGH } from '../helpers/thorough.js';
 
 const engine = useEngine();
 const TRAINING = { batch: 8, every: 0.1, validate_every: 0, steps: 1 };
@@ -97,7 +98,8 @@ describe('a stage that is asked to stop', () => {
     }
   });
 
-  it('ends between and within the fits of baselines', async () => {
+  // Networks are trained first, which takes seconds.
+  it.runIf(THOROUGH)('ends between and within the fits of baselines', async () => {
     const { store } = run.records;
     const before = await store.list();
     const isLasso = ({ activity }: Progress) => activity.startsWith('baselines, lasso');
