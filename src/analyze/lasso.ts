@@ -38,7 +38,7 @@ async function solveOneLasso(
   const normal = await z.normalMatrix(EXPECTED_PRODUCTS, turns);
   const descent = normal ? new ProductDescent(z, normal, problem) : new RowDescent(z, problem);
   const variance = dot(target, target) / target.length;
-  for (let n = 0; dualityGap(descent.state(), problem) > 1e-7 * variance; n++) {
+  for (let n = 0; dualityGap(descent, problem) > 1e-7 * variance; n++) {
     if (n === 1000) throw penaltyTooSmall(penalty);
     await descent.sweepAll(turns);
     await descent.settle(1e-16 * variance, turns);
@@ -67,7 +67,6 @@ export const lassoPath: PathSolver = async (z, targets, penalties, turns) => {
 
 /** How far a descent has come. */
 interface DescentState {
-  readonly weights: Float64Array;
   /** Z'r with r the residual: [columns]. */
   readonly slopes: Float64Array;
   /** r . r */
@@ -91,14 +90,12 @@ interface Descent {
  * An upper bound on how far the lasso's loss is above its minimum, from a point of the dual problem
  * (Kim et al. 2007).
  */
-function dualityGap(
-  { weights, slopes, squares, withTarget }: DescentState,
-  { target, penalty }: Problem,
-): number {
+function dualityGap(descent: Descent, { target, penalty }: Problem): number {
+  const { slopes, squares, withTarget } = descent.state();
   const n = target.length;
   const steepest = slopes.reduce((max, slope) => Math.max(max, Math.abs(slope)), 0);
   const share = steepest > 0 ? Math.min(1, (n * penalty) / steepest) : 1;
-  const norm = weights.reduce((sum, weight) => sum + Math.abs(weight), 0);
+  const norm = descent.weights.reduce((sum, weight) => sum + Math.abs(weight), 0);
   // |r|^2 / 2n + penalty |w|_1 minus (|y|^2 - |y - share r|^2) / 2n: the squares of y cancel.
   return (squares * (1 + share * share)) / (2 * n) - (share * withTarget) / n + penalty * norm;
 }
@@ -140,7 +137,6 @@ class RowDescent implements Descent {
   state(): DescentState {
     const residual = this.#residual();
     return {
-      weights: this.weights,
       slopes: this.z.transposedTimes(residual),
       squares: dot(residual, residual),
       withTarget: dot(this.problem.target, residual),
@@ -215,7 +211,6 @@ class ProductDescent implements Descent {
     // r = y - Z w.
     const withTarget = dot(target, target) - dot(this.weights, this.#right);
     return {
-      weights: this.weights,
       slopes: this.#slopes,
       squares: withTarget - dot(this.weights, this.#slopes),
       withTarget,

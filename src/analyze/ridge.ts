@@ -68,8 +68,8 @@ async function improve<S extends Solution>(
 }
 
 /**
- * Conjugate gradients (Hestenes and Stiefel 1952) on (Z'Z + penalty) w = Z'y. The matrix is never
- * formed.
+ * Conjugate gradients (Hestenes and Stiefel 1952) on (Z'Z + penalty) w = Z'y. Z'Z is formed only
+ * where that pays.
  *
  * @throws CannotFitError where 20,000 steps are not enough
  */

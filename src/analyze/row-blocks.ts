@@ -48,6 +48,8 @@ export class RowBlocks {
   readonly #indices: Int32Array;
   /** The values of the rows in each slot: [slots, 4]. */
   readonly #values: Float64Array;
+  /** Multiplications that `normalMatrix` takes. */
+  readonly matrixCost: number;
 
   constructor({ rows, columns, starts, indices, values }: SparseRows) {
     this.#rows = rows;
@@ -56,6 +58,7 @@ export class RowBlocks {
     this.#starts = new Int32Array(blocks + 1);
     const lastBlock = new Int32Array(columns).fill(-1);
     let slots = 0;
+    let pairs = 0;
     for (let block = 0; block < blocks; block++) {
       const end = starts[Math.min(rows, ROWS * (block + 1))]!;
       for (let entry = starts[ROWS * block]!; entry < end; entry++) {
@@ -64,7 +67,10 @@ export class RowBlocks {
         lastBlock[column] = block;
       }
       this.#starts[block + 1] = slots;
+      const own = slots - this.#starts[block]!;
+      pairs += (own * (own + 1)) / 2;
     }
+    this.matrixCost = ROWS * pairs;
     this.#indices = new Int32Array(slots);
     this.#values = new Float64Array(ROWS * slots);
     const lastSlot = new Int32Array(columns).fill(-1);
@@ -87,16 +93,6 @@ export class RowBlocks {
     return 2 * ROWS * this.#indices.length;
   }
 
-  /** Multiplications that `normalMatrix` takes. */
-  get matrixCost(): number {
-    let pairs = 0;
-    for (let block = 0; block < this.#starts.length - 1; block++) {
-      const slots = this.#starts[block + 1]! - this.#starts[block]!;
-      pairs += (slots * (slots + 1)) / 2;
-    }
-    return ROWS * pairs;
-  }
-
   /** X'X: [columns, columns]. */
   async normalMatrix(turns: Turns): Promise<Float64Array> {
     const columns = this.#columns;
@@ -106,12 +102,14 @@ export class RowBlocks {
       await turns.give();
     }
     // So far each pair of columns is in one of two places, or part of it in each.
-    for (let i = 0; i < columns; i++)
+    for (let i = 0; i < columns; i++) {
       for (let j = 0; j < i; j++) {
         const sum = matrix[i * columns + j]! + matrix[j * columns + i]!;
         matrix[i * columns + j] = sum;
         matrix[j * columns + i] = sum;
       }
+      await turns.give();
+    }
     return matrix;
   }
 
