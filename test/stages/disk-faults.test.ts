@@ -140,7 +140,7 @@ describe.each(Object.entries(STAGES))('%s', (_, { start, startHalf, files }) => 
     'leaves one result, whole, where at any change of a file: %s',
     async (fault) => {
       expect(changes).toBeGreaterThan(files.length);
-      for (const at of moments(changes, THOROUGH ? 3 : 8)) {
+      for (const at of moments(changes, THOROUGH ? 5 : 10)) {
         const folder = scratch();
         cpSync(before, folder, { recursive: true });
         const { error } = await withDiskFault(folder, () => start(folder, 2), at, fault);
@@ -185,7 +185,7 @@ describe('train', () => {
       const whole = scratch();
       const { changes } = await withDiskFault(whole, () => start(whole));
       const expected = await state(whole);
-      for (const at of moments(changes, THOROUGH ? 8 : 20)) {
+      for (const at of moments(changes, THOROUGH ? 12 : 24)) {
         const folder = join(scratch(), 'run');
         const { error } = await withDiskFault(folder, () => start(folder), at, fault);
         const where = `${fault} at change ${at} of ${changes}`;
