@@ -12,6 +12,19 @@ export interface FeatureMatrix {
   readonly values: Float32Array | Float64Array;
 }
 
+/** Some rows, in this order. @param count how many leading columns of them. Default: all */
+export function selectFeatures(
+  { columns, values }: FeatureMatrix,
+  rows: readonly number[],
+  count = columns,
+): FeatureMatrix {
+  const used = Math.min(count, columns);
+  const selected = new Float64Array(rows.length * used);
+  for (const [n, row] of rows.entries())
+    selected.set(values.subarray(row * columns, row * columns + used), n * used);
+  return { rows: rows.length, columns: used, values: selected };
+}
+
 /** Features as a regression reads them: every element is an entry. */
 export function denseDesign({ rows, columns, values }: FeatureMatrix): SparseRows {
   return {

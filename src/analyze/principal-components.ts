@@ -11,13 +11,19 @@ export class PrincipalComponents {
   readonly #directions: Float64Array;
   /** How many there are: at most as many as the features have columns. */
   readonly count: number;
+  /** The variance of each in the rows, in descending order: [count]. */
+  readonly variances: Float64Array;
 
-  /** @param features rows to fit to, at least one */
-  constructor(features: FeatureMatrix, count: number) {
+  /**
+   * @param features rows to fit to, at least one
+   * @param leastShare leaves out components whose variance is at most this share of the first's
+   */
+  constructor(features: FeatureMatrix, count: number, leastShare = -1) {
     const { columns } = features;
-    this.count = Math.min(count, columns);
     this.#means = columnMeans(features);
-    const { vectors } = symmetricEigen(covariance(features, this.#means), columns);
+    const { values, vectors } = symmetricEigen(covariance(features, this.#means), columns);
+    this.variances = values.subarray(0, count).filter((value) => value > leastShare * values[0]!);
+    this.count = this.variances.length;
     this.#directions = vectors.slice(0, this.count * columns);
   }
 

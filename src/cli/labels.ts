@@ -5,7 +5,8 @@
 
 import { type Command, Option } from 'commander';
 import { createEngine } from '../node.js';
-import { compareLabels, type LabelsSettings } from '../stages/labels.js';
+import type { LabelsSettings } from '../stages/label-draws.js';
+import { compareLabels } from '../stages/labels.js';
 import { PROGRAM } from './called-as.js';
 import { parseCount, parsePositive, parseShares } from './options.js';
 import { DATA_OPTION, openRunFolder } from './run-folder.js';

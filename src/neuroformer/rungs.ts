@@ -75,6 +75,7 @@ const PARTS: readonly Part[] = [
     without: (config) => ({
       ...config,
       contrastive: { ...config.contrastive, contrastive: false },
+      loss: withoutGamma(config),
       modalities: keepVariables(
         config,
         ({ group, name, setting }) => setting.predict || !isOnlyAligned(config, group, name),
@@ -82,6 +83,17 @@ const PARTS: readonly Part[] = [
     }),
   },
 ];
+
+/**
+ * The weights of the losses such that the next neuron and its time keep their shares when gamma is
+ * given to nothing: else a rung would differ from the one below by what it trains most.
+ */
+function withoutGamma({ loss, rules }: ModelConfig): ModelConfig['loss'] {
+  const { mu, gamma } = loss;
+  return mu === undefined || gamma === 1 || !rules.loss_factors
+    ? loss
+    : { ...loss, mu: mu / (1 - gamma) };
+}
 
 /** The groups of a configuration with some of their variables; groups without any are left out. */
 function keepVariables(

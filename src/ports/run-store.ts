@@ -85,7 +85,7 @@ export async function readText(store: RunStore, path: string): Promise<string | 
 export async function expectEmpty(store: RunStore, force = false): Promise<void> {
   if (force || (await store.list()).length === 0) return;
   throw new FileError(
-    `${store.name} is not empty: choose another folder, or use force to write into it anyway.`,
+    `${store.name} is not empty: choose another folder, or set force (--force on the command line) to write into it anyway.`,
   );
 }
 

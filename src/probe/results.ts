@@ -141,8 +141,11 @@ export const LABEL_DECODERS = {
   pretrained: 'pretrained, fine-tuned',
   scratch: 'from scratch',
   frozen: 'pretrained, frozen, ridge',
+  slow: 'pretrained, frozen, slow features',
   untrained: 'untrained, frozen, ridge',
+  slowUntrained: 'untrained, frozen, slow features',
   counts: 'ridge on counts',
+  slowCounts: 'slow features of counts',
 } as const;
 
 /** One decoder of `labels`: how it was trained, and how well it decodes the test part. */

@@ -1,6 +1,6 @@
 /**
  * The report's section on labeled data: networks pretrained on spikes, networks from scratch, and
- * ridge on both or on spike counts.
+ * ridge on both or on spike counts, or on slow features of them.
  */
 
 import { SCORE_COLUMNS } from '../analyze/decoding-scores.js';
@@ -19,18 +19,26 @@ import { describeSpread, scoreAsStart } from './spread.js';
 import { FULL_WIDTH, figureSize, INK, OTHER, REFERENCE_MARK, ROLES } from './theme.js';
 
 const DECODERS = Object.keys(LABEL_DECODERS) as LabelRun['from'][];
+/** How a decoder is drawn. */
+interface DecoderStyle {
+  readonly color: string;
+  readonly isDashed: boolean;
+  readonly shape: 'circle' | 'triangle-up';
+}
+
 /**
  * How the decoders are drawn: networks that are trained on labels, networks that are not, and none.
- * What was not pretrained is hollow and dashed.
+ * What was not pretrained is hollow and dashed; what reads slow features is a triangle.
  */
-const DECODER_STYLES: Readonly<
-  Record<LabelRun['from'], { readonly color: string; readonly isDashed: boolean }>
-> = {
-  pretrained: { color: ROLES.model, isDashed: false },
-  scratch: { color: ROLES.model, isDashed: true },
-  frozen: { color: OTHER, isDashed: false },
-  untrained: { color: OTHER, isDashed: true },
-  counts: { color: ROLES.baseline, isDashed: false },
+const DECODER_STYLES: Readonly<Record<LabelRun['from'], DecoderStyle>> = {
+  pretrained: { color: ROLES.model, isDashed: false, shape: 'circle' },
+  scratch: { color: ROLES.model, isDashed: true, shape: 'circle' },
+  frozen: { color: OTHER, isDashed: false, shape: 'circle' },
+  slow: { color: OTHER, isDashed: false, shape: 'triangle-up' },
+  untrained: { color: OTHER, isDashed: true, shape: 'circle' },
+  slowUntrained: { color: OTHER, isDashed: true, shape: 'triangle-up' },
+  counts: { color: ROLES.baseline, isDashed: false, shape: 'circle' },
+  slowCounts: { color: ROLES.baseline, isDashed: false, shape: 'triangle-up' },
 };
 
 /** Renders the section: a table of scores and a learning curve per variable. */
@@ -41,7 +49,7 @@ export async function labelsSection(results: LabelResults): Promise<Section> {
   return {
     title: 'Labeled data',
     text: [
-      `Labels are known in stretches of ${stretch} s, drawn ${draws === 1 ? 'once' : `${draws} times`}. ${networks === 1 ? 'One network was' : `${formatCount(networks)} networks were`} first trained on spikes alone for ${formatCount(pretraining)} updates. Then all of it is trained on the labels for ${formatCount(updates)} updates, beside the same network from scratch; or it stays as it is, and ridge reads its stages, beside those of the same network before training. Ridge on spike counts needs no network. The penalties of ridge are chosen on windows with labels alone. All are scored on the same test windows.`,
+      `Labels are known in stretches of ${stretch} s, drawn ${draws === 1 ? 'once' : `${draws} times`}. ${networks === 1 ? 'One network was' : `${formatCount(networks)} networks were`} first trained on spikes alone for ${formatCount(pretraining)} updates. Then all of it is trained on the labels for ${formatCount(updates)} updates, beside the same network from scratch; or it stays as it is, and ridge reads its stages, beside those of the same network before training. Ridge on spike counts needs no network. Slow features are directions of the last stage, or of the counts, that keep their values for longest, found in training windows without labels; ridge reads the slowest one for every ten windows with labels that share no spikes. The penalties of ridge are chosen on windows with labels alone. All are scored on the same test windows.`,
       `The run itself was trained on all labels for ${formatCount(whole.updates)} updates, ${whole.finetuned ? 'in addition to those of the run it was fine-tuned from' : 'from scratch'}. Where it is much better than models from scratch, what these lacked after ${formatCount(updates)} updates was training, not labels.`,
     ],
     tables: variables.map((variable) => ({
@@ -134,7 +142,7 @@ function curveFigure(results: LabelResults, variable: LabelVariable): Promise<Fi
     field: 'from',
     type: 'nominal',
     scale: { domain: present.map((from) => LABEL_DECODERS[from]), range },
-    legend: { columns: 3, symbolType: 'circle' },
+    legend: { columns: 2 },
   });
   const colors = styles.map(({ color }) => color);
   const y = (options: object) => ({
@@ -149,7 +157,7 @@ function curveFigure(results: LabelResults, variable: LabelVariable): Promise<Fi
     {
       name: `labels-${variable.name}`,
       title: `${variable.name}, by share of labeled windows`,
-      caption: `One point per draw and network; lines connect the means; what was not pretrained is hollow and dashed. Gray: the run itself, ${formatCount(updates)} updates on all labels.`,
+      caption: `One point per draw and network; lines connect the means; what was not pretrained is hollow and dashed, triangles read slow features. Gray: the run itself, ${formatCount(updates)} updates on all labels.`,
     },
     rows,
     {
@@ -176,6 +184,7 @@ function curveFigure(results: LabelResults, variable: LabelVariable): Promise<Fi
           encoding: {
             x,
             y: y({}),
+            shape: style(styles.map(({ shape }) => shape)),
             fill: style(styles.map(({ color, isDashed }) => (isDashed ? 'white' : color))),
             stroke: style(colors),
           },

@@ -200,7 +200,16 @@ describe('decoded behavior', () => {
       ({ draw, share, from, network }: Record<string, unknown>) =>
         `${draw} ${share} ${from} ${network ?? ''}`,
     );
-    const decoders = ['counts ', 'frozen 1', 'untrained 1', 'pretrained 1', 'scratch '];
+    const decoders = [
+      'counts ',
+      'slowCounts ',
+      'frozen 1',
+      'slow 1',
+      'untrained 1',
+      'slowUntrained 1',
+      'pretrained 1',
+      'scratch ',
+    ];
     expect(keys).toEqual(
       [1, 2].flatMap((draw) =>
         [0.2, 1].flatMap((share) => decoders.map((decoder) => `${draw} ${share} ${decoder}`)),

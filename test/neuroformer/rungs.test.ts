@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/neuroformer/config.js';
+import { lossWeights } from '../../src/neuroformer/losses.js';
 import { componentRungs, spikesOnly, withoutContrast } from '../../src/neuroformer/rungs.js';
 import { TINY, WITH_BEHAVIOR, WITH_VIDEO } from '../helpers/tiny-neuroformer.js';
 
@@ -48,6 +49,30 @@ describe('the rungs of a model', () => {
     expect(rungs(TINY).map(({ name }) => name)).toEqual(['state', 'past']);
     const alone = { ...TINY, layers: { ...TINY.layers, state_history: 0 } };
     expect(rungs(alone).map(({ name }) => name)).toEqual(['state']);
+  });
+});
+
+describe('the weights of the losses', () => {
+  const shares = (raw: object) =>
+    rungs({ ...EVERYTHING, ...raw }).map(({ config }) => {
+      const { id, time } = lossWeights(config);
+      return id / (id + time);
+    });
+
+  it('divide as much between the next neuron and its time on every rung', () => {
+    for (const share of shares({ loss: { mu: 0.5, gamma: 0.2 } })) expect(share).toBeCloseTo(5 / 8);
+    for (const share of shares({ loss: { gamma: 0.2 } })) expect(share).toBeCloseTo(3 / 5);
+  });
+
+  it('are those of the original where its way with gamma is asked for', () => {
+    const loss = { mu: 0.5, gamma: 0.2 };
+    for (const share of shares({ loss, rules: { loss_factors: false } }))
+      expect(share).toBeCloseTo(5 / 8);
+  });
+
+  it('are kept as they are where all weight is on contrast', () => {
+    const [state] = rungs({ ...EVERYTHING, loss: { mu: 0, gamma: 1 } });
+    expect(state!.config.loss.mu).toBe(0);
   });
 });
 

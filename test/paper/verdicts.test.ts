@@ -52,25 +52,42 @@ describe('the verdict on receptive fields', () => {
 });
 
 describe('the verdict on components', () => {
-  const verdict = (nats: Readonly<Record<string, number>>) =>
+  const judgment = (nats: Readonly<Record<string, number>>) =>
     judgeComponents(
       table(Object.fromEntries(Object.entries(nats).map(([title, value]) => [title, [[value]]]))),
-    ).verdict;
+    );
+  const verdict = (nats: Readonly<Record<string, number>>) => judgment(nats).verdict;
   const ladder = {
     'state alone': 3.6,
+    [`+ past, ${ATTENTION}`]: 3.5,
+    [`+ stimulus, ${ATTENTION}`]: 3.3,
+    '+ stimulus, neuron queries': 3.4,
+    '+ behavior, neuron queries': 3.41,
+    '+ contrast, neuron queries': 3.42,
     [`+ past, ${HEADS}`]: 3.5,
     [`+ stimulus, ${HEADS}`]: 3.3,
     [`+ behavior, ${HEADS}`]: 3.2,
     [`+ contrast, ${HEADS}`]: 3.1,
-    [`+ past, ${ATTENTION}`]: 3.5,
-    [`+ stimulus, ${ATTENTION}`]: 3.3,
   };
 
-  it('needs every part to help', () => {
+  it('needs every part to help, in one ladder', () => {
     expect(verdict(ladder)).toBe('holds');
-    expect(verdict({ ...ladder, [`+ contrast, ${HEADS}`]: 3.21 })).toBe('partly');
+    const without = { ...ladder, [`+ contrast, ${HEADS}`]: 3.21 };
+    expect(verdict(without)).toBe('partly');
+    const queries = { '+ behavior, neuron queries': 3.3, '+ contrast, neuron queries': 3.2 };
+    expect(verdict({ ...without, ...queries })).toBe('holds');
     expect(verdict({ ...ladder, [`+ stimulus, ${ATTENTION}`]: 3.45 })).toBe('partly');
-    expect(verdict({ ...ladder, [`+ stimulus, ${HEADS}`]: 3.45 })).toBe('does not hold');
+    const late = { '+ stimulus, neuron queries': 3.45, [`+ stimulus, ${HEADS}`]: 3.45 };
+    expect(verdict({ ...ladder, ...late })).toBe('does not hold');
+  });
+
+  it('says by how much each part helps, over that of the rung below', () => {
+    const { remarks } = judgment(ladder);
+    expect(remarks).toEqual([
+      'With the paper’s attention: past is 0.100 nats better; stimulus is 0.200 nats better.',
+      'With neuron queries: past is 0.100 nats better; stimulus is 0.100 nats better; behavior is -0.010 nats better, not in every seed; contrast is -0.010 nats better, not in every seed.',
+      'With neuron queries and spike history: past is 0.100 nats better; stimulus is 0.200 nats better; behavior is 0.100 nats better; contrast is 0.100 nats better.',
+    ]);
   });
 });
 

@@ -16,8 +16,8 @@ import {
   scoresOf,
   trainingAmount,
 } from '../claim.js';
-import { FILM_MODEL_TITLES, type FilmModelKind, filmModel } from '../film-models.js';
-import { visualData } from '../models.js';
+import { FILM_MODEL_TITLES, filmModel } from '../film-models.js';
+import { type SimulatedData, visualData } from '../models.js';
 
 /** The parts of a model that predict spikes. */
 export const components: Claim = {
@@ -51,102 +51,134 @@ function completeModel(model: Record<string, unknown>): object {
       clip_embd: 16,
       clip_temp: 0.1,
     },
-    loss: { mu: 0.5, gamma: 0.2 },
+    loss: { gamma: 0.2 },
   };
 }
 
+/** How a ladder's models read past and film: `queries` attends to the past, as the paper does. */
+type LadderKind = 'attention' | 'queries' | 'heads';
+
+const TITLES: Readonly<Record<LadderKind, string>> = {
+  ...FILM_MODEL_TITLES,
+  queries: 'neuron queries',
+};
+
+/** The part that a rung has more than the one below, and the kind of its model. */
+interface LadderRung {
+  readonly part: string;
+  readonly kind: LadderKind;
+}
+
+const rungsOf = (kind: LadderKind, ...parts: string[]): LadderRung[] =>
+  parts.map((part) => ({ part, kind }));
+
+/** The rungs of each ladder above the state alone. */
+const LADDERS: Readonly<Record<LadderKind, readonly LadderRung[]>> = {
+  attention: rungsOf('attention', 'past', 'stimulus'),
+  // Without film it is the paper's model.
+  queries: [
+    ...rungsOf('attention', 'past'),
+    ...rungsOf('queries', 'stimulus', 'behavior', 'contrast'),
+  ],
+  heads: rungsOf('heads', 'past', 'stimulus', 'behavior', 'contrast'),
+};
+const KINDS = Object.keys(LADDERS) as LadderKind[];
+/** The rung below all others. */
+const STATE = 'state alone';
+
+/** The configuration of a kind, without behavior and contrast. */
+function ladderModel(
+  data: Pick<SimulatedData, 'model'>,
+  kind: LadderKind,
+): Record<string, unknown> {
+  if (kind !== 'queries') return filmModel(data, kind);
+  const { spike_history, ...rest } = data.model;
+  return { ...rest, layers: { encoder: 0, state: 1, state_history: 1, stimulus: 0 } };
+}
+
 async function measure(context: PaperContext): Promise<Findings> {
-  const heads = await ladder(context, 'heads', [
-    'state',
-    'past',
-    'stimulus',
-    'behavior',
-    'contrast',
-  ]);
-  const attention = await ladder(context, 'attention', ['past', 'stimulus']);
+  const rungs = new Map(
+    KINDS.flatMap((kind) => LADDERS[kind].map((rung) => [rowTitle(rung), rung] as const)),
+  );
+  const rows = [await rungRow(context, STATE, { part: 'state', kind: 'heads' })];
+  for (const [title, rung] of rungs) rows.push(await rungRow(context, title, rung));
   const table: MeasuredTable = {
     title: 'What each part adds, one window ahead of the recorded past',
     caption:
-      'Each row is a model of its own, with the parts of the rows above it. Nats of the next token: lower is better. Bits a spike of expected counts, above each neuron’s mean rate. F1 of the set of neurons that fire in a window of 50 ms.',
+      'Each row is a model of its own, with the parts of the rows above it that are of the same kind. Those with neuron queries alone attend to the past, as the paper’s do. Nats of the next token: lower is better. Bits a spike of expected counts, above each neuron’s mean rate. F1 of the set of neurons that fire in a window of 50 ms.',
     columns: [
       { title: 'nats a token', digits: 3 },
       { title: 'bits a spike' },
       { title: 'set-F1', digits: 3 },
     ],
-    rows: [...heads, ...attention],
+    rows,
   };
   return { ...judgeComponents(table), tables: [table], figures: [] };
 }
 
-/** The title of a rung's row. */
-function rowTitle(rung: string, kind: FilmModelKind): string {
-  return rung === 'state' ? 'state alone' : `+ ${rung}, ${FILM_MODEL_TITLES[kind]}`;
+function rowTitle({ part, kind }: LadderRung): string {
+  return `+ ${part}, ${TITLES[kind]}`;
 }
 
-/** A row for each of some rungs of a kind of model. */
-async function ladder(
+/** A rung of a kind of model, trained and scored with each seed. */
+async function rungRow(
   context: PaperContext,
-  kind: FilmModelKind,
-  names: readonly string[],
-): Promise<MeasuredRow[]> {
+  title: string,
+  { part, kind }: LadderRung,
+): Promise<MeasuredRow> {
   const runs: LadderRun[] = [];
   for (const seed of context.seeds) {
     const { dataset, training, ...data } = await visualData(context, seed);
-    const { config } = parseConfig(completeModel(filmModel(data, kind)));
-    const steps = trainingAmount(context, UPDATES);
-    const settings = parseTrainSettings({ ...training, steps });
+    const { config } = parseConfig(completeModel(ladderModel(data, kind)));
+    const settings = parseTrainSettings({ ...training, steps: trainingAmount(context, UPDATES) });
     const store = context.store.within(`models/components-${kind}-data${seed}`);
-    for (const rung of componentRungs(config))
-      if (names.includes(rung.name))
-        runs.push(await trainRung({ dataset, store, settings }, rung, seed, context));
+    const rung = componentRungs(config).find((candidate) => candidate.name === part)!;
+    runs.push(await trainRung({ dataset, store, settings }, rung, seed, context));
   }
-  return names.map((rung) => {
-    const ofRung = runs.filter(({ name }) => name === rung);
-    const scores = (['nats', 'bits', 'setF1'] as const).map((key) => ofRung.map((run) => run[key]));
-    return { title: rowTitle(rung, kind), kind: 'model', scores };
-  });
+  const scores = (['nats', 'bits', 'setF1'] as const).map((key) => runs.map((run) => run[key]));
+  return { title, kind: 'model', scores };
+}
+
+/** By how many nats a part improves the rung below it, with each seed. */
+interface Step {
+  readonly part: string;
+  readonly gain: readonly number[];
 }
 
 /** What the table of `components` says. */
 export function judgeComponents(table: MeasuredTable): Judgment {
-  const nats = (rung: string, kind: FilmModelKind) => scoresOf(table, rowTitle(rung, kind));
-  const state = nats('state', 'heads');
-  /** By how much a rung is better than another in each seed, in nats. */
-  const gains = (rung: string, below: readonly number[], kind: FilmModelKind) =>
-    nats(rung, kind).map((value, n) => below[n]! - value);
-  const kinds = ['attention', 'heads'] as const;
-  const inOrder = (kind: FilmModelKind) =>
-    [...gains('past', state, kind), ...gains('stimulus', nats('past', kind), kind)].every(
-      (gain) => gain > 0,
-    );
-  const film = (kind: FilmModelKind) => gains('stimulus', state, kind);
-  const holds = (kind: FilmModelKind) =>
-    inOrder(kind) && film(kind).every((gain) => gain >= FILM_GAIN);
-  const later = (['behavior', 'contrast'] as const).map((rung) => {
-    const below = nats(rung === 'behavior' ? 'stimulus' : 'behavior', 'heads');
-    return { rung, gain: gains(rung, below, 'heads') };
-  });
+  const nats = (title: string) => scoresOf(table, title);
+  const gains = (below: string, title: string) =>
+    nats(below).map((value, n) => value - nats(title)[n]!);
+  const steps = (kind: LadderKind): Step[] => {
+    const titles = [STATE, ...LADDERS[kind].map(rowTitle)];
+    return LADDERS[kind].map(({ part }, n) => ({ part, gain: gains(titles[n]!, titles[n + 1]!) }));
+  };
+  const helps = ({ gain }: Step) => gain.every((value) => value > 0);
+  const film = (kind: LadderKind) => gains(STATE, rowTitle({ part: 'stimulus', kind }));
+  /** Whether past and film help in every seed, and by as much as they should. */
+  const works = (kind: LadderKind) =>
+    steps(kind).slice(0, 2).every(helps) && film(kind).every((gain) => gain >= FILM_GAIN);
+  const complete = KINDS.filter((kind) => LADDERS[kind].some(({ part }) => part === 'contrast'));
   const describe = (gain: readonly number[]) => `${describeSpread(gain, 3)} nats`;
-  const doNotHelp = later.filter(({ gain }) => gain.some((value) => value <= 0));
   return {
-    verdict: !holds('heads')
+    verdict: !complete.some(works)
       ? 'does not hold'
-      : holds('attention') && doNotHelp.length === 0
+      : works('attention') && complete.some((kind) => steps(kind).every(helps))
         ? 'holds'
         : 'partly',
-    measured: `past and film: ${describe(film('heads'))} better with ${FILM_MODEL_TITLES.heads}, ${describe(film('attention'))} with ${FILM_MODEL_TITLES.attention}`,
-    baseline: `state alone: ${describe(state)} a token`,
-    remarks: [
-      ...kinds.map((kind) => {
-        const order = inOrder(kind)
-          ? 'each of the two helps in every seed'
-          : 'not each of the two helps in every seed';
-        return `Past and film with ${FILM_MODEL_TITLES[kind]}: ${order}.`;
-      }),
-      ...later.map(
-        ({ rung, gain }) =>
-          `Adding ${rung}: ${describe(gain)} better; ${gain.every((value) => value > 0) ? 'it helps in every seed' : 'it does not help in every seed'}.`,
-      ),
-    ],
+    measured: KINDS.map(
+      (kind) => `past and film: ${describe(film(kind))} better with ${TITLES[kind]}`,
+    )
+      .reverse()
+      .join('; '),
+    baseline: `${STATE}: ${describe(nats(STATE))} a token`,
+    remarks: KINDS.map((kind) => {
+      const parts = steps(kind).map(
+        (step) =>
+          `${step.part} is ${describe(step.gain)} better${helps(step) ? '' : ', not in every seed'}`,
+      );
+      return `With ${TITLES[kind]}: ${parts.join('; ')}.`;
+    }),
   };
 }
