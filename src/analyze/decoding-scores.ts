@@ -68,6 +68,25 @@ export function scoreWithIntervals(variable: DecodedVariable, blocks: Blocks): S
   );
 }
 
+/**
+ * By how much the first score of a kind, of `SCORE_COLUMNS`, differs between two decoders, with the
+ * interval of that difference. Both are scored in the same resamplings: what makes some stretches
+ * hard for any decoder cancels, so that a difference may be certain where intervals overlap.
+ *
+ * @returns the score of `variable` minus that of `other`
+ */
+export function differenceWithInterval(
+  variable: DecodedVariable,
+  other: DecodedVariable,
+  blocks: Blocks,
+): Score {
+  const [first, second] = [rowScorer(variable), rowScorer(other)];
+  const [difference] = bootstrapScores({ repeats: BOOTSTRAP_REPEATS, ...blocks }, (rows) => [
+    first(rows)[0]! - second(rows)[0]!,
+  ]);
+  return difference!;
+}
+
 /** The scores of one variable without intervals, by the keys of `SCORE_COLUMNS`. */
 export function scoreVariable(variable: DecodedVariable): Record<string, number> {
   const rows = Array.from({ length: variable.truth.length }, (_, n) => n);

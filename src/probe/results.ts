@@ -1,5 +1,6 @@
 /** The results of the stages, as they are stored with a run and shown in its report. */
 
+import type { Score } from '../analyze/bootstrap.js';
 import type { DecodedVariable } from '../analyze/decoded-variable.js';
 import type { Scores } from '../analyze/decoding-scores.js';
 import type { FeatureMatrix } from '../analyze/feature-matrix.js';
@@ -26,6 +27,11 @@ export interface MethodScores {
   readonly scores: Readonly<Record<string, Scores>>;
   /** The same where the condition of the results holds; absent without one. */
   readonly conditional?: Readonly<Record<string, Scores>>;
+  /**
+   * By variable, the first score of the run's model minus that of this decoder, in the same
+   * resamplings; absent of the model itself, and in results of earlier versions.
+   */
+  readonly modelMinusThis?: Readonly<Record<string, Score>>;
 }
 
 /** Moments that are scored by themselves. */

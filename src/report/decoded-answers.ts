@@ -11,6 +11,7 @@ import {
   describeScore,
   isHigherBetter,
   isOfModel,
+  modelAdvantage,
   type ScoresOf,
 } from './decoders.js';
 import type { Answer } from './html.js';
@@ -49,13 +50,30 @@ function decodedAnswer(
     answer: [
       `${scoreAsStart(column.title)} ${describe(score)}${besideChance}${others.join('')}.`,
       other
-        ? `The best baseline is ${best.name}, ${describe(other)}: ${BASELINE_ORDERS[compare(score, other, column)]}.`
+        ? `The best baseline is ${best.name}, ${describe(other)}: ${besideBaseline(modelAdvantage(best, name, column), describe) ?? BASELINE_ORDERS[compare(score, other, column)]}.`
         : 'No baseline stands beside it: `decode --baselines` adds them.',
       ...(when
         ? [`Where ${when.condition}: ${describe(model.conditional?.[name]?.[column.key])}.`]
         : []),
     ].join(' '),
   };
+}
+
+/**
+ * Whether the model is ahead of a baseline, and by how much; undefined where the two were not
+ * compared on the same stretches.
+ */
+function besideBaseline(
+  advantage: Score | undefined,
+  describe: (score: Score) => string,
+): string | undefined {
+  if (!advantage || !Number.isFinite(advantage.low)) return undefined;
+  const { value, low, high } = advantage;
+  const isAhead = value >= 0;
+  const text = isAhead
+    ? `the model is ahead by ${describe(advantage)}`
+    : `the model is behind by ${describe({ value: -value, low: -high, high: -low })}`;
+  return low > 0 || high < 0 ? text : `${text}, so the two are not told apart`;
 }
 
 /** A score without an interval of its own: that of chance shows what any score varies by. */

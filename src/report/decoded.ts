@@ -11,7 +11,7 @@ import { describePart } from '../train/open-run.js';
 import { describeWeights } from '../train/weights.js';
 import { decodedAnswers } from './decoded-answers.js';
 import { decodedFigures } from './decoded-figures.js';
-import { describeScore } from './decoders.js';
+import { describeScore, modelAdvantage } from './decoders.js';
 import type { Section, Table } from './html.js';
 import { withUnit } from './theme.js';
 
@@ -37,11 +37,20 @@ export async function decodedSection(decoded: DecodedResults): Promise<Section> 
 const MIN_BLOCKS = 10;
 
 /** What the intervals in the tables mean, in sentences. */
-export function describeIntervals({ block, blocks }: DecodedResults): string {
+export function describeIntervals({ block, blocks, methods }: DecodedResults): string {
   if (blocks < 2)
     return `The time points span no more than one block of ${block} s, so there are no intervals.`;
-  const warning = ` There are only ${blocks} blocks, so the intervals are rough.`;
-  return `Parentheses give 95% intervals of a bootstrap over blocks of ${block} s. They show how much a score depends on the stretch of time, not on the training seed.${blocks < MIN_BLOCKS ? warning : ''}`;
+  const sentences = [
+    `Parentheses give 95% intervals of a bootstrap over blocks of ${block} s.`,
+    'They show how much a score depends on the stretch of time, not on the training seed.',
+  ];
+  if (methods.some(({ modelMinusThis }) => modelMinusThis))
+    sentences.push(
+      'By how much the model is ahead is resampled with both decoders on the same stretches, so it may be certain where intervals overlap.',
+    );
+  if (blocks < MIN_BLOCKS)
+    sentences.push(`There are only ${blocks} blocks, so the intervals are rough.`);
+  return sentences.join(' ');
 }
 
 /**
@@ -53,7 +62,11 @@ export function decodingTables(results: DecodedResults): Table[] {
   return variables.flatMap((variable) => {
     const { name, kind } = variable;
     const title = kind === 'number' ? withUnit(name, units[name]) : name;
-    const all = scoresTable(title, variable, methods, ({ scores }) => scores[name]);
+    const all = withAdvantages(
+      scoresTable(title, variable, methods, ({ scores }) => scores[name]),
+      variable,
+      methods,
+    );
     if (!when) return [all];
     const share = `${formatCount(when.windows)} of ${formatCount(refs.length)} time points`;
     const some = `${title}, where ${when.condition} (${share})`;
@@ -83,6 +96,23 @@ function scoresTable(
       method.detail,
       ...columns.map(({ key }, n) => describeScore(scoresOf(method)?.[key], digits[n]!)),
     ]),
+  };
+}
+
+/** A table of scores with a last column: by how much the model is ahead of each decoder. */
+function withAdvantages(
+  { head, rows, ...table }: Table,
+  { name, kind }: DecodedVariable,
+  methods: readonly MethodScores[],
+): Table {
+  const [column] = SCORE_COLUMNS[kind] as [ScoreColumn, ...ScoreColumn[]];
+  const advantages = methods.map((method) => modelAdvantage(method, name, column));
+  if (advantages.every((advantage) => advantage === undefined)) return { ...table, head, rows };
+  const digits = kind === 'angle' ? 1 : 3;
+  return {
+    ...table,
+    head: [...head, `model ahead by (${kind === 'angle' ? 'deg' : column.title})`],
+    rows: rows.map((row, n) => [...row, advantages[n] ? describeScore(advantages[n], digits) : '']),
   };
 }
 

@@ -65,6 +65,23 @@ export function bestBaseline(
   return ranked(baselines, column, scoresOf)[0];
 }
 
+/**
+ * By how much the model's first score of a variable is better than a decoder's, negative where
+ * it is worse; undefined where the two were not compared.
+ *
+ * @param column the first of the variable's kind
+ */
+export function modelAdvantage(
+  { modelMinusThis }: MethodScores,
+  name: string,
+  column: ScoreColumn,
+): Score | undefined {
+  const difference = modelMinusThis?.[name];
+  if (!difference || isHigherBetter(column)) return difference;
+  const { value, low, high } = difference;
+  return { value: -value, low: -high, high: -low };
+}
+
 /** A score with its interval, if it has one; a dash if there is no score. */
 export function describeScore(score: Score | undefined, digits: number): string {
   if (!score || !Number.isFinite(score.value)) return NO_SCORE;

@@ -11,7 +11,11 @@ import {
   type DecodedVariable,
   runLengths,
 } from '../analyze/decoded-variable.js';
-import { SCORE_COLUMNS, scoreWithIntervals } from '../analyze/decoding-scores.js';
+import {
+  differenceWithInterval,
+  SCORE_COLUMNS,
+  scoreWithIntervals,
+} from '../analyze/decoding-scores.js';
 import {
   type BaselineInputs,
   type BaselineResult,
@@ -156,7 +160,17 @@ export async function decode(
   });
   const methods: MethodScores[] = [score(modelName(run.config), whatIsRead(run), variables)];
   const add = (...decoders: readonly DecodedMethod[]) => {
-    for (const { name, detail, decoded } of decoders) methods.push(score(name, detail, decoded));
+    for (const { name, detail, decoded } of decoders) {
+      // Bayes decodes some kinds of variables only.
+      const differences = decoded.map((ofThis) => {
+        const ofModel = variables.find((variable) => variable.name === ofThis.name)!;
+        return [ofThis.name, differenceWithInterval(ofModel, ofThis, blocks)] as const;
+      });
+      methods.push({
+        ...score(name, detail, decoded),
+        modelMinusThis: Object.fromEntries(differences),
+      });
+    }
   };
   const readsStimulus = stimulusNames(layout).length > 0;
   if (complete.ensemble > 1) add(await ensemble(run, refs, own, complete.ensemble, context));
@@ -173,8 +187,8 @@ export async function decode(
     }
   }
   const trained = recordedValues(layout, windows, split.train);
-  for (const { name, detail, variables: said } of chanceDecoders(trained, variables))
-    methods.push(score(name, detail, said));
+  for (const { name, detail, variables: decoded } of chanceDecoders(trained, variables))
+    add({ name, detail, decoded });
   const results: DecodedResults = {
     part: complete.part,
     weights: run.weights,

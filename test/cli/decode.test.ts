@@ -73,6 +73,13 @@ describe('decoded behavior', () => {
       'chance, shuffled',
     ]);
     for (const name of names) expect(out).toContain(name);
+    const [own, ...others] = methods;
+    expect(own.modelMinusThis).toBeUndefined();
+    for (const { scores, modelMinusThis } of others.slice(0, 10))
+      expect(modelMinusThis.place.value).toBeCloseTo(
+        own.scores.place.r.value - scores.place.r.value,
+        12,
+      );
     expect(variables.map(({ name }: { name: string }) => name)).toEqual([
       'place',
       'heading',

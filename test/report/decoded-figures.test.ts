@@ -253,6 +253,19 @@ describe('the answer of decoding', () => {
     expect(text).toContain(`: ${verdict}.`);
   });
 
+  it.each([
+    [{ value: 0.02, low: 0.01, high: 0.03 }, 'the model is ahead by 0.020 (0.010 to 0.030)'],
+    [{ value: -0.02, low: -0.03, high: -0.01 }, 'the model is behind by 0.020 (0.010 to 0.030)'],
+    [
+      { value: -0.02, low: -0.03, high: 0.01 },
+      'the model is behind by 0.020 (-0.010 to 0.030), so the two are not told apart',
+    ],
+  ])('goes by the difference on the same stretches where it is known', (place, verdict) => {
+    const compared = { ...method('GRU', 0.9, 5), modelMinusThis: { place } };
+    const { answer: text } = answer([method('Neuroformer', 0.9, 5), compared, ...CHANCE]);
+    expect(text).toContain(`: ${verdict}.`);
+  });
+
   it('does not tell a score from chance that its interval holds, of r at least 0', () => {
     const shuffled = [CHANCE[0]!, method('chance, shuffled', -0.3, 50)];
     expect(answer([method('Neuroformer', 0.01, 5), ...shuffled]).answer).toBe(

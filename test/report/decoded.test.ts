@@ -54,4 +54,24 @@ describe('tables of decoded behavior', () => {
     const [table] = decodingTables(makeResults([1]));
     expect(table!.rows[0]!.slice(2, 4)).toEqual(['–', '0.000 (0.000 to 0.000)']);
   });
+
+  it('say by how much the model is ahead, of errors where it has less', () => {
+    const results = makeResults([1, 2]);
+    const [model, other] = results.methods;
+    const compared = (place: number) => ({
+      ...other!,
+      modelMinusThis: { pupil: score(place, 0.01), turn: score(place, 0.01) },
+    });
+    const [table] = decodingTables({ ...results, methods: [model!, compared(0.2)] });
+    expect(table!.head.at(-1)).toBe('model ahead by (r)');
+    expect(table!.rows.map((row) => row.at(-1))).toEqual(['', '0.200 (0.190 to 0.210)']);
+    const turn = { name: 'turn', kind: 'angle', period: 360, truth, predicted: truth } as const;
+    const [angles] = decodingTables({
+      ...results,
+      variables: [turn],
+      methods: [model!, compared(-0.2)],
+    });
+    expect(angles!.head.at(-1)).toBe('model ahead by (deg)');
+    expect(angles!.rows[1]!.at(-1)).toBe('0.2 (0.2 to 0.2)');
+  });
 });
