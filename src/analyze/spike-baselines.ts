@@ -170,7 +170,8 @@ export function bayesBaselines(inputs: BaselineInputs): SpikeBaseline[] {
   const lengths = [
     ...new Set(HISTORY_SHARES.map((share) => Math.max(1, Math.round(share * longest)))),
   ];
-  return [true, false].map((isShort) =>
+  // Where counts are of one bin, both are the same.
+  return (longest > 1 ? [true, false] : [false]).map((isShort) =>
     baseline(`Poisson Bayes, rates of ${isShort ? `${bin} s` : 'its window'}`, async (turns) => {
       const trainCounts = countsBefore(inputs, train, lengths);
       const testCounts = countsBefore(inputs, test, lengths);

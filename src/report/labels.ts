@@ -119,6 +119,11 @@ function scoresAtShare(
     .map(({ scores }) => headlineValue(scores, variable));
 }
 
+/** Decoders stand side by side at each share: the next is drawn at so many times the share. */
+const DODGE = 1.05;
+/** Room at the ends of the axis, as a factor of the share. */
+const MARGIN = 1.35;
+
 /** Scores over the share of labeled windows. */
 function curveFigure(results: LabelResults, variable: LabelVariable): Promise<Figure> {
   const { updates, scores: runScores } = results.whole;
@@ -129,22 +134,25 @@ function curveFigure(results: LabelResults, variable: LabelVariable): Promise<Fi
     network,
     score: headlineValue(scores, variable),
   }));
+  const present = DECODERS.filter((from) => results.runs.some((run) => run.from === from));
+  const names = present.map((from) => LABEL_DECODERS[from]);
+  const shares = labeledShares(results.runs).map((share) => 100 * share);
   const x = {
-    field: 'share',
+    field: 'place',
     type: 'quantitative',
     title: 'labeled windows (%)',
-    scale: { type: 'log' },
-    axis: { values: labeledShares(results.runs).map((share) => 100 * share), grid: false },
+    scale: { type: 'log', domain: [shares[0]! / MARGIN, shares.at(-1)! * MARGIN], nice: false },
+    axis: { values: shares, grid: false },
   };
-  const present = DECODERS.filter((from) => results.runs.some((run) => run.from === from));
   const styles = present.map((from) => DECODER_STYLES[from]);
   const style = (range: readonly unknown[]) => ({
     field: 'from',
     type: 'nominal',
-    scale: { domain: present.map((from) => LABEL_DECODERS[from]), range },
+    scale: { domain: names, range },
     legend: { columns: 2 },
   });
   const colors = styles.map(({ color }) => color);
+  const titlesOf = (isDashed: boolean) => names.filter((_, n) => styles[n]!.isDashed === isDashed);
   const y = (options: object) => ({
     field: 'score',
     type: 'quantitative',
@@ -157,11 +165,17 @@ function curveFigure(results: LabelResults, variable: LabelVariable): Promise<Fi
     {
       name: `labels-${variable.name}`,
       title: `${variable.name}, by share of labeled windows`,
-      caption: `One point per draw and network; lines connect the means; what was not pretrained is hollow and dashed, triangles read slow features. Gray: the run itself, ${formatCount(updates)} updates on all labels.`,
+      caption: `One point per draw and network; lines connect the means; decoders stand side by side; what was not pretrained is hollow and dashed, triangles read slow features. Gray: the run itself, ${formatCount(updates)} updates on all labels.`,
     },
     rows,
     {
       ...figureSize(FULL_WIDTH, 340),
+      transform: [
+        {
+          calculate: `datum.share * pow(${DODGE}, indexof(${JSON.stringify(names)}, datum.from) - ${(names.length - 1) / 2})`,
+          as: 'place',
+        },
+      ],
       layer: [
         { data: whole, mark: REFERENCE_MARK, encoding: { y: y({}) } },
         {
@@ -170,15 +184,12 @@ function curveFigure(results: LabelResults, variable: LabelVariable): Promise<Fi
           mark: { type: 'text', text: 'the run', align: 'left', dx: 8, dy: -8, color: INK.muted },
           encoding: { y: y({}), x: { value: 0 } },
         },
-        {
-          mark: { type: 'line' },
-          encoding: {
-            x,
-            y: y({ aggregate: 'mean' }),
-            stroke: style(colors),
-            strokeDash: { ...style(styles.map(({ isDashed }) => (isDashed ? [5, 4] : [1, 0]))) },
-          },
-        },
+        // By filters, since the symbols of a legend of dashes would be dashed.
+        ...[false, true].map((isDashed) => ({
+          transform: [{ filter: { field: 'from', oneOf: titlesOf(isDashed) } }],
+          mark: { type: 'line', ...(isDashed && { strokeDash: [5, 4] }) },
+          encoding: { x, y: y({ aggregate: 'mean' }), stroke: style(colors) },
+        })),
         {
           mark: { type: 'point', size: 36, opacity: 0.9, strokeWidth: 1.5 },
           encoding: {

@@ -59,6 +59,16 @@ describe('baselines on spike counts', () => {
     }
   });
 
+  it('have Poisson Bayes once where counts are of one bin', () => {
+    const { windows, layout, split } = prepareWindows(20);
+    const truth = (refs: readonly WindowRef[]) => recordedValues(layout, windows, refs);
+    const inputs = { windows, truth, train: split.train, test: split.test, bin: 0.1 };
+    const names = spikeBaselines({ ...inputs, histories: [1] }).map(({ name }) => name);
+    expect(names.filter((name) => name.startsWith('Poisson'))).toEqual([
+      'Poisson Bayes, rates of its window',
+    ]);
+  });
+
   it('without enough windows to fit on have no variables, but a reason', async () => {
     const { windows, layout, split } = prepareWindows(10);
     const truth = (refs: readonly WindowRef[]) => recordedValues(layout, windows, refs);
