@@ -43,10 +43,15 @@ export function wholeSplit({ run: { dataset, config, tokenizer, facts } }: Label
   return prepareTrainingData(dataset.recording, config, whole, tokenizer).split;
 }
 
-/** Every draw of every share of all training windows, as training with that seed draws it. */
-export function drawLabels(context: LabelsContext): Labels[] {
-  const { shares, draws, stretch } = context.settings;
-  const split = wholeSplit(context);
+/**
+ * Every draw of every share of all training windows, as training with that seed draws it.
+ *
+ * @param split of all training windows
+ */
+export function drawLabels(
+  { settings: { shares, draws, stretch } }: LabelsContext,
+  split: Split,
+): Labels[] {
   return Array.from({ length: draws }, (_, n) => n + 1).flatMap((draw) =>
     shares.map((share) => ({
       draw,

@@ -22,13 +22,7 @@ import { formatSeconds } from '../text/format.js';
 import { withEngine } from '../train/engine-source.js';
 import { loadModel, type OpenedRun } from '../train/open-run.js';
 import { stoppable } from './context.js';
-import {
-  type Labels,
-  type LabelsContext,
-  testWindows,
-  trainOnSpikes,
-  wholeSplit,
-} from './label-draws.js';
+import { type Labels, type LabelsContext, testWindows, trainOnSpikes } from './label-draws.js';
 
 /** Most pairs of windows that slow features are fitted to. */
 const MAX_PAIRS = 10_000;
@@ -57,11 +51,11 @@ class FeatureWindows {
   /** Seconds that a window spans. */
   readonly span: number;
 
-  constructor(context: LabelsContext, labels: readonly Labels[]) {
+  /** @param train all training windows, among them those of the draws */
+  constructor(context: LabelsContext, labels: readonly Labels[], train: readonly WindowRef[]) {
     const test = testWindows(context);
     const { current, past } = context.run.windows.settings;
     this.span = current + past;
-    const { train } = wholeSplit(context);
     const apart = pairsApart(train, this.span).map((pair) => pair.map((n) => train[n]!));
     const pairs = spread(apart, MAX_PAIRS);
     const labeled = labels.flatMap(({ windows }) => windows);
@@ -83,13 +77,18 @@ function spread<T>(items: readonly T[], most: number): readonly T[] {
   return Array.from({ length: most }, (_, n) => items[Math.floor((n * items.length) / most)]!);
 }
 
-/** Everything that ridge reads: spike counts, and stages of networks with and without training. */
+/**
+ * Everything that ridge reads: spike counts, and stages of networks with and without training.
+ *
+ * @param train all training windows, with labels or without
+ */
 export async function allReaders(
   context: LabelsContext,
   labels: readonly Labels[],
+  train: readonly WindowRef[],
 ): Promise<Reader[]> {
   const { run, settings, watcher } = context;
-  const windows = new FeatureWindows(context, labels);
+  const windows = new FeatureWindows(context, labels, train);
   if (windows.pairs.length === 0)
     watcher.note(
       `Slow features are left out: no trial has two training windows that end ${formatSeconds(windows.span)} apart.`,

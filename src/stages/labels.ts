@@ -27,6 +27,7 @@ import {
   type LabelsSettings,
   pretrainedFolder,
   testWindows,
+  wholeSplit,
 } from './label-draws.js';
 import { allReaders, type Reader } from './label-readers.js';
 import { writeLabels } from './result-files.js';
@@ -74,8 +75,9 @@ export async function compareLabels(
     scores: scoreAll(own),
     finetuned: run.facts.from !== undefined,
   };
-  const labels = drawLabels(context);
-  const readers = await allReaders(context, labels);
+  const split = wholeSplit(context);
+  const labels = drawLabels(context, split);
+  const readers = await allReaders(context, labels, split.train);
   const runs: LabelRun[] = [];
   const results = { weights: run.weights, updates, stretch, pretraining, variables, runs, whole };
   const add = (label: Labels, result: Pick<LabelRun, 'from' | 'scores' | 'network'>) => {
