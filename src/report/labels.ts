@@ -57,7 +57,7 @@ export async function labelsSection(results: LabelResults): Promise<Section> {
       caption: `${headlineTitle(variable)}: mean over draws and networks (lowest to highest).`,
       head: ['decoder', ...labeledShares(runs).map((share) => describeShare(runs, share))],
       rows: [
-        ...DECODERS.map((from) => [
+        ...presentDecoders(runs).map((from) => [
           LABEL_DECODERS[from],
           ...labeledShares(runs).map((share) =>
             describeSpread(scoresAtShare(results, variable, share, from)),
@@ -76,10 +76,15 @@ export async function labelsSection(results: LabelResults): Promise<Section> {
   };
 }
 
+/** The decoders that were scored; slow features, for example, need trials longer than a window. */
+function presentDecoders(runs: readonly LabelRun[]): LabelRun['from'][] {
+  return DECODERS.filter((decoder) => runs.some(({ from }) => from === decoder));
+}
+
 /** What pretraining gives with the fewest labels, beside no pretraining and no network. */
 function labelAnswer(results: LabelResults, variable: LabelVariable): Answer {
   const [share] = labeledShares(results.runs) as [number, ...number[]];
-  const described = (['pretrained', 'scratch', 'counts'] as const).flatMap((from) => {
+  const described = (['slow', 'pretrained', 'scratch', 'counts'] as const).flatMap((from) => {
     const spread = describeSpread(scoresAtShare(results, variable, share, from));
     return spread ? [`${LABEL_DECODERS[from]} ${spread}`] : [];
   });
@@ -134,7 +139,7 @@ function curveFigure(results: LabelResults, variable: LabelVariable): Promise<Fi
     network,
     score: headlineValue(scores, variable),
   }));
-  const present = DECODERS.filter((from) => results.runs.some((run) => run.from === from));
+  const present = presentDecoders(results.runs);
   const names = present.map((from) => LABEL_DECODERS[from]);
   const shares = labeledShares(results.runs).map((share) => 100 * share);
   const x = {

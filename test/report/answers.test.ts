@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { RateResults } from '../../src/probe/rates.js';
 import type {
   LabelResults,
+  LabelRun,
   LadderResults,
   LatentResults,
   ProbeResults,
@@ -69,7 +70,7 @@ describe('the section on rates', () => {
 });
 
 describe('the section on labels', () => {
-  const run = (from: 'pretrained' | 'scratch' | 'counts', share: number, r: number, draw = 1) => ({
+  const run = (from: LabelRun['from'], share: number, r: number, draw = 1) => ({
     draw,
     share,
     windows: 100 * share,
@@ -110,10 +111,35 @@ describe('the section on labels', () => {
     expect(drawnWidth(figures![0]!)).toBeLessThanOrEqual(FULL_WIDTH);
   });
 
-  it('has a legend of the decoders that there are', async () => {
-    const names = drawnTexts((await labelsSection(results)).figures![0]!);
+  it('has a legend and a table of the decoders that there are', async () => {
+    const { figures, tables } = await labelsSection(results);
+    const names = drawnTexts(figures![0]!);
     expect(names).toContain('ridge on counts');
     expect(names).not.toContain('pretrained, frozen, ridge');
+    expect(tables![0]!.rows.map(([name]) => name)).toEqual([
+      'pretrained, fine-tuned',
+      'from scratch',
+      'ridge on counts',
+      'the run, 500 updates on all labels',
+    ]);
+  });
+
+  it('tells slow features by their marks, and answers with them', async () => {
+    const runs = [...results.runs, run('frozen', 0.1, 0.7), run('slow', 0.1, 0.8)];
+    const { figures, answers } = await labelsSection({ ...results, runs });
+    expect(answers![0]!.answer).toContain('pretrained, frozen, slow features 0.800; pretrained');
+    const marks = [...figures![0]!.svg.matchAll(/aria-roledescription="point"[^>]*? d="([^"]*)"/g)];
+    const shapes = new Set(marks.map(([, path]) => (path!.includes('A') ? 'circle' : 'triangle')));
+    expect(shapes).toEqual(new Set(['circle', 'triangle']));
+  });
+
+  it('draws decoders side by side at a share', async () => {
+    const { figures } = await labelsSection(results);
+    const places = [
+      ...figures![0]!.svg.matchAll(/aria-roledescription="point"[^>]*translate\(([\d.]+)/g),
+    ];
+    // Two draws of one decoder stand above each other, the other two decoders beside it; and 100 %.
+    expect(new Set(places.map(([, x]) => x)).size).toBe(4);
   });
 });
 
