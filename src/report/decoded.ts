@@ -55,23 +55,45 @@ export function describeIntervals({ block, blocks, methods }: DecodedResults): s
 
 /**
  * One table per variable, with the scores of every method; where some moments are scored by
- * themselves, one more for these.
+ * themselves, one more for these. Then by how much the model is ahead of each of the others.
  */
 export function decodingTables(results: DecodedResults): Table[] {
   const { variables, units, methods, when, refs } = results;
-  return variables.flatMap((variable) => {
+  const scores = variables.flatMap((variable) => {
     const { name, kind } = variable;
     const title = kind === 'number' ? withUnit(name, units[name]) : name;
-    const all = withAdvantages(
-      scoresTable(title, variable, methods, ({ scores }) => scores[name]),
-      variable,
-      methods,
-    );
+    const all = scoresTable(title, variable, methods, ({ scores }) => scores[name]);
     if (!when) return [all];
     const share = `${formatCount(when.windows)} of ${formatCount(refs.length)} time points`;
     const some = `${title}, where ${when.condition} (${share})`;
     return [all, scoresTable(some, variable, methods, ({ conditional }) => conditional?.[name])];
   });
+  return [...scores, ...advantageTables(results)];
+}
+
+/** Variables that fit side by side. */
+const MAX_COLUMNS = 4;
+
+/** By how much the model is ahead of each of the other methods, a column for each variable. */
+function advantageTables({ variables, methods }: DecodedResults): Table[] {
+  const compared = methods.filter(({ modelMinusThis }) => modelMinusThis);
+  if (compared.length === 0) return [];
+  const groups = Array.from({ length: Math.ceil(variables.length / MAX_COLUMNS) }, (_, n) =>
+    variables.slice(n * MAX_COLUMNS, (n + 1) * MAX_COLUMNS),
+  );
+  return groups.map((group) => ({
+    title: 'By how much the model is ahead',
+    head: ['of', ...group.map(({ name, kind }) => `${name}, ${SCORE_COLUMNS[kind][0]!.title}`)],
+    rows: compared.map((method) => [
+      method.name,
+      ...group.map(({ name, kind }) =>
+        describeScore(
+          modelAdvantage(method, name, SCORE_COLUMNS[kind][0]!),
+          kind === 'angle' ? 1 : 3,
+        ),
+      ),
+    ]),
+  }));
 }
 
 function scoresTable(
@@ -96,23 +118,6 @@ function scoresTable(
       method.detail,
       ...columns.map(({ key }, n) => describeScore(scoresOf(method)?.[key], digits[n]!)),
     ]),
-  };
-}
-
-/** A table of scores with a last column: by how much the model is ahead of each decoder. */
-function withAdvantages(
-  { head, rows, ...table }: Table,
-  { name, kind }: DecodedVariable,
-  methods: readonly MethodScores[],
-): Table {
-  const [column] = SCORE_COLUMNS[kind] as [ScoreColumn, ...ScoreColumn[]];
-  const advantages = methods.map((method) => modelAdvantage(method, name, column));
-  if (advantages.every((advantage) => advantage === undefined)) return { ...table, head, rows };
-  const digits = kind === 'angle' ? 1 : 3;
-  return {
-    ...table,
-    head: [...head, `model ahead by (${kind === 'angle' ? 'deg' : column.title})`],
-    rows: rows.map((row, n) => [...row, advantages[n] ? describeScore(advantages[n], digits) : '']),
   };
 }
 

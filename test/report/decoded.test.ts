@@ -58,20 +58,33 @@ describe('tables of decoded behavior', () => {
   it('say by how much the model is ahead, of errors where it has less', () => {
     const results = makeResults([1, 2]);
     const [model, other] = results.methods;
-    const compared = (place: number) => ({
-      ...other!,
-      modelMinusThis: { pupil: score(place, 0.01), turn: score(place, 0.01) },
-    });
-    const [table] = decodingTables({ ...results, methods: [model!, compared(0.2)] });
-    expect(table!.head.at(-1)).toBe('model ahead by (r)');
-    expect(table!.rows.map((row) => row.at(-1))).toEqual(['', '0.200 (0.190 to 0.210)']);
+    const modelMinusThis = { pupil: score(0.2, 0.01), turn: score(-0.2, 0.1) };
     const turn = { name: 'turn', kind: 'angle', period: 360, truth, predicted: truth } as const;
-    const [angles] = decodingTables({
+    const [, , ahead, ...rest] = decodingTables({
       ...results,
-      variables: [turn],
-      methods: [model!, compared(-0.2)],
+      variables: [...results.variables, turn],
+      methods: [model!, { ...other!, modelMinusThis }],
     });
-    expect(angles!.head.at(-1)).toBe('model ahead by (deg)');
-    expect(angles!.rows[1]!.at(-1)).toBe('0.2 (0.2 to 0.2)');
+    expect(ahead).toEqual({
+      title: 'By how much the model is ahead',
+      head: ['of', 'pupil, r', 'turn, median error (deg)'],
+      rows: [['decoder 1', '0.200 (0.190 to 0.210)', '0.2 (0.1 to 0.3)']],
+    });
+    expect(rest).toEqual([]);
+    // Results of earlier versions were not compared.
+    expect(decodingTables(results)).toHaveLength(1);
+  });
+
+  it('compare at most four variables side by side', () => {
+    const results = makeResults([1, 2]);
+    const names = ['a', 'b', 'c', 'd', 'e'];
+    const [model, other] = results.methods;
+    const modelMinusThis = Object.fromEntries(names.map((name) => [name, score(0.1, 0.05)]));
+    const tables = decodingTables({
+      ...results,
+      variables: names.map((name) => ({ ...results.variables[0]!, name })),
+      methods: [model!, { ...other!, modelMinusThis }],
+    });
+    expect(tables.slice(names.length).map(({ head }) => head.length)).toEqual([1 + 4, 1 + 1]);
   });
 });
