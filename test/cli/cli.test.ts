@@ -68,7 +68,7 @@ describe('the command line, from training to the report', () => {
     const { code, err } = await neuroformer(...trainArgs('run'));
     expect(code).toBe(1);
     expect(err).toBe(
-      `${inFolder('run')} is not empty: choose another folder, or use force to write into it anyway.\n`,
+      `${inFolder('run')} is not empty: choose another folder, or set force (--force on the command line) to write into it anyway.\n`,
     );
     expect(readFileSync(inFolder('run', 'last.safetensors'))).toEqual(before);
   });

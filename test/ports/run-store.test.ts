@@ -121,7 +121,7 @@ describe.each(Object.entries(STORES))('a store on %s', (_, createStore) => {
     const rejected = expectEmpty(store);
     await expect(rejected).rejects.toThrow(FileError);
     await expect(rejected).rejects.toThrow(
-      `${store.name} is not empty: choose another folder, or use force to write into it anyway.`,
+      `${store.name} is not empty: choose another folder, or set force (--force on the command line) to write into it anyway.`,
     );
     await expect(expectEmpty(store, true)).resolves.toBeUndefined();
     await expect(expectEmpty(store.within('new'))).resolves.toBeUndefined();
