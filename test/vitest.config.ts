@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 import { defineConfig, type Plugin } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /**
  * Tests run the TypeScript sources, and a worker thread can load none: what
@@ -44,6 +45,39 @@ function workersFromSources(): Plugin {
   };
 }
 
+/** The files that take longest, in continuous integration from a minute and a half down. */
+const LONGEST = [
+  'test/packages.test.ts',
+  'test/cli/cli.test.ts',
+  'test/examples.test.ts',
+  'test/gpu/differential.test.ts',
+  'test/cli/decode.test.ts',
+  'test/analyze/bootstrap.test.ts',
+  'test/browser/browser.test.ts',
+  'test/browser/lab.test.ts',
+  'test/dataset/memory.test.ts',
+  'test/cpu/wasm/random-programs.test.ts',
+  'test/stages/disk-faults.test.ts',
+  'test/implementations/firefox.test.ts',
+  'test/implementations/deno.test.ts',
+  'test/neuroformer/golden.test.ts',
+  'test/tensor/attention.test.ts',
+];
+
+/**
+ * Starts with the files that take longest, so that one worker is not left with one of them at the
+ * end. vitest itself knows how long files take only where it has run before.
+ */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const place = LONGEST.findIndex((name) => moduleId.endsWith(name));
+      return place < 0 ? LONGEST.length : place;
+    };
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
+  }
+}
+
 export default defineConfig({
   plugins: [workersFromSources()],
   test: {
@@ -55,6 +89,7 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     isolate: false,
+    sequence: { sequencer: LongestFirst },
     testTimeout: 60_000,
     hookTimeout: 120_000,
   },
