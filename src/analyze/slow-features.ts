@@ -7,9 +7,9 @@
  */
 
 import { symmetricEigen } from '../math/eigen.js';
-import { mean } from '../math/statistics.js';
-import type { FeatureMatrix } from './feature-matrix.js';
+import { denseDesign, type FeatureMatrix } from './feature-matrix.js';
 import { PrincipalComponents } from './principal-components.js';
+import { Standardized } from './standardized.js';
 
 /** Components of at most this share of the first's variance are rounding, and left out. */
 const LEAST_VARIANCE = 1e-6;
@@ -21,9 +21,8 @@ export class SlowFeatures {
    * [count].
    */
   readonly persistence: Float64Array;
-  /** Mean and standard deviation of each column. */
-  readonly #means: Float64Array;
-  readonly #spreads: Float64Array;
+  /** Mean and spread of each column. */
+  readonly #scaling: Pick<Standardized, 'means' | 'scales'>;
   readonly #components: PrincipalComponents;
   /** From components to features, [count, count]. */
   readonly #directions: Float64Array;
@@ -38,14 +37,8 @@ export class SlowFeatures {
     pairs: readonly (readonly [number, number])[],
     count: number,
   ) {
-    const { rows, columns, values } = features;
-    const column = (c: number) =>
-      Float64Array.from({ length: rows }, (_, r) => values[r * columns + c]!);
-    const all = Array.from({ length: columns }, (_, c) => column(c));
-    this.#means = Float64Array.from(all, (list) => mean(list));
-    this.#spreads = Float64Array.from(all, (list, c) =>
-      Math.sqrt(mean(list.map((value) => (value - this.#means[c]!) ** 2))),
-    );
+    const { means, scales } = new Standardized(denseDesign(features));
+    this.#scaling = { means, scales };
     const standardized = this.#standardize(features);
     this.#components = new PrincipalComponents(standardized, count, LEAST_VARIANCE);
     const covariance = laggedCovariance(this.#whiten(standardized), pairs);
@@ -69,10 +62,11 @@ export class SlowFeatures {
 
   /** Columns of mean 0 and spread 1; a column that is constant becomes 0. */
   #standardize({ rows, columns, values }: FeatureMatrix): FeatureMatrix {
-    const standardized = Float64Array.from(values, (value, n) => {
-      const [center, spread] = [this.#means[n % columns]!, this.#spreads[n % columns]!];
-      return spread > 0 ? (value - center) / spread : 0;
-    });
+    const { means, scales } = this.#scaling;
+    const standardized = Float64Array.from(
+      values,
+      (value, n) => (value - means[n % columns]!) * scales[n % columns]!,
+    );
     return { rows, columns, values: standardized };
   }
 

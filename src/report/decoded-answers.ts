@@ -12,6 +12,7 @@ import {
   isHigherBetter,
   isOfModel,
   modelAdvantage,
+  negated,
   type ScoresOf,
 } from './decoders.js';
 import type { Answer } from './html.js';
@@ -72,7 +73,7 @@ function besideBaseline(
   const isAhead = value >= 0;
   const text = isAhead
     ? `the model is ahead by ${describe(advantage)}`
-    : `the model is behind by ${describe({ value: -value, low: -high, high: -low })}`;
+    : `the model is behind by ${describe(negated(advantage))}`;
   return low > 0 || high < 0 ? text : `${text}, so the two are not told apart`;
 }
 

@@ -77,8 +77,11 @@ export function modelAdvantage(
   column: ScoreColumn,
 ): Score | undefined {
   const difference = modelMinusThis?.[name];
-  if (!difference || isHigherBetter(column)) return difference;
-  const { value, low, high } = difference;
+  return !difference || isHigherBetter(column) ? difference : negated(difference);
+}
+
+/** A score, such as a difference, with the other sign. */
+export function negated({ value, low, high }: Score): Score {
   return { value: -value, low: -high, high: -low };
 }
 

@@ -21,6 +21,7 @@ import { countApart, pairsApart } from '../recording/windows-apart.js';
 import { formatSeconds } from '../text/format.js';
 import { withEngine } from '../train/engine-source.js';
 import { loadModel, type OpenedRun } from '../train/open-run.js';
+import { pickEvenly } from '../train/window-batches.js';
 import { stoppable } from './context.js';
 import { type Labels, type LabelsContext, testWindows, trainOnSpikes } from './label-draws.js';
 
@@ -46,8 +47,9 @@ class FeatureWindows {
   /** The row of each window among all. */
   readonly rowOf: ReadonlyMap<WindowRef, number>;
   readonly testRows: readonly number[];
-  /** Rows of windows of which two share no spikes. */
+  /** Rows of windows of which two share no spikes. They are the first of all. */
   readonly pairs: readonly (readonly [number, number])[];
+  readonly pairedRows: readonly number[];
   /** Seconds that a window spans. */
   readonly span: number;
 
@@ -57,24 +59,20 @@ class FeatureWindows {
     const { current, past } = context.run.windows.settings;
     this.span = current + past;
     const apart = pairsApart(train, this.span).map((pair) => pair.map((n) => train[n]!));
-    const pairs = spread(apart, MAX_PAIRS);
+    const pairs = pickEvenly(apart, Math.min(MAX_PAIRS, apart.length));
+    const paired = new Set(pairs.flat());
     const labeled = labels.flatMap(({ windows }) => windows);
-    this.refs = [...new Set([...labeled, ...pairs.flat(), ...test])];
+    this.refs = [...new Set([...paired, ...labeled, ...test])];
     this.rowOf = new Map(this.refs.map((ref, row) => [ref, row]));
     this.testRows = this.rows(test);
     this.pairs = pairs.map((pair) => this.rows(pair) as [number, number]);
+    this.pairedRows = [...Array(paired.size).keys()];
   }
 
   /** The rows of some windows. */
   rows(refs: readonly WindowRef[]): number[] {
     return refs.map((ref) => this.rowOf.get(ref)!);
   }
-}
-
-/** At most so many items, evenly spread over all. */
-function spread<T>(items: readonly T[], most: number): readonly T[] {
-  if (items.length <= most) return items;
-  return Array.from({ length: most }, (_, n) => items[Math.floor((n * items.length) / most)]!);
 }
 
 /**
@@ -95,14 +93,22 @@ export async function allReaders(
     );
   const { refs, span } = windows;
   const counts = laggedCounts(run.windows, refs, countBins(run));
-  const readers: Reader[] = [{ from: 'counts', features: rowReader(windows, counts) }];
+  const readers: Reader[] = [];
+  const add = (
+    from: Reader['from'],
+    features: Reader['features'] | undefined,
+    network?: number,
+  ) => {
+    if (features) readers.push({ from, features, ...(network !== undefined && { network }) });
+  };
+  add('counts', rowReader(windows, counts));
   if (run.dataset.recording.neurons > MAX_SLOW_COUNTS)
     watcher.note(
       `${LABEL_DECODERS.slowCounts} are left out: there are more than ${MAX_SLOW_COUNTS} neurons.`,
     );
   else {
     const sums = denseFeatures(laggedCounts(run.windows, refs, { bin: span, count: 1 }));
-    readers.push(...slowReaders('slowCounts', windows, sums));
+    add('slowCounts', slowReader(windows, sums));
   }
   for (let network = 1; network <= settings.pretrainings; network++) {
     const spikes = await trainOnSpikes(context, network);
@@ -112,11 +118,8 @@ export async function allReaders(
     ] as const) {
       const stages = await readStages(context, spikes, from, network, refs);
       const { values, width } = stages.at(-1)!;
-      const last = { rows: refs.length, columns: width, values };
-      readers.push(
-        { from, network, features: rowReader(windows, joinStages(stages)) },
-        ...slowReaders(slow, windows, last).map((reader) => ({ ...reader, network })),
-      );
+      add(from, rowReader(windows, joinStages(stages)), network);
+      add(slow, slowReader(windows, { rows: refs.length, columns: width, values }), network);
     }
   }
   return readers;
@@ -130,37 +133,23 @@ function rowReader(windows: FeatureWindows, all: SparseRows): Reader['features']
 
 /**
  * Reads the slowest features, which windows without labels tell: one for every so many windows with
- * labels, since more weights than that cannot be fitted to them. None where no windows are apart.
+ * labels, since more weights than that cannot be fitted to them. Undefined where no windows are
+ * apart.
  *
  * @param all features of each window
  */
-function slowReaders(
-  from: LabelRun['from'],
-  windows: FeatureWindows,
-  all: FeatureMatrix,
-): Omit<Reader, 'network'>[] {
-  const { pairs, span, testRows } = windows;
-  if (pairs.length === 0) return [];
-  const unlabeled = [...new Set(pairs.flat())];
-  const index = new Map(unlabeled.map((row, n) => [row, n]));
-  const slow = new SlowFeatures(
-    selectFeatures(all, unlabeled),
-    pairs.map(([earlier, later]) => [index.get(earlier)!, index.get(later)!]),
-    SLOW_FEATURES,
-  );
+function slowReader(windows: FeatureWindows, all: FeatureMatrix): Reader['features'] | undefined {
+  const { pairs, pairedRows, span, testRows } = windows;
+  if (pairs.length === 0) return undefined;
+  const slow = new SlowFeatures(selectFeatures(all, pairedRows), pairs, SLOW_FEATURES);
   const projected = slow.project(all);
   const read = (rows: readonly number[], count: number) =>
     denseDesign(selectFeatures(projected, rows, count));
-  return [
-    {
-      from,
-      features: (labels) => {
-        const apart = countApart(labels.windows, span);
-        const count = Math.max(1, Math.floor(apart / WINDOWS_PER_FEATURE));
-        return { train: read(windows.rows(labels.windows), count), test: read(testRows, count) };
-      },
-    },
-  ];
+  return (labels) => {
+    const apart = countApart(labels.windows, span);
+    const count = Math.max(1, Math.floor(apart / WINDOWS_PER_FEATURE));
+    return { train: read(windows.rows(labels.windows), count), test: read(testRows, count) };
+  };
 }
 
 /** Bins of the counts that ridge reads: those of the time step, as far back as windows reach. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { FeatureMatrix } from '../../src/analyze/feature-matrix.js';
 import { SlowFeatures } from '../../src/analyze/slow-features.js';
 import { HostRandom } from '../../src/math/random.js';
+import { correlation } from '../../src/math/statistics.js';
 
 const LAG = 10;
 const ROWS = 4000;
@@ -34,16 +35,6 @@ function mixtures(series: readonly (readonly number[])[]): FeatureMatrix {
     return 7 + mixed.reduce((a, b) => a + b);
   });
   return { rows: ROWS, columns, values };
-}
-
-function correlation(a: readonly number[], b: readonly number[]): number {
-  const center = (list: readonly number[]) => {
-    const average = list.reduce((x, y) => x + y) / list.length;
-    return list.map((value) => value - average);
-  };
-  const [p, q] = [center(a), center(b)];
-  const dot = (x: number[], y: number[]) => x.reduce((sum, value, n) => sum + value * y[n]!, 0);
-  return dot(p, q) / Math.sqrt(dot(p, p) * dot(q, q));
 }
 
 const pairs = Array.from({ length: ROWS - LAG }, (_, n): [number, number] => [n, n + LAG]);
