@@ -62,29 +62,36 @@ export const SCORE_COLUMNS: {
 
 /** The scores of one variable with their intervals; see `bootstrapScores`. */
 export function scoreWithIntervals(variable: DecodedVariable, blocks: Blocks): Scores {
-  const scores = bootstrapScores({ repeats: BOOTSTRAP_REPEATS, ...blocks }, rowScorer(variable));
-  return Object.fromEntries(
-    SCORE_COLUMNS[variable.kind].map(({ key }, n) => [key, scores[n]!] as const),
-  );
+  return namedScores(variable, resample(blocks, rowScorer(variable)));
 }
 
 /**
- * By how much the first score of a kind, of `SCORE_COLUMNS`, differs between two decoders, with the
+ * The same, and by how much the first of the scores differs from that of another decoder, with the
  * interval of that difference. Both are scored in the same resamplings: what makes some stretches
  * hard for any decoder cancels, so that a difference may be certain where intervals overlap.
  *
- * @returns the score of `variable` minus that of `other`
+ * @returns the scores, and the first score of `other` minus theirs
  */
-export function differenceWithInterval(
+export function scoreBeside(
   variable: DecodedVariable,
   other: DecodedVariable,
   blocks: Blocks,
-): Score {
-  const [first, second] = [rowScorer(variable), rowScorer(other)];
-  const [difference] = bootstrapScores({ repeats: BOOTSTRAP_REPEATS, ...blocks }, (rows) => [
-    first(rows)[0]! - second(rows)[0]!,
-  ]);
-  return difference!;
+): { readonly scores: Scores; readonly otherMinusThis: Score } {
+  const [score, scoreOther] = [rowScorer(variable), rowScorer(other)];
+  const [otherMinusThis, ...scores] = resample(blocks, (rows) => {
+    const values = score(rows);
+    return [scoreOther(rows)[0]! - values[0]!, ...values];
+  });
+  return { scores: namedScores(variable, scores), otherMinusThis: otherMinusThis! };
+}
+
+function resample(blocks: Blocks, scores: (rows: readonly number[]) => readonly number[]): Score[] {
+  return bootstrapScores({ repeats: BOOTSTRAP_REPEATS, ...blocks }, scores);
+}
+
+/** Scores by the keys of `SCORE_COLUMNS`, in whose order they are. */
+function namedScores({ kind }: DecodedVariable, scores: readonly Score[]): Scores {
+  return Object.fromEntries(SCORE_COLUMNS[kind].map(({ key }, n) => [key, scores[n]!] as const));
 }
 
 /** The scores of one variable without intervals, by the keys of `SCORE_COLUMNS`. */

@@ -11,11 +11,7 @@ import {
   type DecodedVariable,
   runLengths,
 } from '../analyze/decoded-variable.js';
-import {
-  differenceWithInterval,
-  SCORE_COLUMNS,
-  scoreWithIntervals,
-} from '../analyze/decoding-scores.js';
+import { SCORE_COLUMNS, scoreBeside, scoreWithIntervals } from '../analyze/decoding-scores.js';
 import {
   type BaselineInputs,
   type BaselineResult,
@@ -143,32 +139,32 @@ export async function decode(
   });
   const blocks = blocksOf(refs);
   const momentBlocks = moments && blocksOf(moments.rows.map((row) => refs[row]!));
-  const scoresOf = (decoded: readonly DecodedVariable[], of: typeof blocks) =>
-    Object.fromEntries(
-      decoded.map((variable) => [variable.name, scoreWithIntervals(variable, of)]),
-    );
-  const score = (name: string, detail: string, decoded: readonly DecodedVariable[]) => ({
-    name,
-    detail,
-    scores: scoresOf(decoded, blocks),
-    ...(momentBlocks && {
-      conditional: scoresOf(
-        decoded.map((variable) => atRows(variable, moments.rows)),
-        momentBlocks,
+  const conditional = (decoded: readonly DecodedVariable[]) =>
+    momentBlocks && {
+      conditional: byName(decoded, (variable) =>
+        scoreWithIntervals(atRows(variable, moments.rows), momentBlocks),
       ),
-    }),
-  });
-  const methods: MethodScores[] = [score(modelName(run.config), whatIsRead(run), variables)];
+    };
+  const methods: MethodScores[] = [
+    {
+      name: modelName(run.config),
+      detail: whatIsRead(run),
+      scores: byName(variables, (variable) => scoreWithIntervals(variable, blocks)),
+      ...conditional(variables),
+    },
+  ];
   const add = (...decoders: readonly DecodedMethod[]) => {
     for (const { name, detail, decoded } of decoders) {
       // Bayes decodes some kinds of variables only.
-      const differences = decoded.map((ofThis) => {
-        const ofModel = variables.find((variable) => variable.name === ofThis.name)!;
-        return [ofThis.name, differenceWithInterval(ofModel, ofThis, blocks)] as const;
-      });
+      const compared = byName(decoded, (variable) =>
+        scoreBeside(variable, variables.find((own) => own.name === variable.name)!, blocks),
+      );
       methods.push({
-        ...score(name, detail, decoded),
-        modelMinusThis: Object.fromEntries(differences),
+        name,
+        detail,
+        scores: mapValues(compared, ({ scores }) => scores),
+        ...conditional(decoded),
+        modelMinusThis: mapValues(compared, ({ otherMinusThis }) => otherMinusThis),
       });
     }
   };
@@ -214,6 +210,18 @@ export async function decode(
   const { store } = run.records;
   await writeDecoded(store, results, dataset.recording, run.facts.started);
   return results;
+}
+
+/** Something about each variable, by its name. */
+function byName<T>(
+  variables: readonly DecodedVariable[],
+  of: (variable: DecodedVariable) => T,
+): Record<string, T> {
+  return Object.fromEntries(variables.map((variable) => [variable.name, of(variable)]));
+}
+
+function mapValues<T, U>(record: Readonly<Record<string, T>>, of: (value: T) => U) {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, of(value)]));
 }
 
 /** Fits the baselines that read spike counts, one after the other. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { differenceWithInterval, scoreWithIntervals } from '../../src/analyze/decoding-scores.js';
+import type { DecodedVariable } from '../../src/analyze/decoded-variable.js';
+import { scoreBeside, scoreWithIntervals } from '../../src/analyze/decoding-scores.js';
 import { HostRandom } from '../../src/math/random.js';
 
 describe('scores of decoded variables', () => {
@@ -26,6 +27,11 @@ describe('scores of decoded variables', () => {
 });
 
 describe('the difference between two decoders', () => {
+  const differenceWithInterval = (
+    variable: DecodedVariable,
+    other: DecodedVariable,
+    how: typeof blocks,
+  ) => scoreBeside(other, variable, how).otherMinusThis;
   const BLOCK = 10;
   const [ROWS, blocks] = [400, { segments: [400], block: BLOCK, seed: 1 }];
   const random = new HostRandom(3);
@@ -49,6 +55,11 @@ describe('the difference between two decoders', () => {
     const reverse = differenceWithInterval(worse, better, blocks);
     expect(reverse.value).toBeCloseTo(-difference.value, 12);
     expect(reverse.high).toBeLessThan(0);
+  });
+
+  it('comes with the scores that each has by itself', () => {
+    const { scores } = scoreBeside(worse, better, blocks);
+    expect(scores).toEqual(scoreWithIntervals(worse, blocks));
   });
 
   it('is exactly 0 from itself', () => {
