@@ -52,42 +52,52 @@ describe('the verdict on receptive fields', () => {
 });
 
 describe('the verdict on components', () => {
-  const judgment = (nats: Readonly<Record<string, number>>) =>
-    judgeComponents(
-      table(Object.fromEntries(Object.entries(nats).map(([title, value]) => [title, [[value]]]))),
-    );
-  const verdict = (nats: Readonly<Record<string, number>>) => judgment(nats).verdict;
-  const ladder = {
-    'state alone': 3.6,
-    [`+ past, ${ATTENTION}`]: 3.5,
-    [`+ stimulus, ${ATTENTION}`]: 3.3,
-    '+ stimulus, neuron queries': 3.4,
-    '+ behavior, neuron queries': 3.41,
-    '+ contrast, neuron queries': 3.42,
-    [`+ past, ${HEADS}`]: 3.5,
-    [`+ stimulus, ${HEADS}`]: 3.3,
-    [`+ behavior, ${HEADS}`]: 3.2,
-    [`+ contrast, ${HEADS}`]: 3.1,
+  type Nats = readonly [past: number, stimulus: number, behavior: number, contrast: number];
+  /** Tables of ladders on a state of 3.6 nats. */
+  const judgment = (ladders: Readonly<Record<'attention' | 'queries' | 'heads', Nats>>) => {
+    const titles = ['+ past', '+ stimulus', '+ behavior', '+ contrast'];
+    const climbed = ([...nats]: Nats) =>
+      table({
+        'state alone': [[3.6]],
+        ...Object.fromEntries(titles.map((title, n) => [title, [[nats[n]!]]])),
+      });
+    const { attention, queries, heads } = ladders;
+    return judgeComponents({
+      attention: climbed(attention),
+      queries: climbed(queries),
+      heads: climbed(heads),
+    });
   };
+  const ladders = {
+    attention: [3.5, 3.3, 3.2, 3.1],
+    queries: [3.5, 3.4, 3.41, 3.42],
+    heads: [3.5, 3.3, 3.2, 3.21],
+  } as const;
 
-  it('needs every part to help, in one ladder', () => {
-    expect(verdict(ladder)).toBe('holds');
-    const without = { ...ladder, [`+ contrast, ${HEADS}`]: 3.21 };
-    expect(verdict(without)).toBe('partly');
-    const queries = { '+ behavior, neuron queries': 3.3, '+ contrast, neuron queries': 3.2 };
-    expect(verdict({ ...without, ...queries })).toBe('holds');
-    expect(verdict({ ...ladder, [`+ stimulus, ${ATTENTION}`]: 3.45 })).toBe('partly');
-    const late = { '+ stimulus, neuron queries': 3.45, [`+ stimulus, ${HEADS}`]: 3.45 };
-    expect(verdict({ ...ladder, ...late })).toBe('does not hold');
+  it('needs every part to help the paper’s attention, and the film to matter', () => {
+    const verdict = (changes: Partial<Record<keyof typeof ladders, Nats>>) =>
+      judgment({ ...ladders, ...changes }).verdict;
+    expect(verdict({})).toBe('holds');
+    expect(verdict({ attention: [3.5, 3.3, 3.2, 3.21] })).toBe('partly');
+    expect(verdict({ attention: [3.5, 3.45, 3.4, 3.3] })).toBe('partly');
+    const late = { queries: [3.5, 3.45, 3.3, 3.4], heads: [3.5, 3.45, 3.3, 3.4] } as const;
+    expect(verdict({ ...late, attention: [3.5, 3.45, 3.4, 3.3] })).toBe('partly');
+    expect(verdict({ ...late, attention: [3.5, 3.45, 3.4, 3.41] })).toBe('does not hold');
   });
 
   it('says by how much each part helps, over that of the rung below', () => {
-    const { remarks } = judgment(ladder);
-    expect(remarks).toEqual([
-      'With the paper’s attention: past is 0.100 nats better; stimulus is 0.200 nats better.',
+    const headStart = expect.stringMatching(/^Contrast .* a head start for the paper’s attention/);
+    expect(judgment(ladders).remarks).toEqual([
+      'With the paper’s attention: past is 0.100 nats better; stimulus is 0.200 nats better; behavior is 0.100 nats better; contrast is 0.100 nats better.',
       'With neuron queries: past is 0.100 nats better; stimulus is 0.100 nats better; behavior is -0.010 nats better, not in every seed; contrast is -0.010 nats better, not in every seed.',
-      'With neuron queries and spike history: past is 0.100 nats better; stimulus is 0.200 nats better; behavior is 0.100 nats better; contrast is 0.100 nats better.',
+      'With neuron queries and spike history: past is 0.100 nats better; stimulus is 0.200 nats better; behavior is 0.100 nats better; contrast is -0.010 nats better, not in every seed.',
+      headStart,
     ]);
+    const others = [
+      { ...ladders, heads: [3.5, 3.3, 3.2, 3.1] },
+      { ...ladders, attention: [3.5, 3.3, 3.2, 3.2] },
+    ] as const;
+    for (const other of others) expect(judgment(other).remarks).not.toContainEqual(headStart);
   });
 });
 
