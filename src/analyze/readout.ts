@@ -18,6 +18,8 @@ export interface RecordedVariable {
   readonly values: Float64Array;
   /** For angles: a full turn, in their unit. */
   readonly period?: number;
+  /** Its unit, where it is known. */
+  readonly unit?: string;
 }
 
 /** Features of windows as a regression reads them, and the variables that are read from them. */

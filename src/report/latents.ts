@@ -11,7 +11,7 @@ import { pickEvenly } from '../train/window-batches.js';
 import { CYCLIC, colorBar, colorScale, SEQUENTIAL_POINTS } from './colors.js';
 import { draw, type Figure } from './draw.js';
 import type { Answer, Section, Table } from './html.js';
-import { fieldName, panelWidth, wrapped } from './theme.js';
+import { fieldName, panelWidth, withUnit, wrapped } from './theme.js';
 
 /** Test windows that a figure shows at most. */
 const MAX_POINTS = 600;
@@ -108,7 +108,7 @@ function shownVariables({ aligned, test }: LatentResults): readonly RecordedVari
 /** The first two principal components of each kind of latents, colored by a variable. */
 function latentsFigure(
   { methods }: LatentResults,
-  { name, values, period }: RecordedVariable,
+  { name, values, period, unit }: RecordedVariable,
 ): Promise<Figure> {
   const windows = pickEvenly([...values.keys()], Math.min(MAX_POINTS, values.length));
   // The components of the counts are those of the method before them.
@@ -139,7 +139,7 @@ function latentsFigure(
       period === undefined
         ? colorScale(SEQUENTIAL_POINTS, ...range)
         : colorScale(CYCLIC, 0, period),
-    legend: colorBar(name, size),
+    legend: colorBar(withUnit(name, unit), size),
   };
   return draw(
     {

@@ -33,12 +33,16 @@ const MAX_TEST = 1500;
  *
  * @throws UsageError where the test part has no windows, or the recording no variable.
  */
-export function readoutWindows({ windows, split }: OpenedRun): ReadoutWindows {
+export function readoutWindows({ windows, split, dataset }: OpenedRun): ReadoutWindows {
   if (split.test.length === 0)
     throw new UsageError('The test part has no windows to score readouts on.');
   const part = (refs: readonly WindowRef[], maximum: number): PartWindows => {
     const picked = pickEvenly(refs, Math.min(maximum, refs.length));
-    return { refs: picked, variables: recordedVariables(windows, picked) };
+    const variables = recordedVariables(windows, picked).map((variable) => {
+      const unit = dataset.units[variable.name];
+      return unit === undefined ? variable : { ...variable, unit };
+    });
+    return { refs: picked, variables };
   };
   const train = part(split.train, MAX_TRAIN);
   const test = part(split.test, MAX_TEST);

@@ -82,6 +82,11 @@ describe('latents', () => {
     const recorded = run.dataset.recording.trials[trialIndex]!.variables.speed!;
     const index = Math.round(end / 0.05) - 1;
     expect(speed!.values[3]).toBe(recorded.values[index]);
+    expect(results.test.map(({ name, unit }) => [name, unit])).toEqual([
+      ['speed', 'cm/s'],
+      ['phi', 'degrees'],
+      ['theta', 'degrees'],
+    ]);
   });
 
   it('are read back as they were written, with a row of scores for each variable', async () => {
@@ -107,6 +112,7 @@ describe('latents', () => {
     expect(page).toContain('aligned with shuffled speed');
     const figure = figures.find(({ name }) => name === 'latents-speed')!;
     expect(figure.svg).toContain('principal components of the counts');
+    expect(figure.svg).toContain('>speed (cm/s)<');
     expect(figure.csv.split('\n')[0]).toBe('latents,component_1,component_2,speed');
     expect(figure.csv.trim().split('\n')).toHaveLength(1 + 5 * run.split.test.length);
   });

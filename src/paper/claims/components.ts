@@ -5,7 +5,6 @@ import { componentRungs } from '../../neuroformer/rungs.js';
 import type { LadderRun } from '../../probe/results.js';
 import { describeSpread } from '../../report/spread.js';
 import { trainRung } from '../../stages/ladder-components.js';
-import { formatCount } from '../../text/format.js';
 import { parseTrainSettings } from '../../train/settings.js';
 import {
   type Claim,
@@ -58,19 +57,14 @@ function completeModel(model: Record<string, unknown>): object {
 /** How a ladder's models read past and film: `queries` attends to the past, as the paper does. */
 type LadderKind = 'attention' | 'queries' | 'heads';
 
-/** A ladder: what its models are called, and the updates of each. */
-interface Ladder {
-  readonly title: string;
-  readonly updates: number;
-}
-
-/** The paper's attention learns the film more slowly than neuron queries. */
-const LADDERS: Readonly<Record<LadderKind, Ladder>> = {
-  attention: { title: FILM_MODEL_TITLES.attention, updates: 1500 },
-  queries: { title: 'neuron queries', updates: 1000 },
-  heads: { title: FILM_MODEL_TITLES.heads, updates: 1000 },
+const TITLES: Readonly<Record<LadderKind, string>> = {
+  attention: FILM_MODEL_TITLES.attention,
+  queries: 'neuron queries',
+  heads: FILM_MODEL_TITLES.heads,
 };
-const KINDS = Object.keys(LADDERS) as LadderKind[];
+const KINDS = Object.keys(TITLES) as LadderKind[];
+/** Updates of every rung. */
+const UPDATES = 1000;
 
 /** The rungs of a ladder by what each has more than the one below it, as `componentRungs` does. */
 const PARTS = ['past', 'stimulus', 'behavior', 'contrast'] as const;
@@ -78,10 +72,6 @@ type Part = (typeof PARTS)[number];
 /** The title of the rung below them. */
 const STATE = 'state alone';
 const rungTitle = (part: Part) => `+ ${part}`;
-
-/** Where contrast helps the paper's attention alone. */
-const HEAD_START =
-  'Contrast compares spikes with the film, and so trains its encoder: a head start for the paper’s attention, which learns the film slowly, and none for neuron queries, which learn it fast.';
 
 /** The configuration of a kind, without behavior and contrast. */
 function ladderModel(
@@ -93,6 +83,11 @@ function ladderModel(
   return { ...rest, layers: { encoder: 0, state: 1, state_history: 1, stimulus: 0 } };
 }
 
+/** The ladder whose model a rung is, as ladders share what they have below the film. */
+function ownerOf(kind: LadderKind, part: Part | 'state'): LadderKind {
+  return part === 'state' || (part === 'past' && kind === 'queries') ? 'attention' : kind;
+}
+
 async function measure(context: PaperContext): Promise<Findings> {
   const tables = {} as Record<LadderKind, MeasuredTable>;
   for (const kind of KINDS) tables[kind] = await climb(context, kind);
@@ -101,14 +96,10 @@ async function measure(context: PaperContext): Promise<Findings> {
 
 /** What each rung of a ladder scores. */
 async function climb(context: PaperContext, kind: LadderKind): Promise<MeasuredTable> {
-  const { title, updates } = LADDERS[kind];
-  const steps = trainingAmount(context, updates);
-  // Without past and film, the models with neuron queries are those with all heads.
-  const state = kind === 'heads' ? 'queries' : kind;
-  const rows = [await rungRow(context, STATE, state, 'state', steps)];
-  for (const part of PARTS) rows.push(await rungRow(context, rungTitle(part), kind, part, steps));
+  const rows = [await rungRow(context, STATE, kind, 'state')];
+  for (const part of PARTS) rows.push(await rungRow(context, rungTitle(part), kind, part));
   return {
-    title: `What each part adds to a model with ${title}, ${formatCount(steps)} updates`,
+    title: `What each part adds to a model with ${TITLES[kind]}`,
     caption:
       'One window ahead of the recorded past; each row is a model of its own, with the parts of the rows above it. Nats of the next token: lower is better. Bits a spike of expected counts, above each neuron’s mean rate. F1 of the set of neurons that fire in a window of 50 ms.',
     columns: [
@@ -126,14 +117,14 @@ async function rungRow(
   title: string,
   kind: LadderKind,
   part: Part | 'state',
-  steps: number,
 ): Promise<MeasuredRow> {
+  const owner = ownerOf(kind, part);
   const runs: LadderRun[] = [];
   for (const seed of context.seeds) {
     const { dataset, training, ...data } = await visualData(context, seed);
-    const { config } = parseConfig(completeModel(ladderModel(data, kind)));
-    const settings = parseTrainSettings({ ...training, steps });
-    const store = context.store.within(`models/components-${kind}-data${seed}`);
+    const { config } = parseConfig(completeModel(ladderModel(data, owner)));
+    const settings = parseTrainSettings({ ...training, steps: trainingAmount(context, UPDATES) });
+    const store = context.store.within(`models/components-${owner}-data${seed}`);
     const rung = componentRungs(config).find((candidate) => candidate.name === part)!;
     runs.push(await trainRung({ dataset, store, settings }, rung, seed, context));
   }
@@ -162,7 +153,6 @@ export function judgeComponents(tables: Readonly<Record<LadderKind, MeasuredTabl
   const inOrder = (kind: LadderKind) => steps(kind).every(helps);
   const works = (kind: LadderKind) => isFilmSeen(kind) && steps(kind).slice(0, 2).every(helps);
   const describe = (gain: readonly number[]) => `${describeSpread(gain, 3)} nats`;
-  const withContrast = KINDS.filter((kind) => helps(steps(kind).at(-1)!));
   return {
     verdict:
       isFilmSeen('attention') && inOrder('attention')
@@ -171,20 +161,17 @@ export function judgeComponents(tables: Readonly<Record<LadderKind, MeasuredTabl
           ? 'partly'
           : 'does not hold',
     measured: KINDS.map(
-      (kind) => `past and film: ${describe(film(kind))} better with ${LADDERS[kind].title}`,
+      (kind) => `past and film: ${describe(film(kind))} better with ${TITLES[kind]}`,
     )
       .reverse()
       .join('; '),
-    baseline: `${STATE}: ${describe(scoresOf(tables.queries, STATE))} a token`,
-    remarks: [
-      ...KINDS.map((kind) => {
-        const parts = steps(kind).map(
-          (step) =>
-            `${step.part} is ${describe(step.gain)} better${helps(step) ? '' : ', not in every seed'}`,
-        );
-        return `With ${LADDERS[kind].title}: ${parts.join('; ')}.`;
-      }),
-      ...(withContrast.join() === 'attention' ? [HEAD_START] : []),
-    ],
+    baseline: `${STATE}: ${describe(scoresOf(tables.attention, STATE))} a token`,
+    remarks: KINDS.map((kind) => {
+      const parts = steps(kind).map(
+        (step) =>
+          `${step.part} is ${describe(step.gain)} better${helps(step) ? '' : ', not in every seed'}`,
+      );
+      return `With ${TITLES[kind]}: ${parts.join('; ')}.`;
+    }),
   };
 }
