@@ -49,8 +49,7 @@ function completeModel(model: Record<string, unknown>): object {
       clip_embd: 16,
       clip_temp: 0.1,
     },
-    // Beside contrast, the next neuron and its time keep the shares of the defaults: 5 to 3.
-    loss: { gamma: 0.1, mu: 0.5625 },
+    loss: { gamma: 0.1 },
   };
 }
 
