@@ -65,12 +65,13 @@ const KINDS = Object.keys(TITLES) as LadderKind[];
 /** Updates of every rung. */
 const UPDATES = 1000;
 
-/** The rungs of a ladder by what each has more than the one below it, as `componentRungs` does. */
+/** What each rung has more than the one below it. */
 const PARTS = ['past', 'stimulus', 'behavior', 'contrast'] as const;
 type Part = (typeof PARTS)[number];
-/** The title of the rung below them. */
-const STATE = 'state alone';
-const rungTitle = (part: Part) => `+ ${part}`;
+/** The rungs of every ladder, by their names in `componentRungs`. */
+const RUNGS = ['state', ...PARTS] as const;
+type RungName = (typeof RUNGS)[number];
+const rungTitle = (rung: RungName) => (rung === 'state' ? 'state alone' : `+ ${rung}`);
 
 /** The configuration of a kind, without behavior and contrast. */
 function ladderModel(
@@ -83,8 +84,8 @@ function ladderModel(
 }
 
 /** The ladder whose model a rung is, as ladders share what they have below the film. */
-function ownerOf(kind: LadderKind, part: Part | 'state'): LadderKind {
-  return part === 'state' || (part === 'past' && kind === 'queries') ? 'attention' : kind;
+function ownerOf(kind: LadderKind, name: RungName): LadderKind {
+  return name === 'state' || (name === 'past' && kind === 'queries') ? 'attention' : kind;
 }
 
 async function measure(context: PaperContext): Promise<Findings> {
@@ -95,8 +96,8 @@ async function measure(context: PaperContext): Promise<Findings> {
 
 /** What each rung of a ladder scores. */
 async function climb(context: PaperContext, kind: LadderKind): Promise<MeasuredTable> {
-  const rows = [await rungRow(context, STATE, kind, 'state')];
-  for (const part of PARTS) rows.push(await rungRow(context, rungTitle(part), kind, part));
+  const rows: MeasuredRow[] = [];
+  for (const name of RUNGS) rows.push(await rungRow(context, kind, name));
   return {
     title: `What each part adds to a model with ${TITLES[kind]}`,
     caption:
@@ -113,22 +114,21 @@ async function climb(context: PaperContext, kind: LadderKind): Promise<MeasuredT
 /** A rung of a kind of model, trained and scored with each seed. */
 async function rungRow(
   context: PaperContext,
-  title: string,
   kind: LadderKind,
-  part: Part | 'state',
+  name: RungName,
 ): Promise<MeasuredRow> {
-  const owner = ownerOf(kind, part);
+  const owner = ownerOf(kind, name);
   const runs: LadderRun[] = [];
   for (const seed of context.seeds) {
     const { dataset, training, ...data } = await visualData(context, seed);
     const { config } = parseConfig(completeModel(ladderModel(data, owner)));
     const settings = parseTrainSettings({ ...training, steps: trainingAmount(context, UPDATES) });
     const store = context.store.within(`models/components-${owner}-data${seed}`);
-    const rung = componentRungs(config).find((candidate) => candidate.name === part)!;
+    const rung = componentRungs(config).find((candidate) => candidate.name === name)!;
     runs.push(await trainRung({ dataset, store, settings }, rung, seed, context));
   }
   const scores = (['nats', 'bits', 'setF1'] as const).map((key) => runs.map((run) => run[key]));
-  return { title, kind: 'model', scores };
+  return { title: rungTitle(name), kind: 'model', scores };
 }
 
 /** By how many nats a part improves the rung below it, with each seed. */
@@ -139,15 +139,13 @@ interface Step {
 
 /** What the tables of `components` say, one of each ladder. */
 export function judgeComponents(tables: Readonly<Record<LadderKind, MeasuredTable>>): Judgment {
-  const gains = (kind: LadderKind, below: string, title: string) =>
-    scoresOf(tables[kind], below).map((value, n) => value - scoresOf(tables[kind], title)[n]!);
+  const nats = (kind: LadderKind, rung: RungName) => scoresOf(tables[kind], rungTitle(rung));
+  const gains = (kind: LadderKind, below: RungName, rung: RungName) =>
+    nats(kind, below).map((value, n) => value - nats(kind, rung)[n]!);
   const steps = (kind: LadderKind): Step[] =>
-    PARTS.map((part, n) => {
-      const below = n === 0 ? STATE : rungTitle(PARTS[n - 1]!);
-      return { part, gain: gains(kind, below, rungTitle(part)) };
-    });
+    PARTS.map((part, n) => ({ part, gain: gains(kind, RUNGS[n]!, part) }));
   const helps = ({ gain }: Step) => gain.every((value) => value > 0);
-  const film = (kind: LadderKind) => gains(kind, STATE, rungTitle('stimulus'));
+  const film = (kind: LadderKind) => gains(kind, 'state', 'stimulus');
   const isFilmSeen = (kind: LadderKind) => film(kind).every((gain) => gain >= FILM_GAIN);
   const inOrder = (kind: LadderKind) => steps(kind).every(helps);
   const works = (kind: LadderKind) => isFilmSeen(kind) && steps(kind).slice(0, 2).every(helps);
@@ -164,7 +162,7 @@ export function judgeComponents(tables: Readonly<Record<LadderKind, MeasuredTabl
     )
       .reverse()
       .join('; '),
-    baseline: `${STATE}: ${describe(scoresOf(tables.attention, STATE))} a token`,
+    baseline: `${rungTitle('state')}: ${describe(nats('attention', 'state'))} a token`,
     remarks: KINDS.map((kind) => {
       const parts = steps(kind).map(
         (step) =>
