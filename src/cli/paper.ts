@@ -27,7 +27,7 @@ export function addPaper(program: Command): void {
   program
     .command('paper')
     .description(
-      'repeat the paper’s demonstrations on simulated recordings, beside baselines (90 minutes on two cores)',
+      'repeat the paper’s demonstrations on simulated recordings, beside baselines (about an hour on two cores)',
     )
     .argument('[claims...]', `claims to test: ${CLAIMS.map(({ name }) => name).join(', ')}`)
     .option('--out <folder>', 'folder for the data, the models and the page', 'runs/paper')

@@ -4,7 +4,7 @@ import { renderPage, type Section, type Table } from '../report/html.js';
 import { describeSpread } from '../report/spread.js';
 import { formatDuration } from '../text/format.js';
 import type { Claim, MeasuredTable } from './claim.js';
-import type { StoredFindings } from './results.js';
+import { figureOf, type StoredFindings } from './results.js';
 
 /** A claim, and what was found; undefined where it was not measured. */
 export interface MeasuredClaim {
@@ -49,7 +49,7 @@ function overview(claims: readonly MeasuredClaim[]): Section {
   };
 }
 
-function claimSection({ title, says }: Claim, findings: StoredFindings): Section {
+function claimSection({ name, title, says }: Claim, findings: StoredFindings): Section {
   const { verdict, remarks, tables, figures, seeds, seconds, adapter, full } = findings;
   return {
     title: `${title}: ${verdict}`,
@@ -59,7 +59,7 @@ function claimSection({ title, says }: Claim, findings: StoredFindings): Section
       `Seeds ${seeds.join(', ')}${full ? ', ten times the training' : ''}; ${formatDuration(seconds)} on ${adapter}.`,
     ],
     tables: tables.map(measuredTable),
-    figures,
+    figures: figures.map((figure) => figureOf({ name }, figure)),
   };
 }
 

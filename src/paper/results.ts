@@ -46,14 +46,18 @@ export async function writeFindings(
       ),
     ),
   );
-  const figures = findings.figures.map((figure) =>
-    figureFiles({ ...figure, name: `${name}-${figure.name}` }),
-  );
+  const figures = findings.figures.map((figure) => figureFiles(figureOf({ name }, figure)));
   await store.writeTogether({
     [`${FOLDER}/${name}.csv`]: toCsv(rows),
     ...Object.assign({}, ...figures),
     [`${FOLDER}/${name}.json`]: formatFacts(findings),
   });
+}
+
+/** A figure of a claim, by whose name its own begins. */
+export function figureOf({ name }: Pick<Claim, 'name'>, figure: Figure): Figure {
+  const prefix = `${name}-`;
+  return figure.name.startsWith(prefix) ? figure : { ...figure, name: prefix + figure.name };
 }
 
 /** A figure and its numbers as files. */

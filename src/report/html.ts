@@ -41,6 +41,11 @@ export function escapeHtml(text: string): string {
     .replaceAll('"', '&quot;');
 }
 
+/** Pixels of a page, and of a character and of the sides of a cell in its tables, about. */
+const [PAGE_WIDTH, CHARACTER_WIDTH, CELL_PADDING] = [970, 7, 22];
+/** Characters in a line of a column of words, where a table is too wide for all. */
+const WORDS_CHARACTERS = 30;
+
 const STYLE = `
   body { font: 15px/1.5 'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', sans-serif; color: #20262d; max-width: 1000px; margin: 2em auto; padding: 0 1em; }
   h1 { font-size: 1.6em; margin-bottom: 0.2em; } h2 { font-size: 1.2em; margin-top: 2em; border-bottom: 1px solid #ddd; }
@@ -50,8 +55,8 @@ const STYLE = `
   figure svg { max-width: 100%; height: auto; } figcaption { font-size: 0.85em; color: #57606a; } figcaption a { color: inherit; }
   .table { overflow-x: auto; } table { border-collapse: collapse; margin: 0.6em 0; font-size: 0.9em; } caption { text-align: left; font-weight: bold; }
   th, td { padding: 0.2em 0.8em; text-align: right; vertical-align: top; border-bottom: 1px solid #eee; } th { border-bottom: 1px solid #888; }
-  th:first-child, td:first-child { text-align: left; }
-  td:nth-child(n + 3) { white-space: nowrap; } .lead { color: #57606a; } .note { font-size: 0.85em; color: #57606a; }
+  td { white-space: nowrap; } th.words, td.words { text-align: left; white-space: normal; }
+  .dense td span { display: block; font-size: 0.9em; color: #57606a; } .lead { color: #57606a; } .note { font-size: 0.85em; color: #57606a; }
   @page { margin: 15mm; }
   @media print {
     body { font-size: 10pt; max-width: none; margin: 0; padding: 0; color: black; }
@@ -116,11 +121,43 @@ function codeMarked(text: string): string {
 }
 
 function tableHtml({ title, caption, head, rows }: Table): string {
+  const areWords = head.map((_, n) => n === 0 || isOfWords(rows.map((row) => row[n]!)));
+  const isDense = tableWidth(head, rows, areWords) > PAGE_WIDTH;
   const cells = (kind: 'th' | 'td', values: readonly string[]) =>
-    `<tr>${values.map((value) => `<${kind}>${codeMarked(value)}</${kind}>`).join('')}</tr>`;
-  return `<div class="table"><table><caption>${escapeHtml(title)}</caption>
-<thead>${cells('th', head)}</thead>
-<tbody>${rows.map((row) => cells('td', row)).join('\n')}</tbody></table></div>${caption === undefined ? '' : `\n<p class="note">${codeMarked(caption)}</p>`}`;
+    values
+      .map((value, n) => {
+        if (areWords[n]) return `<${kind} class="words">${codeMarked(value)}</${kind}>`;
+        return `<${kind}>${isDense ? withRangeBelow(value) : codeMarked(value)}</${kind}>`;
+      })
+      .join('');
+  const body = rows.map((row) => `<tr>${cells('td', row)}</tr>`).join('\n');
+  return `<div class="table"><table${isDense ? ' class="dense"' : ''}><caption>${escapeHtml(title)}</caption>
+<thead><tr>${cells('th', head)}</tr></thead>
+<tbody>${body}</tbody></table></div>${caption === undefined ? '' : `\n<p class="note">${codeMarked(caption)}</p>`}`;
+}
+
+/** Whether most cells of a column, of those that say something, are words and not numbers. */
+function isOfWords(cells: readonly string[]): boolean {
+  const filled = cells.filter((cell) => /[\p{L}\p{N}]/u.test(cell));
+  return filled.filter((cell) => !/^[<>]?\s?[-−+]?[\d.]/.test(cell)).length * 2 > filled.length;
+}
+
+/** A number whose range stands below it, if it has one. */
+function withRangeBelow(cell: string): string {
+  return codeMarked(cell).replace(/(?<=^\S+ )\(.+\)$/, '<span>$&</span>');
+}
+
+/** Pixels of a table with numbers in a line each, and with words in lines of moderate length. */
+function tableWidth(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  areWords: readonly boolean[],
+): number {
+  return head.reduce((width, title, n) => {
+    const characters = Math.max(...[title, ...rows.map((row) => row[n]!)].map((c) => c.length));
+    const shown = areWords[n] ? Math.min(characters, WORDS_CHARACTERS) : characters;
+    return width + shown * CHARACTER_WIDTH + CELL_PADDING;
+  }, 0);
 }
 
 /** A drawing whose ids begin with a prefix: they are unique within a drawing only. */

@@ -79,6 +79,7 @@ describe('the paper’s demonstrations', () => {
     expect(page).toContain('0.50 (0.40 to 0.60)');
     expect(page).toContain('not measured: neuroformer paper second');
     expect(page).toContain('Title of first: partly');
+    expect(page).toContain('download="first-maps.csv"');
   });
 
   it('are not repeated where they were measured, and go on after a stop', async () => {

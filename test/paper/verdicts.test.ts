@@ -87,9 +87,9 @@ describe('the verdict on components', () => {
 
   it('says by how much each part helps, over that of the rung below', () => {
     expect(judgment(ladders).remarks).toEqual([
-      'With the paper’s attention: past is 0.100 nats better; stimulus is 0.200 nats better; behavior is 0.100 nats better; contrast is 0.100 nats better.',
-      'With neuron queries: past is 0.100 nats better; stimulus is 0.100 nats better; behavior is -0.010 nats better, not in every seed; contrast is -0.010 nats better, not in every seed.',
-      'With neuron queries and spike history: past is 0.100 nats better; stimulus is 0.200 nats better; behavior is 0.100 nats better; contrast is -0.010 nats better, not in every seed.',
+      'Nats a token that each part gains with the paper’s attention: past 0.100; stimulus 0.200; behavior 0.100; contrast 0.100.',
+      'Nats a token that each part gains with neuron queries: past 0.100; stimulus 0.100; behavior -0.010, not in every seed; contrast -0.010, not in every seed.',
+      'Nats a token that each part gains with neuron queries and spike history: past 0.100; stimulus 0.200; behavior 0.100; contrast -0.010, not in every seed.',
     ]);
   });
 });

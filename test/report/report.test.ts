@@ -155,6 +155,42 @@ describe('a page', () => {
     expect(renderPage('T', '', [section('A')])).not.toContain('class="result"');
   });
 
+  describe('a table', () => {
+    const rendered = (head: string[], ...rows: string[][]) =>
+      renderPage('T', '', [{ title: 'A', text: [], tables: [{ title: 'B', head, rows }] }]);
+    const RANGE = '0.500 (0.400 to 0.600)';
+
+    it('sets words from the left, in lines, and numbers from the right', () => {
+      const html = rendered(
+        ['decoder', '', 'r', 'step', 'says'],
+        ['GLM', 'penalty 3', '-0.1', '0.05 s', 'r = 0.5 (0.4 to 0.6)'],
+        ['mean', 'of all', '–', '', 'less'],
+        ['7', '0.4 s of spikes', RANGE, '2 ms', ''],
+      );
+      expect(html).toContain(
+        '<th class="words">decoder</th><th class="words"></th><th>r</th><th>step</th><th class="words">says</th>',
+      );
+      expect(html).toContain(
+        '<td class="words">GLM</td><td class="words">penalty 3</td><td>-0.1</td><td>0.05 s</td><td class="words">r = 0.5 (0.4 to 0.6)</td>',
+      );
+      expect(html).toContain(
+        '<td class="words">of all</td><td>–</td><td></td><td class="words">less</td>',
+      );
+      expect(html).toContain('<td class="words">7</td><td class="words">0.4 s of spikes</td>');
+    });
+
+    it('has ranges in lines of their own where it is wider than the page', () => {
+      const cells = (columns: number, cell: string) => Array.from({ length: columns }, () => cell);
+      const table = (columns: number) =>
+        rendered(cells(columns + 1, 'r'), ['model', ...cells(columns, RANGE)]);
+      expect(table(4)).toContain('<table><caption>');
+      expect(table(6)).toContain('<table class="dense"><caption>');
+      expect(table(4)).toContain(`<td>${RANGE}</td>`);
+      expect(table(6)).toContain('<td>0.500 <span>(0.400 to 0.600)</span></td>');
+      expect(table(6)).toMatch(/\.dense td span \{ display: block;/);
+    });
+  });
+
   it('prints each section on pages of its own, no figure cut, links like text', () => {
     const html = renderPage('T', '', [{ title: 'A', text: [] }]);
     const print = html.slice(html.indexOf('@media print'), html.indexOf('</style>'));

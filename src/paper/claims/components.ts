@@ -3,7 +3,9 @@
 import { parseConfig } from '../../neuroformer/config.js';
 import { componentRungs } from '../../neuroformer/rungs.js';
 import type { LadderRun } from '../../probe/results.js';
+import type { Figure } from '../../report/draw.js';
 import { describeSpread } from '../../report/spread.js';
+import { OTHER, ROLES } from '../../report/theme.js';
 import { trainRung } from '../../stages/ladder-components.js';
 import { parseTrainSettings } from '../../train/settings.js';
 import {
@@ -18,6 +20,7 @@ import {
 } from '../claim.js';
 import { FILM_MODEL_TITLES, filmModel } from '../film-models.js';
 import { type SimulatedData, visualData } from '../models.js';
+import { columnScores, scoresFigure } from '../table-figure.js';
 
 /** The parts of a model that predict spikes. */
 export const components: Claim = {
@@ -62,6 +65,11 @@ const TITLES: Readonly<Record<LadderKind, string>> = {
   heads: FILM_MODEL_TITLES.heads,
 };
 const KINDS = Object.keys(TITLES) as LadderKind[];
+const COLORS: Readonly<Record<LadderKind, string>> = {
+  attention: ROLES.baseline,
+  queries: OTHER,
+  heads: ROLES.model,
+};
 /** Updates of every rung. */
 const UPDATES = 1000;
 
@@ -91,7 +99,28 @@ function ownerOf(kind: LadderKind, name: RungName): LadderKind {
 async function measure(context: PaperContext): Promise<Findings> {
   const tables = {} as Record<LadderKind, MeasuredTable>;
   for (const kind of KINDS) tables[kind] = await climb(context, kind);
-  return { ...judgeComponents(tables), tables: Object.values(tables), figures: [] };
+  return {
+    ...judgeComponents(tables),
+    tables: Object.values(tables),
+    figures: [await laddersFigure(tables)],
+  };
+}
+
+/** All ladders in one figure. */
+function laddersFigure(tables: Readonly<Record<LadderKind, MeasuredTable>>): Promise<Figure> {
+  const panels = ['nats a token', 'bits a spike'];
+  return scoresFigure(
+    { name: 'ladders', title: 'What each part adds' },
+    KINDS.flatMap((kind) =>
+      tables[kind].rows.map((row) => ({
+        method: row.title,
+        series: TITLES[kind],
+        scores: columnScores(tables[kind], row, panels),
+      })),
+    ),
+    KINDS.map((kind) => ({ name: TITLES[kind], color: COLORS[kind] })),
+    panels,
+  );
 }
 
 /** What each rung of a ladder scores. */
@@ -164,11 +193,11 @@ export function judgeComponents(tables: Readonly<Record<LadderKind, MeasuredTabl
       .join('; '),
     baseline: `${rungTitle('state')}: ${describe(nats('attention', 'state'))} a token`,
     remarks: KINDS.map((kind) => {
-      const parts = steps(kind).map(
-        (step) =>
-          `${step.part} is ${describe(step.gain)} better${helps(step) ? '' : ', not in every seed'}`,
-      );
-      return `With ${TITLES[kind]}: ${parts.join('; ')}.`;
+      const parts = steps(kind).map((step) => {
+        const exception = helps(step) ? '' : ', not in every seed';
+        return `${step.part} ${describeSpread(step.gain, 3)}${exception}`;
+      });
+      return `Nats a token that each part gains with ${TITLES[kind]}: ${parts.join('; ')}.`;
     }),
   };
 }

@@ -17,6 +17,7 @@ import {
   trainingAmount,
 } from '../claim.js';
 import { trainedModel, visualData } from '../models.js';
+import { tableFigure } from '../table-figure.js';
 
 /** Behavior that is decoded from 1 s of spikes, and from spikes and film. */
 export const decoding: Claim = {
@@ -58,7 +59,12 @@ async function measure(context: PaperContext): Promise<Findings> {
         ),
       })),
   };
-  return { ...judgeDecoding(table), tables: [table], figures: [] };
+  const figure = await tableFigure(
+    { name: 'scores', title: 'What each decoder says of behavior' },
+    table,
+    table.columns.map(({ title }) => title),
+  );
+  return { ...judgeDecoding(table), tables: [table], figures: [figure] };
 }
 
 /** The scores of all decoders of a seed; computed once, then read from the store. */

@@ -16,6 +16,7 @@ import {
   scoresOf,
 } from '../claim.js';
 import { FILM_MODEL_TITLES, type FilmModelKind, filmRun } from '../film-models.js';
+import { controlsFigure } from '../table-figure.js';
 
 /** Maps follow the fields if they correlate at least this much in every seed, */
 const FOLLOWS = 0.65;
@@ -49,7 +50,13 @@ async function measure(context: PaperContext): Promise<Findings> {
     return bySeed;
   };
   const table = fieldTable(await read('attention'), await read('heads'));
-  return { ...judgeFields(table), tables: [table], figures };
+  const scores = await controlsFigure(
+    { name: 'scores', title: 'Agreement with the true fields' },
+    table,
+    'r with the true field',
+    ['untrained', 'other field'],
+  );
+  return { ...judgeFields(table), tables: [table], figures: [scores, ...figures] };
 }
 
 const TRUNK = ['trunk attention', 'trunk gradient x attention'];

@@ -18,6 +18,7 @@ import {
   trainingAmount,
 } from '../claim.js';
 import { type SimulatedData, simulatedOnce, trainedModel } from '../models.js';
+import { controlsFigure } from '../table-figure.js';
 
 /** Which input drives each neuron. */
 export const inputs: Claim = {
@@ -59,7 +60,13 @@ async function measure(context: PaperContext): Promise<Findings> {
   for (const kind of ['trunk', 'queries'] as const)
     for (const seed of context.seeds) maps[kind].push(await readMaps(context, kind, seed));
   const table = inputsTable(maps);
-  return { ...judgeInputs(table), tables: [table], figures: [] };
+  const figure = await controlsFigure(
+    { name: 'scores', title: 'Inputs that maps find' },
+    table,
+    'share of neurons whose input is the largest',
+    ['untrained', 'other neuron'],
+  );
+  return { ...judgeInputs(table), tables: [table], figures: [figure] };
 }
 
 /** The simulated recording of a seed. */

@@ -66,11 +66,7 @@ async function measure(context: PaperContext): Promise<Findings> {
   }
   const table = latentsTable(bySeed);
   const { figures = [] } = await latentsSection(bySeed[0]!);
-  const shown = figures.map((figure) => ({
-    ...ofSeed(figure, context.seeds[0]!),
-    // The claim's name is put before the names of its figures.
-    name: figure.name.replace(`${latents.name}-`, ''),
-  }));
+  const shown = figures.map((figure) => ofSeed(figure, context.seeds[0]!));
   return { ...judgeLatents(table), tables: [table], figures: shown };
 }
 

@@ -12,6 +12,7 @@ import {
 } from '../claim.js';
 import { FILM_MODEL_TITLES, type FilmModelKind } from '../film-models.js';
 import { filmRates, filmRateTable, GLM } from '../film-rates.js';
+import { tableFigure } from '../table-figure.js';
 
 /** Single windows that are predicted from the recorded past. */
 export const spikes: Claim = {
@@ -27,7 +28,11 @@ async function measure(context: PaperContext): Promise<Findings> {
     caption:
       'Expected counts of single windows. Bits a spike above each neuron’s mean rate. PSTH r: correlation over time of their mean over repeats with the recorded PSTH, mean over 60 neurons; with the recorded past it can exceed the ceiling.',
   });
-  return { ...judgeSpikes(table), tables: [table], figures: [] };
+  const figure = await tableFigure({ name: 'scores', title: 'One window ahead' }, table, [
+    'bits a spike',
+    'PSTH r, 200 ms',
+  ]);
+  return { ...judgeSpikes(table), tables: [table], figures: [figure] };
 }
 
 /** What the table of `spikes` says. */

@@ -13,6 +13,7 @@ import {
 } from '../claim.js';
 import { FILM_MODEL_TITLES, type FilmModelKind } from '../film-models.js';
 import { filmRates, filmRateTable, GLM, RECORDED } from '../film-rates.js';
+import { tableFigure } from '../table-figure.js';
 
 /** Whole trials that are generated. */
 export const trials: Claim = {
@@ -33,7 +34,11 @@ async function measure(context: PaperContext): Promise<Findings> {
     caption:
       'Expected counts along trials in which every window follows from the spikes drawn before it. PSTH r: correlation over time with the recorded PSTH, mean over 60 neurons. Bits a spike above each neuron’s mean rate.',
   });
-  return { ...judgeTrials(table), tables: [table], figures: [] };
+  const figure = await tableFigure({ name: 'scores', title: 'Trials that run freely' }, table, [
+    'bits a spike',
+    'PSTH r, 200 ms',
+  ]);
+  return { ...judgeTrials(table), tables: [table], figures: [figure] };
 }
 
 /** Index of the column of PSTH r in bins of 200 ms, and of the rate. */

@@ -4,9 +4,11 @@ import type { EdgeScores } from '../../analyze/edges.js';
 import { mean } from '../../math/statistics.js';
 import type { ConnectivityMap } from '../../probe/connectivity.js';
 import type { ConnectivityResults } from '../../probe/results.js';
+import type { DotSeries } from '../../report/dot-plot.js';
 import type { Figure } from '../../report/draw.js';
 import { mapFigures } from '../../report/maps.js';
 import { describeSpread } from '../../report/spread.js';
+import { OTHER, ROLES } from '../../report/theme.js';
 import { DRAWN_MAPS, trueWeights } from '../../report/wiring.js';
 import { explainConnectivity } from '../../stages/explain-connectivity.js';
 import { readConnectivity } from '../../stages/result-files.js';
@@ -23,6 +25,7 @@ import {
   scoresOf,
 } from '../claim.js';
 import { type HubNetworkKind, hubRun } from '../hub-networks.js';
+import { columnScores, scoresFigure } from '../table-figure.js';
 
 /** Which neuron drives which. */
 export const wiring: Claim = {
@@ -92,7 +95,7 @@ async function measure(context: PaperContext): Promise<Findings> {
       hubs,
     ),
   ];
-  const figures: Figure[] = [];
+  const maps: Figure[] = [];
   for (const { kind, seed } of OTHERS) {
     const results: ConnectivityResults[] = [];
     for (const model of context.seeds)
@@ -101,9 +104,40 @@ async function measure(context: PaperContext): Promise<Findings> {
     results.push(await connectivityOnce(context, kind, 'attention', seed, context.seeds[0]!));
     tables.push(edgeTable(`${capitalize(kind.title)}, seed ${seed}`, OTHER_ROWS, results));
     if (kind.name === 'mixed' || kind.name === 'inhibition')
-      figures.push(...(await couplingFigures(context, kind, seed, results[0]!)));
+      maps.push(...(await couplingFigures(context, kind, seed, results[0]!)));
   }
-  return { ...judgeWiring(tables), tables, figures };
+  return { ...judgeWiring(tables), tables, figures: [await networksFigure(tables), ...maps] };
+}
+
+/** Rows of the tables that their figure shows. */
+const DRAWN: Partial<Readonly<Record<RowName, Omit<DotSeries, 'name'>>>> = {
+  attention: { color: ROLES.model },
+  untrained: { color: ROLES.model, hollow: true },
+  coupling: { color: OTHER },
+  lagged: { color: ROLES.baseline },
+};
+
+/** All networks in one figure. */
+function networksFigure(tables: readonly MeasuredTable[]): Promise<Figure> {
+  const panels = ['AUROC', 'direction'];
+  const series = Object.entries(DRAWN).map(([name, dots]) => ({
+    name: ROWS[name as RowName].title,
+    ...dots,
+  }));
+  return scoresFigure(
+    { name: 'scores', title: 'Connections that are found' },
+    tables.flatMap((table) =>
+      table.rows
+        .filter(({ title }) => series.some(({ name }) => name === title))
+        .map((row) => ({
+          method: table.title,
+          series: row.title,
+          scores: columnScores(table, row, panels),
+        })),
+    ),
+    series,
+    panels,
+  );
 }
 
 const OTHER_ROWS: readonly RowName[] = [
@@ -148,7 +182,7 @@ function edgeTable(
     // What spikes alone tell is the same for every model of a network.
     const isRepeated = kind === 'baseline' && new Set(all.map(firstScore)).size === 1;
     const found = isRepeated ? all.slice(0, 1) : all;
-    return { title, kind, scores: COLUMNS.map(({ key }) => columnScores(found, key)) };
+    return { title, kind, scores: COLUMNS.map(({ key }) => mapScores(found, key)) };
   });
   return {
     title,
@@ -164,7 +198,7 @@ function firstScore({ scores }: ConnectivityMap): number {
 }
 
 /** A score of each map; empty where the maps cannot have it, or the network has no such edges. */
-function columnScores(maps: readonly ConnectivityMap[], key: keyof EdgeScores): number[] {
+function mapScores(maps: readonly ConnectivityMap[], key: keyof EdgeScores): number[] {
   return maps.flatMap(({ scores }) => {
     const score = scores?.[key];
     return typeof score === 'number' && Number.isFinite(score) ? [score] : [];
