@@ -58,9 +58,15 @@ function claimSection({ name, title, says }: Claim, findings: StoredFindings): S
       ...remarks,
       `Seeds ${seeds.join(', ')}${full ? ', ten times the training' : ''}; ${formatDuration(seconds)} on ${adapter}.`,
     ],
-    tables: tables.map(measuredTable),
+    tables: tables.map(measuredTable).map(withoutCaptionOfNext),
     figures: figures.map((figure) => figureOf({ name }, figure)),
   };
+}
+
+/** A table; what it says as the next one does stands below that one. */
+function withoutCaptionOfNext(table: Table, index: number, tables: readonly Table[]): Table {
+  const { caption, ...rest } = table;
+  return caption === tables[index + 1]?.caption ? rest : table;
 }
 
 /** A table with the mean over seeds, and the lowest and highest. */

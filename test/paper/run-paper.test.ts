@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createEngine } from '../../src/node.js';
 import type { Claim, Findings } from '../../src/paper/claim.js';
 import { CLAIMS } from '../../src/paper/claims.js';
+import { paperPage } from '../../src/paper/page.js';
 import { readFindings } from '../../src/paper/results.js';
 import { PAPER_PAGE, runPaper } from '../../src/paper/run-paper.js';
 import { memoryStore, readText } from '../../src/ports/run-store.js';
@@ -80,6 +81,16 @@ describe('the paper’s demonstrations', () => {
     expect(page).toContain('not measured: neuroformer paper second');
     expect(page).toContain('Title of first: partly');
     expect(page).toContain('download="first-maps.csv"');
+  });
+
+  it('say once what several tables are of', () => {
+    const table = FINDINGS.tables[0]!;
+    const tables = ['A', 'A', 'B', 'A'].map((caption) => ({ ...table, caption }));
+    const stored = { ...FINDINGS, tables, seeds: [1], full: false, seconds: 1, adapter: 'none' };
+    const page = paperPage([{ claim: countingClaim('first').claim, findings: stored }]);
+    const section = page.slice(page.indexOf('Title of first: partly'));
+    const captions = [...section.matchAll(/<p class="note">(.*?)<\/p>/g)].map(([, text]) => text);
+    expect(captions).toEqual(['A', 'B', 'A']);
   });
 
   it('are not repeated where they were measured, and go on after a stop', async () => {
