@@ -106,27 +106,33 @@ fn tanh_stable(v: f32) -> f32 {
 
 // begin helpers/sigmoid_stable.wgsl (generated: edit there)
 // The logistic function. Beyond -88 exp would overflow, and WGSL does not say what follows; there
-// the result stays at 6e-39.
+// the result stays at 6e-39. NaN is kept, which min and exp may drop.
 fn sigmoid_stable(v: f32) -> f32 {
-  return 1.0 / (1.0 + exp(min(-v, 88.0)));
+  return select(v, 1.0 / (1.0 + exp(min(-v, 88.0))), v == v);
 }
 // end helpers/sigmoid_stable.wgsl
 
+// v, or 0 where it is below. A comparison keeps NaN, which max may drop.
+fn at_least_zero(v: f32) -> f32 {
+  return select(v, 0.0, v < 0.0);
+}
+
 // log(1 + exp(v)) without overflow.
 fn softplus(v: f32) -> f32 {
-  return max(v, 0.0) + log(1.0 + exp(-abs(v)));
+  return select(v, at_least_zero(v) + log(1.0 + exp(-abs(v))), v == v);
 }
 
 // log(1 + v), of numbers below 0 as of 0. Where 1 + v loses digits, by its Taylor series.
 fn log1p(v: f32) -> f32 {
-  let u = max(v, 0.0);
-  return select(log(1.0 + u), u * (1.0 - u * (0.5 - u * 0.33333333)), u < 0.01);
+  let u = at_least_zero(v);
+  let sum = select(log(1.0 + u), u * (1.0 - u * (0.5 - u * 0.33333333)), u < 0.01);
+  return select(v, sum, v == v);
 }
 
 fn f(v: f32) -> f32 {
   switch params.kind {
     case GELU: { return v * normal_cdf(v); }
-    case RELU: { return max(v, 0.0); }
+    case RELU: { return at_least_zero(v); }
     case TANH: { return tanh_stable(v); }
     case SIGMOID: { return sigmoid_stable(v); }
     case SOFTPLUS: { return softplus(v); }
@@ -234,22 +240,27 @@ fn tanh_stable4(v: vec4f) -> vec4f {
 }
 
 fn sigmoid_stable4(v: vec4f) -> vec4f {
-  return 1.0 / (1.0 + exp(min(-v, vec4f(88.0))));
+  return select(v, 1.0 / (1.0 + exp(min(-v, vec4f(88.0)))), v == v);
+}
+
+fn at_least_zero4(v: vec4f) -> vec4f {
+  return select(v, vec4f(), v < vec4f());
 }
 
 fn softplus4(v: vec4f) -> vec4f {
-  return max(v, vec4f()) + log(1.0 + exp(-abs(v)));
+  return select(v, at_least_zero4(v) + log(1.0 + exp(-abs(v))), v == v);
 }
 
 fn log1p4(v: vec4f) -> vec4f {
-  let u = max(v, vec4f());
-  return select(log(1.0 + u), u * (1.0 - u * (0.5 - u * 0.33333333)), u < vec4f(0.01));
+  let u = at_least_zero4(v);
+  let sum = select(log(1.0 + u), u * (1.0 - u * (0.5 - u * 0.33333333)), u < vec4f(0.01));
+  return select(v, sum, v == v);
 }
 
 fn f4(v: vec4f) -> vec4f {
   switch params.kind {
     case GELU: { return v * normal_cdf4(v); }
-    case RELU: { return max(v, vec4f()); }
+    case RELU: { return at_least_zero4(v); }
     case TANH: { return tanh_stable4(v); }
     case SIGMOID: { return sigmoid_stable4(v); }
     case SOFTPLUS: { return softplus4(v); }

@@ -22,6 +22,7 @@ const WG = 64u;
 const CAP = 64u;
 
 struct Params {
+  B: u32,
   T: u32,
   C: u32,
   padded: u32,
@@ -56,9 +57,9 @@ var<workgroup> dh: array<f32, CAP>;
 
 // begin helpers/sigmoid_stable.wgsl (generated: edit there)
 // The logistic function. Beyond -88 exp would overflow, and WGSL does not say what follows; there
-// the result stays at 6e-39.
+// the result stays at 6e-39. NaN is kept, which min and exp may drop.
 fn sigmoid_stable(v: f32) -> f32 {
-  return 1.0 / (1.0 + exp(min(-v, 88.0)));
+  return select(v, 1.0 / (1.0 + exp(min(-v, 88.0))), v == v);
 }
 // end helpers/sigmoid_stable.wgsl
 
@@ -119,6 +120,9 @@ fn forward(
   @builtin(local_invocation_index) local: u32,
 ) {
   let b = group.x + group.y * groups.x;
+  if (b >= params.B) {
+    return;
+  }
   let C = params.C;
   let chunks = params.padded / 4u;
   for (var unit = local; unit < C; unit += WG) {
@@ -179,6 +183,9 @@ fn backward(
   @builtin(local_invocation_index) local: u32,
 ) {
   let b = group.x + group.y * groups.x;
+  if (b >= params.B) {
+    return;
+  }
   let C = params.C;
   let chunks = params.padded / 4u;
   // The same invocation writes and first reads each word of dh, so no barrier is needed yet.

@@ -559,7 +559,8 @@ fn strided(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     // The offsets of B[0, n .. n + 7]; past N, the last column again.
     let left = baseB + min(vec4u(n, n + 1u, n + 2u, n + 3u), vec4u(lastColumn)) * params.bN;
     let right = baseB + min(vec4u(n + 4u, n + 5u, n + 6u, n + 7u), vec4u(lastColumn)) * params.bN;
-    for (var startK = 0u; startK < params.K; startK += DEPTH) {
+    // Once where K is 0, for the epilogue of an empty sum.
+    for (var startK = 0u; startK < max(params.K, 1u); startK += DEPTH) {
       let count = min(DEPTH, params.K - startK);
       for (var k = 0u; k < count; k++) {
         let row = (startK + k) * params.bK;

@@ -30,9 +30,9 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> dw: array<f32>;
 @group(1) @binding(0) var<uniform> params: Params;
 
-// exp(z[i]).
+// exp(z[i]). NaN is kept, which clamp, exp and log may drop.
 fn mass(i: u32) -> f32 {
-  return exp(clamp(z[i], -80.0, 80.0));
+  return select(z[i], exp(clamp(z[i], -80.0, 80.0)), z[i] == z[i]);
 }
 
 @compute @workgroup_size(WG)
@@ -45,8 +45,9 @@ fn forward(
   for (var i = start; i < min(start + WG * ITEMS, params.n); i += WG) {
     // Without a weight the logit passes unchanged.
     out[i] = z[i];
-    if (w[i] > 0.0) {
-      out[i] = log(mass(i) + w[i]);
+    if (!(w[i] <= 0.0)) {
+      let total = mass(i) + w[i];
+      out[i] = select(total, log(total), total == total);
     }
   }
 }
@@ -59,7 +60,7 @@ fn backward(
 ) {
   let start = (group.x + group.y * groups.x) * WG * ITEMS + local;
   for (var i = start; i < min(start + WG * ITEMS, params.n); i += WG) {
-    let total = mass(i) + max(w[i], 0.0);
+    let total = mass(i) + select(w[i], 0.0, w[i] < 0.0);
     let logitGradient = dout[i] * (mass(i) / total);
     let weightGradient = dout[i] / total;
     if (params.accumulateLogits != 0u) {

@@ -67,7 +67,9 @@ fn forward(
   for (var c = lane; c < end; c += LANES) {
     squares += x[start + c] * x[start + c];
   }
-  let norm = max(sqrt(row_sum(local, vec2f(squares, 0.0)).x), params.eps);
+  let length = sqrt(row_sum(local, vec2f(squares, 0.0)).x);
+  // A comparison keeps NaN, which max may drop.
+  let norm = select(length, params.eps, length < params.eps);
   for (var c = lane; c < end; c += LANES) {
     newY[start + c] = x[start + c] / norm;
   }

@@ -121,15 +121,23 @@ export class Sampler {
     this.#ordered = settings.ordered ?? layout.config.compat !== 'original';
     if (this.#ordered || settings.silent?.length) this.#restrictions = this.#restrictTokens();
     if (settings.endless) this.#endless = this.#prepareEndless();
-    if (settings.cached ?? !model.baseline)
-      this.#cached = new CachedDrawing(
-        engine,
-        model,
-        layout,
-        this.#batch,
-        this.#endless?.reach,
-        (logits, n, lastTimes, windows) => this.#sample(logits, n, lastTimes, windows),
+    if (!(settings.cached ?? !model.baseline)) return;
+    try {
+      this.#cached = engine.allOrNothing(
+        () =>
+          new CachedDrawing(
+            engine,
+            model,
+            layout,
+            this.#batch,
+            this.#endless?.reach,
+            (logits, n, lastTimes, windows) => this.#sample(logits, n, lastTimes, windows),
+          ),
       );
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
   }
 
   /** Neurons that are never drawn. */

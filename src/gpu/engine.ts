@@ -47,6 +47,8 @@ export class Engine {
   readonly #staging: StagingRing;
   readonly #kernels: KernelCache;
   readonly #ring: UniformRing | undefined;
+  /** The parameters of recorded steps that were not disposed. */
+  readonly #stepRings = new Set<UniformRing>();
   readonly #bindGroups: BindGroupCache;
   readonly #counts = { dispatches: 0, submits: 0 };
   readonly #placeholders: { read: Allocation; write: Allocation };
@@ -71,7 +73,13 @@ export class Engine {
     const facts = deviceFacts(device, options.languageFeatures, options.reason);
     this.facts = { ...facts, immediates: facts.immediates && options.immediates !== false };
     this.tuning = tuningFor(this.facts.vendor, device.limits, options.tuning);
-    this.#pool = new BufferPool(device, (error) => this.#failure.fail(error));
+    this.#pool = new BufferPool(device, {
+      onError: (error) => this.#failure.fail(error),
+      onTrim: () => {
+        this.flush();
+        this.#bindGroups.clear();
+      },
+    });
     this.#staging = new StagingRing(device);
     this.#bindGroups = new BindGroupCache(device);
     this.#kernels = new KernelCache(
@@ -119,6 +127,16 @@ export class Engine {
    */
   scope<T>(fn: () => T): T {
     return this.#pool.scope(fn);
+  }
+
+  /**
+   * Runs `fn`, which may allocate lasting memory and record steps, as constructors do. Where it
+   * throws, all of that is released.
+   *
+   * @throws Error where `fn` is async.
+   */
+  allOrNothing<T>(fn: () => T): T {
+    return this.#pool.allOrNothing(fn);
   }
 
   /**
@@ -332,8 +350,10 @@ export class Engine {
       const ring =
         this.#kernels.paramsLayout && new UniformRing(this.device, this.#kernels.paramsLayout);
       ring?.writeParams(commands);
+      if (ring) this.#stepRings.add(ring);
       return new Step(this, value, commands, ring, () => {
         this.#pool.releaseStep(memory);
+        if (ring) this.#stepRings.delete(ring);
         ring?.destroy();
       });
     } catch (error) {
@@ -413,9 +433,13 @@ export class Engine {
     }
   }
 
-  /** Destroys the pooled buffers that are not in use. */
+  /**
+   * Destroys the pooled buffers that are not in use. The engine does so itself where it holds more
+   * than 1 GiB and needs another buffer.
+   */
   trim(): void {
     this.#pool.trim();
+    this.#staging.trim();
   }
 
   /** Counters of the engine's memory, now. */
@@ -443,6 +467,8 @@ export class Engine {
     this.#pool.destroy();
     this.#staging.destroy();
     this.#ring?.destroy();
+    for (const ring of this.#stepRings) ring.destroy();
+    this.#stepRings.clear();
     this.#profiler?.destroy();
     this.#bindGroups.clear();
     if (!this.#borrowed) this.device.destroy();

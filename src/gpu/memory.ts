@@ -148,6 +148,8 @@ export function newStepMemory(): StepMemory {
 // global may be missing.
 const USAGE = 0x80 | 0x40 | 0x04 | 0x08;
 const MIN_BUFFER_BYTES = 256;
+/** Where buffers would exceed this, free ones are destroyed before another is created. */
+const KEPT_BYTES = 2 ** 30;
 
 /**
  * The smallest size class of at least `bytes`: powers of two and quarters between them, so above
@@ -160,10 +162,18 @@ export function sizeClass(bytes: number): number {
   return power + Math.ceil((bytes - power) / quarter) * quarter;
 }
 
+/** What a pool tells its engine. */
+export interface PoolEvents {
+  /** The GPU has run out of memory. */
+  onError(error: GpuError): void;
+  /** Free buffers are about to be destroyed, which commands that wait may still use. */
+  onTrim(): void;
+}
+
 /** Storage buffers by size class, which are reused after they are released. */
 export class BufferPool {
   readonly #device: GPUDevice;
-  readonly #onError: (error: GpuError) => void;
+  readonly #events: PoolEvents;
   readonly #all = new Set<GPUBuffer>();
   readonly #free = new Map<number, GPUBuffer[]>();
   readonly #scopes: Set<Allocation>[] = [];
@@ -171,6 +181,8 @@ export class BufferPool {
   readonly #steps = new Set<StepMemory>();
   /** The step being recorded. */
   #step: StepMemory | undefined;
+  /** What was made in each `allOrNothing` that runs. */
+  readonly #attempts: { allocations: Set<Allocation>; steps: Set<StepMemory> }[] = [];
   /** Allocations disposed inside `defer`, which gradients may still need. */
   #deferred: Set<Allocation> | undefined;
   #buffers = 0;
@@ -181,10 +193,9 @@ export class BufferPool {
   #created = 0;
   #destroyed = false;
 
-  /** @param onError receives the error where the GPU runs out of memory. */
-  constructor(device: GPUDevice, onError: (error: GpuError) => void) {
+  constructor(device: GPUDevice, events: PoolEvents) {
     this.#device = device;
-    this.#onError = onError;
+    this.#events = events;
   }
 
   /**
@@ -208,6 +219,7 @@ export class BufferPool {
     this.#liveBuffers += 1;
     this.#liveBytes += capacity;
     if (lifetime !== 'lasting') this.#scopes.at(-1)?.add(allocation);
+    this.#attempts.at(-1)?.allocations.add(allocation);
     return allocation;
   }
 
@@ -285,6 +297,28 @@ export class BufferPool {
     }
   }
 
+  /**
+   * Runs `fn`. Where it throws, all memory is released that was allocated in it, lasting memory and
+   * that of recorded steps too.
+   */
+  allOrNothing<T>(fn: () => T): T {
+    const attempt = { allocations: new Set<Allocation>(), steps: new Set<StepMemory>() };
+    this.#attempts.push(attempt);
+    try {
+      const result = assertSynchronous(fn());
+      const outer = this.#attempts.at(-2);
+      for (const allocation of attempt.allocations) outer?.allocations.add(allocation);
+      for (const memory of attempt.steps) outer?.steps.add(memory);
+      return result;
+    } catch (error) {
+      for (const memory of attempt.steps) this.releaseStep(memory);
+      for (const allocation of attempt.allocations) this.release(allocation);
+      throw error;
+    } finally {
+      this.#attempts.pop();
+    }
+  }
+
   /** Removes an allocation from every open scope. */
   detach(allocation: Allocation): void {
     for (const scope of this.#scopes) scope.delete(allocation);
@@ -301,6 +335,7 @@ export class BufferPool {
       throw new Error('A step is already being recorded: recordings cannot be nested.');
     this.#step = memory;
     this.#steps.add(memory);
+    this.#attempts.at(-1)?.steps.add(memory);
     const scopes = this.#scopes.splice(0);
     try {
       return assertSynchronous(fn());
@@ -324,6 +359,8 @@ export class BufferPool {
 
   /** Destroys the free buffers. */
   trim(): void {
+    if (this.#free.size === 0) return;
+    this.#events.onTrim();
     for (const [capacity, buffers] of this.#free) {
       for (const buffer of buffers) {
         buffer.destroy();
@@ -378,6 +415,7 @@ export class BufferPool {
   }
 
   #create(capacity: number): GPUBuffer {
+    if (this.#bytes + capacity > KEPT_BYTES) this.trim();
     const bytesBefore = this.#bytes;
     this.#device.pushErrorScope('out-of-memory');
     const buffer = this.#device.createBuffer({ size: capacity, usage: USAGE });
@@ -386,7 +424,7 @@ export class BufferPool {
         if (!error) return;
         const requestedMiB = (capacity / 2 ** 20).toFixed(1);
         const allocatedMiB = (bytesBefore / 2 ** 20).toFixed(0);
-        this.#onError(
+        this.#events.onError(
           new GpuError(
             `The GPU has no memory for another ${requestedMiB} MiB (${allocatedMiB} MiB allocated): ` +
               'use a smaller batch or model.',

@@ -29,5 +29,10 @@ export async function openEngine(options: EngineOptions & PlatformOptions): Prom
   checkLimits(adapter.limits);
   const reason = options.reason ?? 'the preferred adapter';
   const ownDevice = await requestDevice(adapter);
-  return new Engine(ownDevice, { ...rest, reason, borrowed: false, languageFeatures });
+  try {
+    return new Engine(ownDevice, { ...rest, reason, borrowed: false, languageFeatures });
+  } catch (error) {
+    ownDevice.destroy();
+    throw error;
+  }
 }

@@ -22,9 +22,13 @@ export interface StagingSlot {
   readonly bytes: number;
 }
 
+/** Larger buffers are destroyed once they are read: what is read often is small. */
+const MAX_KEPT_BYTES = 2 ** 26;
+
 /** Mappable buffers by size class. Reading a slot frees its buffer for the next copy. */
 export class StagingRing {
   readonly #device: GPUDevice;
+  readonly #all = new Set<GPUBuffer>();
   readonly #free = new Map<number, GPUBuffer[]>();
 
   constructor(device: GPUDevice) {
@@ -40,9 +44,7 @@ export class StagingRing {
       bytes += view.size;
     }
     const capacity = sizeClass(bytes);
-    const buffer =
-      this.#free.get(capacity)?.pop() ??
-      this.#device.createBuffer({ size: capacity, usage: STAGING_USAGE });
+    const buffer = this.#free.get(capacity)?.pop() ?? this.#create(capacity);
     for (const [index, view] of views.entries()) {
       encoder.copyBufferToBuffer(view.buffer, view.offset, buffer, offsets[index]!, view.size);
     }
@@ -61,7 +63,7 @@ export class StagingRing {
     try {
       await settle(slot.buffer.mapAsync(MAP_MODE_READ, 0, slot.bytes));
     } catch (error) {
-      slot.buffer.destroy();
+      this.#destroy(slot.buffer);
       throw error;
     }
     const mapped = slot.buffer.getMappedRange(0, slot.bytes);
@@ -70,6 +72,10 @@ export class StagingRing {
       return mapped.slice(offset, offset + view.size);
     });
     slot.buffer.unmap();
+    if (slot.capacity > MAX_KEPT_BYTES) {
+      this.#destroy(slot.buffer);
+      return copies;
+    }
     const list = this.#free.get(slot.capacity);
     if (list) list.push(slot.buffer);
     else this.#free.set(slot.capacity, [slot.buffer]);
@@ -77,8 +83,26 @@ export class StagingRing {
   }
 
   /** Destroys the free buffers. */
-  destroy(): void {
-    for (const buffers of this.#free.values()) for (const buffer of buffers) buffer.destroy();
+  trim(): void {
+    for (const buffers of this.#free.values()) for (const buffer of buffers) this.#destroy(buffer);
     this.#free.clear();
+  }
+
+  /** Destroys every buffer, read or not. */
+  destroy(): void {
+    for (const buffer of this.#all) buffer.destroy();
+    this.#all.clear();
+    this.#free.clear();
+  }
+
+  #create(capacity: number): GPUBuffer {
+    const buffer = this.#device.createBuffer({ size: capacity, usage: STAGING_USAGE });
+    this.#all.add(buffer);
+    return buffer;
+  }
+
+  #destroy(buffer: GPUBuffer): void {
+    buffer.destroy();
+    this.#all.delete(buffer);
   }
 }

@@ -23,9 +23,12 @@ export class RecordedForward<Name extends string> {
     size: number,
     compute: (batch: Batch) => Readonly<Record<Name, Tensor>>,
   ) {
-    const batch = new Batch(engine, layout, size);
-    this.#batch = batch;
-    this.#step = engine.record(() => compute(batch));
+    const made = engine.allOrNothing(() => {
+      const batch = new Batch(engine, layout, size);
+      return { batch, step: engine.record(() => compute(batch)) };
+    });
+    this.#batch = made.batch;
+    this.#step = made.step;
   }
 
   /** Windows per batch. */

@@ -63,30 +63,42 @@ export class TrainingStep {
     batchSize: number,
     { losses, accumulate = 1, dropout, ...options }: StepSettings = {},
   ) {
-    this.optimizer = new AdamW(store, options);
     this.#accumulate = accumulate;
     this.#dropout = dropout;
-    this.#batch = new Batch(engine, layout, batchSize);
-    const update = () => {
-      this.optimizer.apply();
-      store.zeroGradients();
-    };
     this.#config = model.config;
-    this.#counted = accumulate > 1 ? this.#countedRows(engine) : undefined;
-    store.zeroGradients();
-    model.setDropout(dropout);
-    this.#pass = engine.record(() => {
-      const tensors = differentiate(engine, () => {
-        const outputs = model.forward(this.#batch.inputs);
-        const targets = { ...this.#batch.targets, counted: this.#counted };
+    const made = engine.allOrNothing(() => {
+      const optimizer = new AdamW(store, options);
+      const batch = new Batch(engine, layout, batchSize);
+      const counted = accumulate > 1 ? countedRows(engine, batch) : undefined;
+      const update = () => {
+        optimizer.apply();
+        store.zeroGradients();
+      };
+      const lossTensors = () => {
+        const outputs = model.forward(batch.inputs);
+        const targets = { ...batch.targets, counted };
         const { parts, total } = modelLosses(model, outputs, targets, losses);
         return { ...parts, loss: total };
+      };
+      store.zeroGradients();
+      const pass = recordWithDropout(engine, model, dropout, () => {
+        const tensors = differentiate(engine, lossTensors);
+        if (accumulate === 1) update();
+        return tensors;
       });
-      if (accumulate === 1) update();
-      return tensors;
+      return {
+        optimizer,
+        batch,
+        counted,
+        pass,
+        ...(accumulate > 1 && { update: engine.record(update) }),
+      };
     });
-    model.setDropout(undefined);
-    if (accumulate > 1) this.#update = engine.record(update);
+    this.optimizer = made.optimizer;
+    this.#batch = made.batch;
+    this.#counted = made.counted;
+    this.#pass = made.pass;
+    this.#update = made.update;
   }
 
   /**
@@ -95,14 +107,15 @@ export class TrainingStep {
    * @param hosts one batch, or as many as are accumulated.
    * @param rate the learning rate.
    * @param update the index of this update, from 0, which selects the dropout masks.
-   * @returns `losses` reads the losses of all batches together.
+   * @returns `losses` reads the losses of all batches together, `gradientNorm` the norm of the
+   *   gradient before clipping.
    * @throws Error where the number of batches is wrong.
    */
   run(
     hosts: HostBatch | readonly HostBatch[],
     rate: number,
     update = this.optimizer.steps,
-  ): { losses(): Promise<StepLosses> } {
+  ): { losses(): Promise<StepLosses>; gradientNorm(): Promise<number> } {
     const batches = 'ids' in hosts ? [hosts] : hosts;
     if (batches.length !== this.#accumulate)
       throw new Error(`An update takes ${this.#accumulate} batches, but got ${batches.length}.`);
@@ -110,30 +123,25 @@ export class TrainingStep {
     const tensors = named.map(([, tensor]) => tensor);
     this.optimizer.prepare(rate, 1 / batches.length);
     this.#writeCounted(batches);
+    const { normAndClip } = this.optimizer;
     const fetched = batches.map((host, index): FetchedValues => {
       this.#batch.write(host);
       if (this.#dropout) this.#dropout.step = update * this.#accumulate + index;
-      return this.#pass.runAndFetch(tensors);
+      return this.#pass.runAndFetch(this.#update ? tensors : [...tensors, normAndClip]);
     });
-    this.#update?.run();
+    const updated = this.#update?.runAndFetch([normAndClip]) ?? fetched[0]!;
+    // All copies are read together, whichever is asked for, which frees them.
+    const read = () => Promise.all([...fetched, updated].map((values) => values.read()));
+    const gradientNorm = async () => new Float32Array((await read()).at(-1)!.at(-1)!)[0]!;
     const losses = async () => {
-      const perBatch = await Promise.all(fetched.map((values) => values.read()));
+      const perBatch = (await read()).slice(0, batches.length);
       const means = named.map(([name], n) => {
         const values = perBatch.map((buffers) => new Float32Array(buffers[n]!)[0]!);
         return [name, values.reduce((sum, value) => sum + value, 0) / values.length] as const;
       });
       return Object.fromEntries(means) as StepLosses;
     };
-    return { losses };
-  }
-
-  /** A number for each cross-entropy of the batch. */
-  #countedRows(engine: Engine): Record<string, Tensor> {
-    const { variables = {} } = this.#batch.targets;
-    const classified = Object.keys(variables).filter((name) => variables[name]!.dtype === 'u32');
-    return Object.fromEntries(
-      ['id', 'time', ...classified].map((name) => [name, Tensor.zeros(engine, [1]).keep()]),
-    );
+    return { losses, gradientNorm };
   }
 
   /** The mean of batches divides by their number, so each has its share of all rows. */
@@ -164,4 +172,28 @@ export class TrainingStep {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+/** Records a step of a model with dropout, which it has for this step alone. */
+function recordWithDropout<T>(
+  engine: Engine,
+  model: Neuroformer,
+  dropout: RandomState | undefined,
+  fn: () => T,
+): Step<T> {
+  model.setDropout(dropout);
+  try {
+    return engine.record(fn);
+  } finally {
+    model.setDropout(undefined);
+  }
+}
+
+/** A number for each cross-entropy of the batch. */
+function countedRows(engine: Engine, { targets }: Batch): Record<string, Tensor> {
+  const { variables = {} } = targets;
+  const classified = Object.keys(variables).filter((name) => variables[name]!.dtype === 'u32');
+  return Object.fromEntries(
+    ['id', 'time', ...classified].map((name) => [name, Tensor.zeros(engine, [1]).keep()]),
+  );
 }

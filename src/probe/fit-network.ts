@@ -78,7 +78,7 @@ export async function decodeWithNetwork(
   const { rows } = train;
   if (rows < HELD_OUT)
     throw new CannotFitError(`of ${rows} windows, none are left to choose its training on`);
-  using trainer = new NetworkTrainer(engine, build, inputs);
+  using trainer = engine.allOrNothing(() => new NetworkTrainer(engine, build, inputs));
   const { updatesPerCheck } = trainer;
   let best = { loss: Number.POSITIVE_INFINITY, check: 0, values: await trainer.values() };
   for (let check = 1; check <= maxChecks && check - best.check <= PATIENCE; check++) {

@@ -415,16 +415,21 @@ class RecordedGradients implements Disposable {
 
   /** @param leaves the tensors, which stay the caller's */
   constructor(engine: Engine, leaves: readonly Tensor[], compute: () => LossAndTensors) {
-    this.#gradients = leaves.map((leaf) => {
-      const gradient = Tensor.zeros(engine, leaf.shape).keep();
-      leaf.requiresGrad = true;
-      leaf.gradient = gradient;
-      return gradient;
+    const made = engine.allOrNothing(() => {
+      const gradients = leaves.map((leaf) => {
+        const gradient = Tensor.zeros(engine, leaf.shape).keep();
+        leaf.requiresGrad = true;
+        leaf.gradient = gradient;
+        return gradient;
+      });
+      const step = engine.record(() => {
+        for (const gradient of gradients) engine.clear(gradient);
+        return differentiate(engine, compute);
+      });
+      return { gradients, step };
     });
-    this.#step = engine.record(() => {
-      for (const gradient of this.#gradients) engine.clear(gradient);
-      return differentiate(engine, compute);
-    });
+    this.#gradients = made.gradients;
+    this.#step = made.step;
   }
 
   /**

@@ -155,7 +155,8 @@ function runDirect(engine: Engine, p: Product): void {
     Math.ceil(p.M / m) * Math.ceil(p.N / n) * params.batch;
   const shared = productBindings(engine, p);
   const options = { flops: productFlops(p) };
-  if (!hasVec4Rows(p) || (p.layout === 'tn' && hasEpilogue(p))) {
+  // Of the direct kernels only this one computes the epilogue of an empty sum.
+  if (p.K === 0 || !hasVec4Rows(p) || (p.layout === 'tn' && hasEpilogue(p))) {
     const bindings = { ...shared, a: p.a, b: p.b };
     const groups = workgroups(BLOCK_M, BLOCK_N);
     engine.dispatch('matmul_direct.strided', bindings, params, groups, options);

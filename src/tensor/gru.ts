@@ -94,6 +94,7 @@ function recurrence(
   const previous = Tensor.empty(engine, saves ? out.shape : [1]);
   const saved = Tensor.empty(engine, saves ? [B, T, 4 * width] : [1]);
   const params: Params = {
+    B,
     T,
     C: width,
     padded: 4 * Math.ceil(width / 4),

@@ -52,11 +52,12 @@ export function layerNorm(
     backward(gradients) {
       const dy = gradients.get(y);
       if (dy && (gradients.wants(gamma) || gradients.wants(beta))) {
-        // The kernel computes both gradients. That of a frozen parameter goes into a buffer nobody
-        // reads.
-        const unwanted = Tensor.empty(engine, [width]);
-        const target = (p: Tensor) => (gradients.wants(p) ? gradients.accumulator(p) : unwanted);
-        const [dgamma, dbeta] = [target(gamma), target(beta)];
+        // The kernel adds to both gradients. That of a frozen parameter goes into a buffer nobody
+        // reads, and the second has one of its own where both are of one tensor.
+        const isShared = gamma.root === beta.root;
+        const own = isShared ? Tensor.zeros(engine, [width]) : Tensor.empty(engine, [width]);
+        const target = (p: Tensor) => (gradients.wants(p) ? gradients.accumulator(p) : own);
+        const [dgamma, dbeta] = [target(gamma), isShared ? own : target(beta)];
         if (isWide) {
           const buffers = { xVec: x, dyVec: dy, stats, dgammaVec: dgamma, dbetaVec: dbeta };
           // One vec4 of columns per workgroup: there are few columns and many rows. The module has
@@ -71,7 +72,8 @@ export function layerNorm(
           const constants = { WG, SLICES };
           engine.dispatch('layernorm.backward_scale', buffers, params, scaleGroups, { constants });
         }
-        unwanted.release();
+        if (isShared) gradients.accumulate(beta, own);
+        else own.release();
       }
       if (!dy || !gradients.wants(x)) return;
       const { tensor: dx, accumulate } = gradients.target(x);

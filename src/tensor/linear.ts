@@ -294,5 +294,5 @@ function checkLinear(
   const inner = x.axis(-1);
   const { out } = expectShape(op, 'weight', weight, ['out', inner]) as { out: number };
   if (bias) expectShape(op, 'bias', bias, [out]);
-  return [elementCount(x.shape) / inner, inner, out];
+  return [elementCount(x.shape.slice(0, -1)), inner, out];
 }

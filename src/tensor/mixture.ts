@@ -29,12 +29,12 @@ export function mixWeights(logits: Tensor, weights: Tensor): Tensor {
       const dout = gradients.get(out);
       const isWanted = gradients.wants(logits) || gradients.wants(weights);
       if (!dout || !isWanted) return;
-      // One kernel computes both gradients; one that is not wanted goes into memory of its own.
-      const target = (input: Tensor) =>
-        input.requiresGrad
-          ? { ...gradients.target(input), isUnused: false }
-          : { tensor: Tensor.empty(engine, input.shape), accumulate: false, isUnused: true };
-      const [dz, dw] = [target(logits), target(weights)];
+      // One kernel computes both gradients. One that is not wanted goes into memory of its own, and
+      // so does the second where both are of one tensor.
+      const isShared = logits.root === weights.root;
+      const own = () => ({ tensor: Tensor.empty(engine, out.shape), accumulate: false });
+      const dz = gradients.wants(logits) ? gradients.target(logits) : own();
+      const dw = gradients.wants(weights) && !isShared ? gradients.target(weights) : own();
       engine.dispatch(
         'mixture.backward',
         { z: logits, w: weights, dout, dz: dz.tensor, dw: dw.tensor },
@@ -46,7 +46,9 @@ export function mixWeights(logits: Tensor, weights: Tensor): Tensor {
         groups,
         options,
       );
-      for (const { tensor, isUnused } of [dz, dw]) if (isUnused) tensor.release();
+      if (!gradients.wants(logits)) dz.tensor.release();
+      if (!gradients.wants(weights)) dw.tensor.release();
+      else if (isShared) gradients.accumulate(weights, dw.tensor);
     },
   });
   return out;

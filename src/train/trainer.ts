@@ -9,7 +9,7 @@ import { HostRandom } from '../math/random.js';
 import { type HostBatch, modelSizes } from '../neuroformer/batch.js';
 import { Neuroformer } from '../neuroformer/model.js';
 import { loadNotes, type SavedModel } from '../neuroformer/saved.js';
-import { type StepLosses, TrainingStep } from '../neuroformer/step.js';
+import { TrainingStep } from '../neuroformer/step.js';
 import { tuningWeights } from '../neuroformer/tuning.js';
 import { ParameterStore } from '../nn/parameters.js';
 import { RateSchedule } from '../nn/schedule.js';
@@ -97,7 +97,7 @@ export async function trainModel(options: TrainerOptions): Promise<TrainResult> 
   let resume = options.resume ?? false;
   const attempt = async (engine: Engine) => {
     await options.onEngine?.(engine);
-    using trainer = new Trainer(engine, options);
+    using trainer = engine.allOrNothing(() => new Trainer(engine, options));
     return await trainer.run(resume);
   };
   for (let attempts = 1; ; attempts++) {
@@ -121,22 +121,25 @@ export function totalUpdates(settings: TrainSettings, windows: number): number {
   return steps ?? Math.max(1, Math.round((epochs * windows) / (batch * accumulate)));
 }
 
+/** An update that was submitted. */
+type SubmittedUpdate = ReturnType<TrainingStep['run']>;
+
 /**
  * Losses of submitted updates that were not read back yet, and sums of those read since the
  * previous means.
  */
 class LossesInFlight {
-  readonly #unread: { step: number; losses: () => Promise<StepLosses> }[] = [];
+  readonly #unread: { step: number; update: SubmittedUpdate }[] = [];
   #sums: Record<string, number> = {};
   #count = 0;
 
   /** Adds the losses of an update, and reads the oldest back if too many are unread. */
-  async add(step: number, losses: () => Promise<StepLosses>): Promise<void> {
-    this.#unread.push({ step, losses });
+  async add(step: number, update: SubmittedUpdate): Promise<void> {
+    this.#unread.push({ step, update });
     if (this.#unread.length > MAX_IN_FLIGHT) await this.#receive();
   }
 
-  /** Reads back all losses. @throws TrainingError where one is not finite. */
+  /** Reads back all losses. @throws TrainingError where one, or a gradient, is not finite. */
   async settle(): Promise<void> {
     while (this.#unread.length > 0) await this.#receive();
   }
@@ -150,15 +153,22 @@ class LossesInFlight {
     return Object.fromEntries(means);
   }
 
-  /** Reads the oldest losses back. @throws TrainingError where the total is not finite. */
+  /**
+   * Reads the oldest losses back.
+   *
+   * @throws TrainingError where the total or the gradient is not finite. A gradient may be where a
+   *   loss is not: kernels of some GPUs take NaN for 0.
+   */
   async #receive(): Promise<void> {
-    const { step, losses: read } = this.#unread.shift()!;
-    const losses = await read();
-    if (!Number.isFinite(losses.loss)) {
+    const { step, update } = this.#unread.shift()!;
+    const [losses, norm] = await Promise.all([update.losses(), update.gradientNorm()]);
+    const [what, value] = Number.isFinite(losses.loss)
+      ? (['norm of the gradient', norm] as const)
+      : (['loss', losses.loss] as const);
+    if (!Number.isFinite(value))
       throw new TrainingError(
-        `The loss at update ${step} is ${losses.loss}: training has diverged. Lower training.rate or clip gradients to a smaller norm (training.clip); the last checkpoint is intact.`,
+        `The ${what} at update ${step} is ${value}: training has diverged. Lower training.rate or clip gradients to a smaller norm (training.clip); the last checkpoint is intact.`,
       );
-    }
     for (const [name, value] of Object.entries(losses))
       this.#sums[name] = (this.#sums[name] ?? 0) + value;
     this.#count += 1;
@@ -268,8 +278,7 @@ class Trainer {
     const { batch, accumulate } = this.#options.settings;
     const { step, tokens } = this.#progress;
     const rate = this.#schedule.rate(step, 1);
-    const { losses } = this.#step.run(this.#batches(step), rate, step);
-    await this.#losses.add(step + 1, losses);
+    await this.#losses.add(step + 1, this.#step.run(this.#batches(step), rate, step));
     const trained = batch * accumulate * this.#options.data.config.block_size.id;
     this.#progress = { ...this.#progress, step: step + 1, tokens: tokens + trained };
     return rate;

@@ -367,6 +367,24 @@ describe('choosing an adapter', () => {
     },
   );
 
+  it('leaves no device behind where its engine cannot be made', async () => {
+    const { gpu } = await selectAdapter();
+    let device: GPUDevice | undefined;
+    const requestAdapter = async () => {
+      const adapter = (await gpu.requestAdapter())!;
+      const request = adapter.requestDevice.bind(adapter);
+      adapter.requestDevice = async (descriptor) => {
+        device = await request(descriptor);
+        return device;
+      };
+      return adapter;
+    };
+    const watched = { requestAdapter, wgslLanguageFeatures: gpu.wgslLanguageFeatures } as GPU;
+    const opening = createPageEngine({ gpu: watched, tuning: { rowGroup: 100 } });
+    await expect(opening).rejects.toThrow('rowGroup');
+    expect((await device!.lost).reason).toBe('destroyed');
+  });
+
   it('says where to get WebGPU where there is none', async () => {
     const started = createPageEngine({ adapter: 'gpu' });
     await expect(started).rejects.toThrow(UnsupportedError);

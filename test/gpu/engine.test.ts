@@ -2,9 +2,10 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { defineKernel, type Engine, Tensor } from '../../src/engine.js';
 import { createEngine, selectAdapter } from '../../src/node.js';
 import { addInto } from '../../src/tensor/primitives.js';
-import { STAGED, useEngine } from '../helpers/engine.js';
+import { borrowDefaultDevice, STAGED, useEngine } from '../helpers/engine.js';
 import { FILL, fill } from '../helpers/fill.js';
 import { TinyModel } from '../helpers/tiny-model.js';
+import { watchBuffers } from '../helpers/watch-buffers.js';
 
 describe.each([
   ['the default tuning of the adapter', {}],
@@ -328,6 +329,23 @@ describe('a disposed engine', () => {
     step.dispose();
     model.dispose();
     expect(engine.memory().liveBuffers).toBe(0);
+  });
+
+  it('leaves no buffer on a device that it has borrowed', async () => {
+    const device = await borrowDefaultDevice();
+    const buffers = watchBuffers(device);
+    for (const immediates of [true, false]) {
+      const engine = await createEngine({ device, immediates });
+      const x = Tensor.zeros(engine, [1000]);
+      const step = engine.record(() => fill(x, 1));
+      step.run();
+      step.runAndFetch([x]);
+      await step.runAndFetch([x]).read();
+      engine.dispose();
+      expect(buffers.alive.size).toBe(0);
+    }
+    buffers.stop();
+    device.destroy();
   });
 
   it('rejects a read that was pending', async () => {

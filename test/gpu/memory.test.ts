@@ -2,10 +2,12 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Engine, Tensor, UnsupportedError } from '../../src/engine.js';
 import { sizeClass } from '../../src/gpu/memory.js';
 import { createEngine } from '../../src/node.js';
+import { add } from '../../src/tensor/elementwise.js';
 import { addInto } from '../../src/tensor/primitives.js';
 import { useEngine } from '../helpers/engine.js';
 import { fill } from '../helpers/fill.js';
 import { TinyModel } from '../helpers/tiny-model.js';
+import { watchBuffers } from '../helpers/watch-buffers.js';
 
 const engine = useEngine();
 
@@ -61,6 +63,76 @@ describe('the pool', () => {
     expect(allocate).toThrow(
       `A buffer of ${most + 4} bytes exceeds what this device can bind (${most} bytes): use a smaller batch or model.`,
     );
+  });
+});
+
+describe('free memory', () => {
+  const MIB = 2 ** 20;
+
+  it('is given back on request, after the commands that use it', async () => {
+    const before = liveMemory(engine());
+    const [a, b] = [ones(), ones()];
+    const sum = engine().scope(() => add(add(a, b), b));
+    for (const tensor of [a, b]) tensor.dispose();
+    engine().trim();
+    expect(engine().memory().bytes).toBe(engine().memory().liveBytes);
+    expect(liveMemory(engine()).buffers).toBe(before.buffers + 1);
+    expect(await sum.floats()).toEqual(new Float32Array(100).fill(3));
+    sum.dispose();
+    engine().trim();
+    expect(engine().memory().bytes).toBe(before.bytes);
+  });
+
+  it('is given back with the buffers that results were read through', async () => {
+    engine().trim();
+    const buffers = watchBuffers(engine().device);
+    const read = Tensor.zeros(engine(), [MIB]);
+    await read.floats();
+    expect(buffers.alive.size).toBe(2);
+    read.dispose();
+    engine().trim();
+    expect(buffers.alive.size).toBe(0);
+    buffers.stop();
+  });
+
+  it('is given back where more than 1 GiB would be held', async () => {
+    const own = await createEngine();
+    const held = [0, 1].map(() => own.allocate(384 * MIB));
+    for (const allocation of held) allocation.release();
+    const kept = own.allocate(200 * MIB);
+    expect(own.memory().bytes).toBeGreaterThan(900 * MIB);
+    own.allocate(320 * MIB);
+    expect(own.memory().bytes).toBe(own.memory().liveBytes);
+    expect(own.memory().bytes).toBeLessThan(600 * MIB);
+    expect(kept.released).toBe(false);
+    await own.finish();
+    own.dispose();
+  });
+});
+
+describe('all or nothing', () => {
+  it('releases what was allocated and recorded where it throws, and nothing otherwise', () => {
+    const before = liveMemory(engine());
+    const make = () => {
+      const kept = engine().allocateLasting(1000);
+      const step = engine().record(() => [ones(), Tensor.zeros(engine(), [3]).keep()]);
+      const inner = engine().allOrNothing(() => ones());
+      return { kept, step, inner };
+    };
+    const failing = () =>
+      engine().allOrNothing(() => {
+        make();
+        throw new Error('inside');
+      });
+    expect(failing).toThrow('inside');
+    expect(liveMemory(engine())).toEqual(before);
+    const { kept, step, inner } = engine().allOrNothing(make);
+    expect(liveMemory(engine()).buffers).toBeGreaterThan(before.buffers + 2);
+    for (const tensor of step.value) tensor.dispose();
+    step.dispose();
+    kept.release();
+    inner.dispose();
+    expect(liveMemory(engine())).toEqual(before);
   });
 });
 

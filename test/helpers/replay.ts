@@ -37,6 +37,8 @@ const CHUNK = 2 ** 22;
  * was read.
  */
 export const POISON = 0xffc0dead;
+/** The same around outputs, with other bits: a kernel may copy what it read past its input. */
+const OUTPUT_POISON = 0xffc0feed;
 
 /** Rounds a size up to the alignment. */
 function aligned(bytes: number): number {
@@ -208,7 +210,7 @@ async function replayTogether(
   engine: Engine,
   captures: readonly CapturedCase[],
 ): Promise<DispatchOutputs[]> {
-  const [inputs, outputs] = [new Arena(), new Arena()];
+  const [inputs, outputs] = [new Arena(POISON), new Arena(OUTPUT_POISON)];
   const locations = captures.map(({ kernel, before }) =>
     Object.fromEntries(
       KERNELS[kernel].bindings.map(({ name, kind }) => {
@@ -238,12 +240,12 @@ async function replayTogether(
           const start = locations[n]![name]!.offset / 4;
           const words = after.slice(start, start + before[name]!.length);
           // What is not poison in the end was written outside a binding.
-          after.fill(POISON, start, start + before[name]!.length);
+          after.fill(OUTPUT_POISON, start, start + before[name]!.length);
           return [name, words];
         }),
     ),
   );
-  const strayWord = after.findIndex((word) => word !== POISON);
+  const strayWord = after.findIndex((word) => word !== OUTPUT_POISON);
   if (strayWord >= 0) {
     const previous = locations.findLastIndex((bindings) =>
       Object.values(bindings).some(
@@ -265,6 +267,9 @@ class Arena {
   readonly #contents: { offset: number; words: Uint32Array }[] = [];
   #bytes = 0;
 
+  /** @param poison what is around the reserved words. */
+  constructor(private readonly poison: number) {}
+
   /** Reserves space for words, with poison before it. Returns its offset in bytes. */
   reserve(words: Uint32Array): number {
     const offset = this.#bytes + ALIGNMENT;
@@ -276,7 +281,7 @@ class Arena {
   /** Creates the buffer and fills it: the reserved words, and poison everywhere else. */
   upload(engine: Engine): void {
     const size = this.#bytes + ALIGNMENT;
-    const contents = new Uint32Array(size / 4).fill(POISON);
+    const contents = new Uint32Array(size / 4).fill(this.poison);
     for (const { offset, words } of this.#contents) contents.set(words, offset / 4);
     this.buffer = engine.device.createBuffer({ size, usage: USAGE });
     engine.device.queue.writeBuffer(this.buffer, 0, contents);

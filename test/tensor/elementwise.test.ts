@@ -158,6 +158,16 @@ for (const [variant, options] of [
       });
     }
 
+    it('keep what is not a number, so that a training that has diverged is seen to have', async () => {
+      for (const kind of KINDS) {
+        for (const length of [5, 8]) {
+          const x = new Float32Array(length).map((_, n) => (n % 3 === 0 ? Number.NaN : n - 2));
+          const y = await activate(Tensor.from(engine(), x, [length]), kind).floats();
+          expect([...y].map(Number.isNaN), kind).toEqual([...x].map(Number.isNaN));
+        }
+      }
+    });
+
     it('have a small relative error where GELU and tanh are small', async () => {
       const negative = map(ref([96]), (_, n) => Math.fround(-n / 16 - 1e-3));
       for (const kind of ['gelu', 'tanh'] as const) {

@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { ref } from '../../src/reference/array.js';
+import { HostRandom } from '../../src/math/random.js';
+import { map, ref } from '../../src/reference/array.js';
 import * as reference from '../../src/reference/gru.js';
 import { gru } from '../../src/tensor/gru.js';
 import { Tensor } from '../../src/tensor/tensor.js';
 import {
   checkOp,
   checkReference,
+  expectClose,
   expectShapeErrors,
   type OpCase,
   printWorstErrors,
@@ -109,6 +111,28 @@ describe('the GRU', () => {
     const initial = toTensor(engine(), ref([1, 2], [8, -4]));
     const out = await gru(zeros(1, 3, 1), initial, weights(1, 2)).floats();
     expect([...out]).toEqual([4, -2, 2, -1, 1, -0.5]);
+  });
+
+  it('has more rows than workgroups fit into one dimension of a grid', async () => {
+    const rows = 65_537;
+    const [x, initial] = [ref([rows, 1, 1]), ref([rows, 4])];
+    for (let n = 0; n < rows; n++) x.data[n] = n % 3;
+    const random = new HostRandom(3);
+    const filled = (shape: number[]) => map(ref(shape), () => random.normal());
+    const weights = {
+      weightInput: filled([12, 1]),
+      biasInput: filled([12]),
+      weightState: filled([12, 4]),
+      biasState: filled([12]),
+    };
+    const out = await gru(toTensor(engine(), x), toTensor(engine(), initial), {
+      weightInput: toTensor(engine(), weights.weightInput),
+      biasInput: toTensor(engine(), weights.biasInput),
+      weightState: toTensor(engine(), weights.weightState),
+      biasState: toTensor(engine(), weights.biasState),
+    }).floats();
+    const expected = reference.gru({ x, initial, ...weights }, false);
+    expectClose('gru, many rows', 'product', out, expected.data);
   });
 
   it('names the argument of the wrong shape', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { plus } from '../../src/reference/array.js';
 import * as reference from '../../src/reference/layernorm.js';
 import { layerNorm } from '../../src/tensor/layernorm.js';
 import {
@@ -7,6 +8,7 @@ import {
   type OpCase,
   printWorstErrors,
   toTensor,
+  usedTwice,
 } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
 
@@ -58,6 +60,24 @@ for (const [variant, options] of [
         await checkOp(engine(), plainCase(shape));
       });
     }
+
+    it('adds up the gradients of one tensor as gamma and as beta', async () => {
+      for (const width of [5, 8]) {
+        const both: OpCase<'x' | 'scale'> = {
+          name: 'layerNorm, gamma as beta',
+          kind: 'product',
+          inputs: { x: [7, width], scale: [width] },
+          run: ({ x, scale }) => layerNorm(x, scale, scale),
+          forward: ({ x, scale }) => reference.layerNorm(x, scale, scale),
+          backward: ({ x, scale }, dy) => {
+            const { x: dx, gamma, beta } = reference.layerNormBackward(x, scale, dy);
+            return { x: dx, scale: plus(gamma, beta) };
+          },
+        };
+        await checkOp(engine(), both);
+        await checkOp(engine(), usedTwice(both));
+      }
+    });
 
     it('gives beta for a row of equal numbers', async () => {
       const x = toTensor(engine(), {

@@ -1,8 +1,10 @@
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { gelu, geluGradient } from '../../src/reference/activations.js';
 import { map, plus, type Ref, ref } from '../../src/reference/array.js';
 import * as reference from '../../src/reference/linear.js';
+import { gemm } from '../../src/tensor/gemm.js';
 import { linear, matmulTransposed, mlp } from '../../src/tensor/linear.js';
+import { Tensor } from '../../src/tensor/tensor.js';
 import { checkOp, checkReference, type OpCase, printWorstErrors } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
 
@@ -128,6 +130,31 @@ for (const [variant, options] of [
   describe(`linear maps, ${variant}`, () => {
     const engine = useEngine(options);
     printWorstErrors();
+
+    it('are sums of nothing where the inner axis is empty', async () => {
+      for (const [M, N] of [
+        [4, 8],
+        [3, 5],
+      ] as const) {
+        for (const layout of ['nt', 'nn', 'tn'] as const) {
+          const empty = Tensor.empty(engine(), [0]);
+          const product = { layout, M, N, K: 0, a: empty, b: empty };
+          const out = Tensor.from(engine(), new Float32Array(M * N).fill(7), [M, N]);
+          gemm(engine(), { ...product, out, accumulate: true });
+          expect([...(await out.floats())], layout).toEqual(Array(M * N).fill(7));
+          gemm(engine(), { ...product, out });
+          expect([...(await out.floats())], layout).toEqual(Array(M * N).fill(0));
+        }
+        const bias = Float32Array.from({ length: N }, (_, n) => n);
+        const out = linear(Tensor.zeros(engine(), [M, 0]), Tensor.zeros(engine(), [N, 0]), {
+          bias: Tensor.from(engine(), bias, [N]),
+        });
+        expect([...(await out.floats())]).toEqual(
+          Array.from({ length: M }, () => [...bias]).flat(),
+        );
+      }
+    });
+
     for (const shape of SHAPES) {
       const label = shape.join(' x ');
       it(`equal the reference at ${label}, with their gradients`, async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { HostRandom } from '../../src/math/random.js';
-import { map, ref } from '../../src/reference/array.js';
+import { map, plus, ref } from '../../src/reference/array.js';
 import * as reference from '../../src/reference/mixture.js';
 import { mixWeights } from '../../src/tensor/mixture.js';
 import { Tensor } from '../../src/tensor/tensor.js';
@@ -50,6 +50,44 @@ for (const [variant, options] of [
 
     it('adds up the gradients of an input used twice', async () => {
       await checkOp(engine(), usedTwice(mixtureCase([77])));
+    });
+
+    it('adds up the gradients of one tensor as logits and as weights', async () => {
+      const mixed = mixtureCase([77]);
+      const both: OpCase<'x'> = {
+        name: 'mixWeights, x with x',
+        kind: 'elementwise',
+        inputs: { x: [77] },
+        values: { x: mixed.values!.weights! },
+        run: ({ x }) => mixWeights(x, x),
+        forward: ({ x }) => reference.mixWeights(x, x),
+        backward: ({ x }, dout) => {
+          const { logits, weights } = reference.mixWeightsBackward(x, x, dout);
+          return { x: plus(logits, weights) };
+        },
+      };
+      await checkOp(engine(), both);
+    });
+
+    it('keeps what is not a number', async () => {
+      const values = Float32Array.of(Number.NaN, 1, 2, Number.NaN);
+      const [x, y] = [
+        values,
+        values
+          .slice()
+          .reverse()
+          .map((v) => v + 1),
+      ].map((data) => Tensor.from(engine(), data, [4])) as [Tensor, Tensor];
+      const mixed = [...(await mixWeights(x, y).floats())];
+      expect(mixed.map(Number.isNaN)).toEqual([true, false, false, true]);
+      const weights = Tensor.from(engine(), Float32Array.of(1, Number.NaN, 1, 1), [4]);
+      const unmixed = Tensor.from(engine(), Float32Array.of(0, 0, 0, 0), [4]);
+      expect([...(await mixWeights(unmixed, weights).floats())].map(Number.isNaN)).toEqual([
+        false,
+        true,
+        false,
+        false,
+      ]);
     });
 
     it('gives a frozen input no gradient', async () => {

@@ -408,6 +408,15 @@ describe('a run that cannot be trained or resumed ends with a clear error', () =
     await expect(trainModel(newRun(training, TINY))).rejects.toThrow(message);
   });
 
+  it('leaves nothing on the engine that it was given', async () => {
+    const engine = await createEngine();
+    const before = engine.memory().liveBytes;
+    for (const training of [{ freeze: ['tok_em_'] }, { losses: ['pupil'] }])
+      await expect(trainModel({ ...newRun(training, TINY), engine })).rejects.toThrow('training.');
+    expect(engine.memory().liveBytes).toBe(before);
+    engine.dispose();
+  });
+
   it.each([
     [
       'for an unknown setting',
