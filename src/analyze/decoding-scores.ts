@@ -1,5 +1,6 @@
 /** Scores of decoded variables with bootstrap intervals. */
 
+import { deviation } from '../math/statistics.js';
 import { bootstrapScores, type Resampling, type Score } from './bootstrap.js';
 import type { DecodedVariable } from './decoded-variable.js';
 import {
@@ -104,6 +105,12 @@ export function scoreVariable(variable: DecodedVariable): Record<string, number>
 }
 
 /**
+ * Where a number varies by less than this share of what it varies by in all rows, it rests: noise
+ * around a rest is not what is decoded, and R2, which divides by it, would be astronomical.
+ */
+const STILL = 1e-3;
+
+/**
  * A function that scores some rows of a variable. It returns all scores in the order of
  * `SCORE_COLUMNS`.
  */
@@ -120,6 +127,7 @@ function rowScorer(variable: DecodedVariable): (rows: readonly number[]) => numb
     };
   }
   const { truth, predicted, period } = variable;
+  const still = STILL * deviation(truth);
   return (rows) => {
     const select = (values: Float64Array, factor: number) => {
       const selected = new Float64Array(rows.length);
@@ -127,7 +135,7 @@ function rowScorer(variable: DecodedVariable): (rows: readonly number[]) => numb
       return selected;
     };
     if (period === undefined) {
-      const scores = scoreRegression(select(truth, 1), select(predicted, 1));
+      const scores = scoreRegression(select(truth, 1), select(predicted, 1), still);
       return SCORE_COLUMNS.number.map(({ key }) => scores[key]);
     }
     const degrees = 360 / period;

@@ -22,11 +22,13 @@ export interface RegressionScores {
  * Scores a number. Scores that do not exist are NaN: r and R2 if the truth is constant, r if the
  * prediction is, and all of them without rows.
  *
+ * @param still the standard deviation up to which the truth counts as constant. Default: 0
  * @throws Error where the lists differ in length
  */
 export function scoreRegression(
   truth: ArrayLike<number>,
   predicted: ArrayLike<number>,
+  still = 0,
 ): RegressionScores {
   const rows = sameLength(truth, predicted);
   const center = mean(truth);
@@ -37,7 +39,7 @@ export function scoreRegression(
     squaredErrors += errors[n]! ** 2;
     squaredDistances += (truth[n]! - center) ** 2;
   }
-  const truthVaries = varies(truth);
+  const truthVaries = varies(truth) && squaredDistances > rows * still ** 2;
   return {
     r: truthVaries && varies(predicted) ? correlation(truth, predicted) : Number.NaN,
     r2: truthVaries ? 1 - squaredErrors / squaredDistances : Number.NaN,

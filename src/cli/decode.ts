@@ -6,6 +6,7 @@ import { type Part, SPLIT_PARTS } from '../recording/splits.js';
 import { decodingTables, describeIntervals } from '../report/decoded.js';
 import { decodedAnswers } from '../report/decoded-answers.js';
 import { decode } from '../stages/decode.js';
+import { UsageError } from '../stages/errors.js';
 import { decodedFileName } from '../stages/result-files.js';
 import { formatCount } from '../text/format.js';
 import { alignedTable } from '../text/table.js';
@@ -81,6 +82,9 @@ async function decodeCommand(
   options: DecodeOptions,
   watcher: TerminalWatcher,
 ): Promise<void> {
+  const ofBaselines = (['bin', 'history'] as const).find((name) => options[name] !== undefined);
+  if (ofBaselines !== undefined && !options.baselines)
+    throw new UsageError(`--${ofBaselines} goes with --baselines: it says what they read.`);
   const run = await openRunFolder(folder, options.data);
   const { history, ...rest } = options;
   const settings = { ...rest, ...(history && { histories: history }) };

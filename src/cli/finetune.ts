@@ -26,8 +26,8 @@ export function addFinetune(program: Command): void {
     .command('finetune')
     .description('train a model that starts from another one')
     .argument('<from>', 'run folder, or a weights file')
-    .requiredOption('--data <path>', 'dataset folder, or a file such as session.nwb')
-    .requiredOption('--out <folder>', 'folder for the run')
+    .requiredOption('--data <path>', 'dataset folder, or a file such as session.nwb (required)')
+    .requiredOption('--out <folder>', 'folder for the run (required)')
     .option(
       '--config <file>',
       'YAML file: changes to the model, and how it is trained under "training"',

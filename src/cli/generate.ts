@@ -12,7 +12,7 @@ import {
   generate,
   SCORE_AMOUNTS,
 } from '../stages/generate.js';
-import { scoreRates } from '../stages/rates.js';
+import { scoreRates, trialsToScore } from '../stages/rates.js';
 import { formatCount } from '../text/format.js';
 import { alignedTable } from '../text/table.js';
 import type { OpenedRun } from '../train/open-run.js';
@@ -131,6 +131,8 @@ async function generateCommand(
       '--condition goes with --baselines: it chooses the trials that are scored.',
     );
   const run = await openRunFolder(folder, options.data);
+  // Before anything is drawn and written.
+  if (options.baselines) trialsToScore(run, options);
   const temperature = (value: number) => (options.greedy ? 0 : value);
   const settings = {
     ...options,

@@ -22,6 +22,7 @@ export interface InitOptions {
   minutes?: number;
   trials?: string;
   maxNeurons?: number;
+  force?: boolean;
 }
 
 /** The file in a folder that `init` wrote by which `train` knows it. */
@@ -64,7 +65,8 @@ export function addInit(program: Command): void {
     .command('init')
     .description('write a folder with a configuration that fits a recording, to train by')
     .argument('<path>', 'dataset folder, or a file: NWB, MATLAB, HDF5, NumPy, CSV')
-    .option('--out <folder>', 'the folder (default: neuroformer-<name of the recording>)');
+    .option('--out <folder>', 'the folder (default: neuroformer-<name of the recording>)')
+    .option('--force', 'write into a folder that is not empty');
   for (const option of initOptions()) command.addOption(option);
   command
     .addHelpText(
@@ -91,16 +93,16 @@ export function defaultFolder(path: string): string {
 /**
  * Writes `dataset.yaml` and `config.yaml` into a folder, and prints what they are for.
  *
- * @throws FileError where the folder holds anything.
+ * @throws FileError where the folder holds anything, unless `force` is set.
  */
 export async function initFolder(
   path: string,
   folder: string,
-  { task, decode, minutes, trials, maxNeurons }: InitOptions,
+  { task, decode, minutes, trials, maxNeurons, force = false }: InitOptions,
   watcher: TerminalWatcher,
 ): Promise<void> {
   const store = diskStore(folder);
-  await expectEmpty(store);
+  await expectEmpty(store, force);
   const dataset = await openDataset(path, undefined, {
     ...(trials !== undefined && { trials }),
     ...(maxNeurons !== undefined && { maxNeurons }),
@@ -113,6 +115,7 @@ export async function initFolder(
     ...(decode !== undefined && { task: 'decode' as const, variables: decode }),
     ...asked,
     ...(minutes !== undefined && { minutes }),
+    force,
   };
   const from = (reference: string) => join(relative(folder, dirname(dataset.path)), reference);
   const { proposal, updates, seconds } = await init(dataset, store, settings, from, {

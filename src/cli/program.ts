@@ -32,7 +32,8 @@ export function createProgram(): Command {
       'CPU threads, 1 to 64, used without a GPU (default: all)',
       parseThreads,
     )
-    .hook('preAction', () => {
+    .hook('preAction', (_, command) => {
+      refuseEmptyTexts(command);
       const { threads } = program.opts<{ threads?: number }>();
       if (threads !== undefined) process.env.NEUROFORMER_THREADS = `${threads}`;
     })
@@ -56,4 +57,19 @@ export function createProgram(): Command {
   addPaper(program);
   addDevices(program);
   return program;
+}
+
+/**
+ * Ends a command that was given an empty text, as a shell gives where a variable is not set: an
+ * empty path would be the current folder.
+ */
+function refuseEmptyTexts(command: Command): void {
+  const isEmpty = (value: unknown) => typeof value === 'string' && value.trim() === '';
+  const argument = command.registeredArguments.find((_, n) => isEmpty(command.processedArgs[n]));
+  const option = command.options.find((known) =>
+    isEmpty(command.getOptionValue(known.attributeName())),
+  );
+  const name = argument ? `<${argument.name()}>` : option?.flags;
+  if (name !== undefined)
+    command.error(`error: ${name} is an empty text: give it a value, or leave it out.`);
 }

@@ -1,9 +1,12 @@
 /** The folder of a run that a command names: opening the run in it, and training one into it. */
 
+import { existsSync } from 'node:fs';
+import type { Dataset } from '../dataset/dataset.js';
 import { configuredVariables } from '../neuroformer/variables.js';
 import { diskStore } from '../node/disk-store.js';
 import { createEngine, openDataset } from '../node.js';
 import { expectEmpty } from '../ports/run-store.js';
+import { RecordingError } from '../recording/errors.js';
 import { type TrainRequest, trainRun } from '../stages/train.js';
 import { type OpenedRun, openRun } from '../train/open-run.js';
 import { printNext, printStopped, type TerminalWatcher } from './terminal.js';
@@ -23,7 +26,21 @@ export function openRunFolder(
   data?: string,
   which?: 'best' | 'last',
 ): Promise<OpenedRun> {
-  return openRun(diskStore(folder), (location) => openDataset(data ?? location), which);
+  return openRun(diskStore(folder), (location) => openRunData(data, location), which);
+}
+
+/**
+ * Opens the data of a run.
+ *
+ * @param data their path, if it is given. @param location the path that the run recorded.
+ * @throws RecordingError where there are none.
+ */
+export function openRunData(data: string | undefined, location: string): Promise<Dataset> {
+  if (data === undefined && !existsSync(location))
+    throw new RecordingError(
+      `${location} is what the run was trained on, and it is not there: if it has moved, give its path with --data.`,
+    );
+  return openDataset(data ?? location);
 }
 
 /** The options of commands that start a run. */

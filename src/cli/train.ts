@@ -12,7 +12,7 @@ import { LAST_CHECKPOINT, RunRecords } from '../train/run-records.js';
 import { commandLine, PROGRAM } from './called-as.js';
 import { CONFIG_FILE, defaultFolder, type InitOptions, initFolder, initOptions } from './init.js';
 import { SET_OPTION } from './options.js';
-import { type RunOptions, startRun, trainAndPrint } from './run-folder.js';
+import { openRunData, type RunOptions, startRun, trainAndPrint } from './run-folder.js';
 import { readNewSettings } from './settings.js';
 import { print, runCommand, type TerminalWatcher } from './terminal.js';
 
@@ -69,6 +69,7 @@ async function fitted(
     refuseInitOptions(options, config);
     if (!isFitted) print(`The configuration is ${config}.`);
   } else {
+    if (!existsSync(path)) await openDataset(path);
     print(`There is no configuration for ${path}: one is proposed in ${folder}.`);
     await initFolder(path, folder, options, watcher);
   }
@@ -96,12 +97,12 @@ async function trainCommand(options: TrainOptions, watcher: TerminalWatcher): Pr
     const conflict = own === undefined ? initOptionIn(options) : `--${own}`;
     if (conflict)
       throw new UsageError(
-        `A run is resumed with its own settings: ${conflict} cannot be combined with --resume. To change them, use: ${commandLine('finetune', options.resume)}`,
+        `A run is resumed with its own settings: ${conflict} cannot be combined with --resume. To change them, use: ${commandLine('finetune', options.resume)} with --data, --out and --set.`,
       );
     const store = diskStore(options.resume);
     const { training, data } = await new RunRecords(store).readFacts();
     const { config } = await readCheckpoint(store, LAST_CHECKPOINT);
-    const dataset = await openDataset(options.data ?? data);
+    const dataset = await openRunData(options.data, data);
     await trainAndPrint({ dataset, store, config, settings: training, resume: true }, watcher);
     return;
   }

@@ -64,6 +64,10 @@ export function guessFromArrays(root: DataNode, file: string): GuessedDescriptio
   const [problem] = problems;
   if (problem !== undefined)
     throw new RecordingError(`${file} contains no spikes that can be recognized. ${problem}`);
+  if (entries.length > 0 && entries.every(({ arrays }) => arrays.every(isEmpty)))
+    throw new RecordingError(
+      `${file} has ${listEntries(entries, 12)}, all without a row, so it contains no spikes.`,
+    );
   const table = describeTable(entries, file);
   if (table)
     throw new RecordingError(
@@ -72,6 +76,10 @@ export function guessFromArrays(root: DataNode, file: string): GuessedDescriptio
   throw new RecordingError(
     `${file} contains no spikes that can be recognized by name and shape; it contains ${listEntries(entries, 12) || 'nothing'}. Put a dataset.yaml beside it that says which array is what, such as ${suggestSpikes(arrays, file)}.`,
   );
+}
+
+function isEmpty({ shape }: { readonly shape: readonly number[] }): boolean {
+  return elementCount(shape) === 0;
 }
 
 /** What a table has a row for each of: trials, or units; undefined where it is something else. */

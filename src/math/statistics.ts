@@ -7,6 +7,14 @@ export function mean(values: ArrayLike<number>): number {
   return sum / values.length;
 }
 
+/** The standard deviation of some numbers, over their count; NaN for none. */
+export function deviation(values: ArrayLike<number>): number {
+  const center = mean(values);
+  let squares = 0;
+  for (let n = 0; n < values.length; n++) squares += (values[n]! - center) ** 2;
+  return Math.sqrt(squares / values.length);
+}
+
 /** The item of which a value is largest, the first of several; undefined of none. */
 export function largestBy<T>(items: readonly T[], value: (item: T) => number): T | undefined {
   return items.reduce<T | undefined>(

@@ -20,8 +20,16 @@ import { finishChange, isTemporary, replaceFiles } from './file-changes.js';
 import { lockFolder } from './folder-lock.js';
 import { makeFolder, writeAll } from './write-files.js';
 
-/** The store of a folder on disk. The folder is created with its first file. */
+/**
+ * The store of a folder on disk. The folder is created with its first file.
+ *
+ * @throws FileError where the path is empty, which would be the current folder.
+ */
 export function diskStore(path: string): RunStore {
+  if (path.trim() === '')
+    throw new FileError(
+      'The path of a folder is empty: name the folder, or write . for the current one.',
+    );
   return new DiskStore(path);
 }
 

@@ -174,9 +174,9 @@ export async function modelStimulusMaps(
       const watched = watchedBatches(batches, size, refs.length, watcher, activity);
       return row.read({ engine, model: from, layout, grid, size, batches: watched });
     };
-    maps.push({ name, title, kind, ...(await read(model, `stimulus, ${name}`)) });
+    maps.push({ name, title, kind, ...(await read(model, `stimulus: ${title}`)) });
     if (kind === 'control') continue;
-    const ofUntrained = await read(untrained.model, `stimulus, ${name} of an untrained model`);
+    const ofUntrained = await read(untrained.model, `stimulus: ${title}, untrained model`);
     maps.push({
       name: untrainedName(name),
       title: `${title}, untrained model`,

@@ -172,7 +172,9 @@ export function createRecording(session: Session): Recording {
   for (const [variable, series] of Object.entries(variables)) checkVariable(variable, series);
   const duration = session.duration ?? latestEnd(session, spikes);
   if (!(duration > 0))
-    throw new RecordingError(`The recording ${name} is empty: its duration is ${duration} s.`);
+    throw new RecordingError(
+      `The recording ${name} is empty: nothing in it is later than 0 s. Where its clock begins below 0, say so in its dataset.yaml, such as start: -10.`,
+    );
   for (const [label, list] of Object.entries(intervals))
     for (const [n, interval] of list.entries())
       checkInterval(`Interval ${n} of ${label}`, interval, duration);

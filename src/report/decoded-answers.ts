@@ -8,12 +8,14 @@ import { describePart } from '../train/open-run.js';
 import {
   bestBaseline,
   chanceScore,
+  describeFewBlocks,
   describeScore,
   isHigherBetter,
   isOfModel,
   modelAdvantage,
   negated,
   type ScoresOf,
+  tellsApart,
 } from './decoders.js';
 import type { Answer } from './html.js';
 import { scoreAsStart } from './spread.js';
@@ -24,10 +26,9 @@ export function decodedAnswers(decoded: DecodedResults): Answer[] {
   return decoded.variables.map((variable) => decodedAnswer(variable, decoded));
 }
 
-function decodedAnswer(
-  { name, kind }: DecodedVariable,
-  { methods, part, when, units }: DecodedResults,
-): Answer {
+function decodedAnswer({ name, kind }: DecodedVariable, results: DecodedResults): Answer {
+  const { methods, part, when, units } = results;
+  const isTold = tellsApart(results);
   const [model] = methods as [MethodScores, ...MethodScores[]];
   const [column] = SCORE_COLUMNS[kind] as [ScoreColumn, ...ScoreColumn[]];
   const scoresOf: ScoresOf = ({ scores }) => scores[name];
@@ -43,20 +44,27 @@ function decodedAnswer(
   const besideChance =
     chance === undefined
       ? ''
-      : `, ${CHANCE_ORDERS[compare(score, pointScore(chance), column)]} chance (${describe({ value: chance, low: Number.NaN, high: Number.NaN })})`;
+      : `, ${CHANCE_ORDERS[isTold ? compare(score, pointScore(chance), column) : 'unknown']} chance (${describe({ value: chance, low: Number.NaN, high: Number.NaN })})`;
   const best = bestBaseline(methods, column, scoresOf);
   const other = best && scoresOf(best)![column.key]!;
+  const beside =
+    best &&
+    (besideBaseline(modelAdvantage(best, name, column), describe, isTold) ??
+      (isTold ? BASELINE_ORDERS[compare(score, other!, column)] : undefined));
   return {
     asked,
     answer: [
       `${scoreAsStart(column.title)} ${describe(score)}${besideChance}${others.join('')}.`,
       other
-        ? `The best baseline is ${best.name}, ${describe(other)}: ${besideBaseline(modelAdvantage(best, name, column), describe) ?? BASELINE_ORDERS[compare(score, other, column)]}.`
+        ? `The best baseline is ${best.name}, ${describe(other)}${beside ? `: ${beside}` : ''}.`
         : 'No baseline stands beside it: `decode --baselines` adds them.',
+      describeFewBlocks(results),
       ...(when
         ? [`Where ${when.condition}: ${describe(model.conditional?.[name]?.[column.key])}.`]
         : []),
-    ].join(' '),
+    ]
+      .filter(Boolean)
+      .join(' '),
   };
 }
 
@@ -67,6 +75,7 @@ function decodedAnswer(
 function besideBaseline(
   advantage: Score | undefined,
   describe: (score: Score) => string,
+  isTold: boolean,
 ): string | undefined {
   if (!advantage || !Number.isFinite(advantage.low)) return undefined;
   const { value, low, high } = advantage;
@@ -74,7 +83,7 @@ function besideBaseline(
   const text = isAhead
     ? `the model is ahead by ${describe(advantage)}`
     : `the model is behind by ${describe(negated(advantage))}`;
-  return low > 0 || high < 0 ? text : `${text}, so the two are not told apart`;
+  return isTold && low <= 0 && high >= 0 ? `${text}, so the two are not told apart` : text;
 }
 
 /** A score without an interval of its own: that of chance shows what any score varies by. */

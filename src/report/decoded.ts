@@ -11,7 +11,7 @@ import { describePart } from '../train/open-run.js';
 import { describeWeights } from '../train/weights.js';
 import { decodedAnswers } from './decoded-answers.js';
 import { decodedFigures } from './decoded-figures.js';
-import { describeScore, modelAdvantage } from './decoders.js';
+import { describeFewBlocks, describeScore, modelAdvantage } from './decoders.js';
 import type { Section, Table } from './html.js';
 import { withUnit } from './theme.js';
 
@@ -33,11 +33,9 @@ export async function decodedSection(decoded: DecodedResults): Promise<Section> 
   };
 }
 
-/** With fewer blocks than this, it shows how rough intervals are. */
-const MIN_BLOCKS = 10;
-
 /** What the intervals in the tables mean, in sentences. */
-export function describeIntervals({ block, blocks, methods }: DecodedResults): string {
+export function describeIntervals(results: DecodedResults): string {
+  const { block, blocks, methods } = results;
   if (blocks < 2)
     return `The time points span no more than one block of ${block} s, so there are no intervals.`;
   const sentences = [
@@ -48,9 +46,7 @@ export function describeIntervals({ block, blocks, methods }: DecodedResults): s
     sentences.push(
       'By how much the model is ahead is resampled with both decoders on the same stretches, so it may be certain where intervals overlap.',
     );
-  if (blocks < MIN_BLOCKS)
-    sentences.push(`There are only ${blocks} blocks, so the intervals are rough.`);
-  return sentences.join(' ');
+  return [...sentences, describeFewBlocks(results)].filter(Boolean).join(' ');
 }
 
 /**

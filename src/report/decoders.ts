@@ -6,7 +6,7 @@
 import type { Score } from '../analyze/bootstrap.js';
 import { CHANCE } from '../analyze/chance.js';
 import type { ScoreColumn, Scores } from '../analyze/decoding-scores.js';
-import type { MethodScores } from '../probe/results.js';
+import type { DecodedResults, MethodScores } from '../probe/results.js';
 import { formatDecimals, NO_SCORE } from '../text/format.js';
 
 /** Where the scores of a variable are in those of a method: of all moments, or of some. */
@@ -78,6 +78,25 @@ export function modelAdvantage(
 ): Score | undefined {
   const difference = modelMinusThis?.[name];
   return !difference || isHigherBetter(column) ? difference : negated(difference);
+}
+
+/** With fewer blocks than these, intervals are rough, and tell nothing apart. */
+const [ROUGH_BLOCKS, FEW_BLOCKS] = [10, 4];
+
+/** Whether there are blocks enough to tell scores apart by their intervals. */
+export function tellsApart({ blocks }: Pick<DecodedResults, 'blocks'>): boolean {
+  return blocks >= FEW_BLOCKS;
+}
+
+/** What to make of intervals from few blocks; empty where there are enough, or no intervals. */
+export function describeFewBlocks({
+  blocks,
+  block,
+}: Pick<DecodedResults, 'blocks' | 'block'>): string {
+  if (blocks < 2 || blocks >= ROUGH_BLOCKS) return '';
+  return blocks < FEW_BLOCKS
+    ? `The intervals come from ${blocks} blocks of ${block} s, too few to tell anything apart.`
+    : `The intervals come from ${blocks} blocks of ${block} s, so they are rough.`;
 }
 
 /** A score, such as a difference, with the other sign. */

@@ -71,7 +71,7 @@ const LEGEND_SYMBOL_WIDTH = 24;
 /** Pixels between the plot and the name of a reference; width of the arrow beside it. */
 const [TEXT_RISE, ARROW_WIDTH] = [3, 9];
 /** Pixels of an axis for each of its labels. */
-const TICK_WIDTH = 42;
+const TICK_WIDTH = 52;
 
 /** The specification of a plot, labels from top to bottom in the order of the rows. */
 export function dotPlot(plot: DotPlot): object {

@@ -48,18 +48,16 @@ export async function ladderSection(results: LadderResults): Promise<Section> {
   };
 }
 
-/** The bits a spike of the lowest and of the highest rung. */
+/** The bits a spike of every rung. */
 function ladderAnswer({ rungs, runs }: LadderResults): Answer {
   const describe = ({ name, title }: LadderRung) =>
     `${title} ${describeSpread(
       runs.filter((run) => run.name === name).map(({ bits }) => bits),
       3,
     )}`;
-  const [first, ...others] = rungs as [LadderRung, ...LadderRung[]];
-  const last = others.at(-1);
   return {
     asked: 'What each part of the model adds',
-    answer: `Bits a spike beyond the mean rates, which have 0: ${describe(first)}${last ? `; ${describe(last)}` : ''}.`,
+    answer: `Bits a spike beyond the mean rates, which have 0: ${rungs.map(describe).join('; ')}.`,
   };
 }
 

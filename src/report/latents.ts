@@ -89,6 +89,8 @@ export function latentVerdict({ aligned, methods, test }: LatentResults): string
       const notAbove = others.filter((method) => !above.includes(method));
       const list = (part: readonly LatentMethod[]) =>
         part.map((method) => `${method.title} (${formatDecimals(best(method), 2)})`).join(', ');
+      if (best(own) <= 0)
+        return `Latents aligned with ${name} do not say it in windows that were held out: R2 ${formatDecimals(best(own), 2)}, where the mean of the variable has 0.`;
       const facts = `Latents aligned with ${name} say it in windows that were held out: R2 ${formatDecimals(best(own), 2)}.`;
       const better = above.length > 0 ? ` Less is said by: ${list(above)}.` : '';
       const worse = notAbove.length > 0 ? ` As much or more is said by: ${list(notAbove)}.` : '';

@@ -338,6 +338,13 @@ function momentsWhen(text: string, refs: readonly WindowRef[], recording: Record
     throw new UsageError(
       `when is ${condition.text}, but the recording has no variable ${condition.name}; it has ${formatList(names, 20) || 'none'}.`,
     );
+  const isNumeric = recording.trials.some(
+    ({ variables }) => typeof variables[condition.name]?.values[0] === 'number',
+  );
+  if (isNumeric && condition.isOfText)
+    throw new UsageError(
+      `when is ${condition.text}, but ${condition.name} is a number: compare it with one, such as ${condition.name} > 0.`,
+    );
   const holdsAt = ({ trialIndex, end }: WindowRef) => {
     const variable = recording.trials[trialIndex]!.variables[condition.name];
     const value = variable && valueAt(variable, end);
@@ -370,6 +377,13 @@ function baselineInputs(
   const { current, past } = windows.settings;
   const binSeconds = bin ?? Math.min(step, current + past);
   const windowBins = Math.max(1, Math.round((current + past) / binSeconds));
+  const longest = Math.max(...windows.recording.trials.map(({ duration }) => duration));
+  const mostBins = Math.max(windowBins, Math.floor(longest / binSeconds));
+  const tooLong = histories?.find((count) => count > mostBins);
+  if (tooLong !== undefined)
+    throw new UsageError(
+      `A history of ${tooLong} bins of ${binSeconds} s is longer than any trial: choose at most ${mostBins}.`,
+    );
   return {
     windows,
     truth: (refs: readonly WindowRef[]) => recordedValues(layout, windows, refs),

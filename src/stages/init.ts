@@ -22,6 +22,8 @@ import { trainRun } from './train.js';
 export interface InitSettings extends ProposalSettings {
   /** How long training may take on this device, minutes. Default: 10. */
   readonly minutes?: number;
+  /** Allows writing into a store that is not empty. Default: false. */
+  readonly force?: boolean;
 }
 
 /** What was written. */
@@ -50,18 +52,18 @@ const PATIENCE = 8;
  * Writes `config.yaml`, and the `dataset.yaml` that the recording was read by, into a store.
  *
  * @param referenceFrom rewrites a reference relative to the dataset into one relative to the store.
- * @throws FileError where the store holds anything; RecordingError where the recording does not
- *   have what the task needs; GpuError from the device.
+ * @throws FileError where the store holds anything and `force` is not set; RecordingError where the
+ *   recording does not have what the task needs; GpuError from the device.
  */
 export async function init(
   dataset: Dataset,
   store: RunStore,
-  { minutes = DEFAULT_MINUTES, ...settings }: InitSettings,
+  { minutes = DEFAULT_MINUTES, force = false, ...settings }: InitSettings,
   referenceFrom: (reference: string) => string,
   options: StageOptions,
 ): Promise<InitResult> {
   const { engine: source, watcher } = stageContext(options);
-  await expectEmpty(store);
+  await expectEmpty(store, force);
   watcher.progress({ activity: 'fitting a configuration to the recording' });
   const proposal = await proposeConfig(dataset.recording, settings);
   watcher.progress({ activity: 'timing a few updates' });

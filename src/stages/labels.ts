@@ -64,6 +64,10 @@ export async function compareLabels(
   watcher.note(
     `${pretrainings} networks with ${formatCount(pretraining)} updates on spikes alone, and ${models} models with ${formatCount(updates)} updates on labels: ${formatCount(pretrainings * pretraining + models * updates)} updates in total.`,
   );
+  if (run.config.readout)
+    watcher.note(
+      'The model has a readout, which decodes from spike counts beside the network, so that pretraining can hardly matter: for this comparison, train a run without readout in its configuration.',
+    );
   const variables = recordedValues(run.layout, run.windows, []).map(({ name, kind }) => ({
     name,
     kind,

@@ -18,13 +18,17 @@ import { scoreTokens } from '../probe/token-scores.js';
 import type { WindowRef } from '../recording/windows.js';
 import { renderPage } from '../report/html.js';
 import { ladderSection } from '../report/ladder.js';
+import { isRecord } from '../text/schema.js';
+import { readCheckpoint } from '../train/checkpoint.js';
 import { withEngine } from '../train/engine-source.js';
 import { loadModel, type OpenedRun, openRun } from '../train/open-run.js';
+import { LAST_CHECKPOINT, RunRecords } from '../train/run-records.js';
 import { splitWithSeed, type TrainSettings } from '../train/settings.js';
 import { totalUpdates } from '../train/trainer.js';
 import { prepareTrainingData } from '../train/training-data.js';
 import { spreadWindows } from '../train/window-batches.js';
 import { type StageOptions, stageContext, stoppable } from './context.js';
+import { UsageError } from './errors.js';
 import { readRungScores, writeLadder, writeRungScores } from './result-files.js';
 import { trainOnce } from './train-once.js';
 
@@ -103,6 +107,7 @@ export async function trainRung(
   const updates = totalUpdates(seeded, data.split.train.length);
   const rungStore = store.within(`rungs/${name}-seed${seed}`);
   const request = { dataset, store: rungStore, config, settings: seeded, quiet: true, force: true };
+  await expectSameRun(rungStore, config, seeded);
   await trainOnce(request, updates, context, () =>
     context.watcher.note(`Training ${title.replace(/^\+/, 'with')}, seed ${seed}.`),
   );
@@ -113,6 +118,41 @@ export async function trainRung(
   const scores = { updates, ...(await scoreRung(run, seed, context)) };
   await writeRungScores(rungStore, scores);
   return { name, seed, ...scores };
+}
+
+/**
+ * Protects a model that is kept from being trained on with other settings.
+ *
+ * @throws UsageError where there is one, and it has others.
+ */
+async function expectSameRun(
+  store: RunStore,
+  config: ModelConfig,
+  settings: TrainSettings,
+): Promise<void> {
+  const records = new RunRecords(store);
+  if (!(await records.hasCheckpoint())) return;
+  const { training } = await records.readFacts();
+  const { config: kept } = await readCheckpoint(store, LAST_CHECKPOINT);
+  const changed = [
+    ...differingKeys(training, settings).map((key) => `training.${key}`),
+    ...differingKeys(kept, config),
+  ];
+  if (changed.length > 0)
+    throw new UsageError(
+      `${store.name} holds a model that was trained with another ${changed.join(', ')}: use the same settings again, or another folder.`,
+    );
+}
+
+/** Keys whose values differ, as JSON has them, in whatever order their own keys are. */
+function differingKeys(a: object, b: object): string[] {
+  const sorted = (_: string, value: unknown) =>
+    isRecord(value) ? Object.fromEntries(Object.entries(value).sort()) : value;
+  const value = (from: object, key: string) =>
+    JSON.stringify((from as Record<string, unknown>)[key], sorted);
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])].filter(
+    (key) => value(a, key) !== value(b, key),
+  );
 }
 
 /** The scores of a trained rung on its test windows. */

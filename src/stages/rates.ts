@@ -64,12 +64,7 @@ export async function scoreRates(
   const { engine: source, watcher } = stageContext(options);
   const complete = { ...DEFAULTS, ...settings };
   const { windows, split } = run;
-  const chosen = chooseTrials(run, complete.condition);
-  const aligned = alignedWindows(windows, chosen.trials);
-  if (aligned.count < 2)
-    throw new UsageError(
-      `${chosen.title} are too short to be scored: a window reads ${aligned.from.toFixed(2)} s back, and two windows more are needed.`,
-    );
+  const { chosen, aligned } = trialsToScore(run, complete);
   const results = await stoppable(watcher, async (stopping) => {
     const means = recordedMeans(windows, split.train);
     const recorded = splitByTrial(recordedCounts(windows, aligned.refs), aligned);
@@ -123,6 +118,24 @@ export async function scoreRates(
   });
   await writeRates(run.records.store, results);
   return results;
+}
+
+/**
+ * The trials that `scoreRates` scores.
+ *
+ * @throws UsageError where there are none, or they are too short.
+ */
+export function trialsToScore(
+  run: OpenedRun,
+  { condition }: Pick<RateSettings, 'condition'>,
+): { readonly chosen: ChosenTrials; readonly aligned: AlignedWindows } {
+  const chosen = chooseTrials(run, condition);
+  const aligned = alignedWindows(run.windows, chosen.trials);
+  if (aligned.count < 2)
+    throw new UsageError(
+      `${chosen.title} are too short to be scored: a window reads ${aligned.from.toFixed(2)} s back, and two windows more are needed.`,
+    );
+  return { chosen, aligned };
 }
 
 /** The model's expected counts in aligned windows: [windows, neurons] for each trial. */

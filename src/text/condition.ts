@@ -58,6 +58,11 @@ export class Condition {
     this.#value = value;
   }
 
+  /** Whether it compares with a text, which no number equals. */
+  get isOfText(): boolean {
+    return !isNumber(this.#value);
+  }
+
   /** Whether it holds for a value. A value that is missing (NaN, or an empty text) fails it. */
   holds(value: number | string): boolean {
     if (value === '' || Number.isNaN(value)) return false;

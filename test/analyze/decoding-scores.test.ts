@@ -13,6 +13,19 @@ describe('scores of decoded variables', () => {
     expect(twoBlocks.r!.low).toBeCloseTo(1, 9);
   });
 
+  it('leave out stretches in which a number rests, whatever the noise', () => {
+    const random = new HostRandom(2);
+    const moves = (n: number) => Math.floor(n / 20) % 5 === 0;
+    const truth = Float64Array.from({ length: 400 }, (_, n) =>
+      moves(n) ? 10 * random.uniform() : 1e-10 * random.normal(),
+    );
+    const predicted = truth.map((value) => value + 0.5 * random.normal());
+    const variable = { name: 'x', kind: 'number' as const, truth, predicted };
+    const { r2 } = scoreWithIntervals(variable, { segments: [60, 40, 40], block: 20, seed: 1 });
+    expect(r2!.low).toBeGreaterThan(-1);
+    expect(r2!.low).toBeLessThan(r2!.value);
+  });
+
   it('have no correlation with a constant truth', () => {
     const constant = {
       name: 'x',

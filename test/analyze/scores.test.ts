@@ -19,6 +19,15 @@ describe('scores of a number', () => {
     expect(scores.r2).toBeLessThan(-100);
   });
 
+  it('do not exist where the truth rests, for all that noise says', () => {
+    const truth = [0, 1e-9, 0, -1e-9];
+    const predicted = [1, 2, 1, 2];
+    expect(scoreRegression(truth, predicted).r2).toBeLessThan(-1e17);
+    const { r, r2, rmse } = scoreRegression(truth, predicted, 1e-3);
+    expect([r, r2]).toEqual([Number.NaN, Number.NaN]);
+    expect(rmse).toBeCloseTo(Math.sqrt(2.5));
+  });
+
   it('are NaN where they do not exist', () => {
     expect(scoreRegression([0.1, 0.1, 0.1], [1, 2, 3])).toMatchObject({
       r: Number.NaN,

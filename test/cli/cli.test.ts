@@ -598,7 +598,7 @@ describe('a mistake ends with one sentence and an exit code other than 0:', () =
     [
       'a run resumed with other settings',
       () => ['train', '--resume', inFolder('run'), '--set', 'training.steps=9'],
-      /^A run is resumed with its own settings: --set cannot be combined with --resume\. To change them, use: neuroformer finetune .+run\n$/,
+      /^A run is resumed with its own settings: --set cannot be combined with --resume\. To change them, use: neuroformer finetune .+run with --data, --out and --set\.\n$/,
     ],
     [
       'a configuration that does not exist',
@@ -764,6 +764,32 @@ describe('a mistake ends with one sentence and an exit code other than 0:', () =
       'shares above 1',
       () => ['labels', inFolder('empty'), '--shares', '0.1,2'],
       /It should be a list of numbers above 0 and at most 1, such as 0\.1,1\./,
+    ],
+    ...[
+      ['simulate', 'hub', ''],
+      ['inspect', 'data', '--out', ''],
+      ['init', 'data', '--out= '],
+      ['train', '--resume', ''],
+      ['report', ''],
+    ].map((args): [string, () => string[], RegExp] => [
+      `an empty text, as of a shell's variable that is not set: ${args.join(' ')}`,
+      () => args,
+      /^error: (<(folder|run)>|--(out|resume) <folder>) is an empty text: give it a value, or leave it out\./,
+    ]),
+    [
+      'bins of baselines that are not asked for',
+      () => ['decode', inFolder('empty'), '--bin', '0.01'],
+      /^--bin goes with --baselines: it says what they read\.\n$/,
+    ],
+    [
+      'a history of baselines that are not asked for',
+      () => ['decode', inFolder('empty'), '--history', '10'],
+      /^--history goes with --baselines: it says what they read\.\n$/,
+    ],
+    [
+      'the recording of a configuration that does not exist',
+      () => ['train', inFolder('none')],
+      /none cannot be read: there is no such file or folder\.\n$/,
     ],
     [
       'a history of half a bin',

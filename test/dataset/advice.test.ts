@@ -556,6 +556,15 @@ const REFERENCES: readonly Case[] = [
 /** Messages on spikes. */
 const SPIKES: readonly Case[] = [
   {
+    says: 'nothing in it is later than 0 s',
+    made: described(
+      { spikes: { times: 'early.npz#times', neurons: 's.npz#neurons' } },
+      { 'early.npz': npz({ times: TIMES.map((time) => time - 10) }) },
+    ),
+    follow: set('start'),
+    right: [TRAINS],
+  },
+  {
     says: 'spikes should have times with neurons, ends or sizes; or lists',
     made: described({ spikes: { times: 's.npz#times' } }),
     follow: (_, raw) => [

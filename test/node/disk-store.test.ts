@@ -20,6 +20,19 @@ describe('a store on disk', () => {
     expect(readdirSync(join(path, 'figures'))).toEqual(['losses.svg']);
   });
 
+  it('needs a path, as an empty one would be the current folder', () => {
+    for (const path of ['', ' '])
+      expect(() => diskStore(path)).toThrow(
+        'The path of a folder is empty: name the folder, or write . for the current one.',
+      );
+  });
+
+  it.skipIf(!existsSync('/proc/self'))('says at once where no folder can be made', async () => {
+    await expect(diskStore('/proc/none/run').write('a', 'b')).rejects.toThrow(
+      /^\/proc\/none\/run.* cannot be written: /,
+    );
+  });
+
   it('says where a file cannot be written: part of its path is a file', async () => {
     writeFileSync(join(root, 'figures'), '');
     const store = diskStore(root);

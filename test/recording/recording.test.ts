@@ -394,7 +394,7 @@ describe('a recording is rejected, with the reason, for', () => {
     [
       'no spikes and no duration',
       { spikes: times([]) },
-      'The recording recording is empty: its duration is 0 s.',
+      'The recording recording is empty: nothing in it is later than 0 s. Where its clock begins below 0, say so in its dataset.yaml, such as start: -10.',
     ],
     ['no trials', { spikes, trials: [] }, 'The recording recording has no trials.'],
     [

@@ -9,7 +9,7 @@ import type {
 } from '../../src/probe/results.js';
 import { labelsSection } from '../../src/report/labels.js';
 import { ladderSection } from '../../src/report/ladder.js';
-import { latentsSection } from '../../src/report/latents.js';
+import { latentsSection, latentVerdict } from '../../src/report/latents.js';
 import { probesSection } from '../../src/report/probes.js';
 import { ratesSection } from '../../src/report/rates.js';
 import { FULL_WIDTH, OTHER, ROLES } from '../../src/report/theme.js';
@@ -143,7 +143,7 @@ describe('the section on labels', () => {
   });
 });
 
-it('the section on components answers with the lowest and the highest rung', async () => {
+it('the section on components answers with every rung', async () => {
   const rungs = ['alone', 'past', 'film'].map((name) => ({ name, title: `+ ${name}` }));
   const results: LadderResults = {
     rungs,
@@ -162,7 +162,7 @@ it('the section on components answers with the lowest and the highest rung', asy
   };
   const { answers, figures } = await ladderSection(results);
   expect(answers![0]!.answer).toBe(
-    'Bits a spike beyond the mean rates, which have 0: + alone 0.375 (0.250 to 0.500); + film 2.375 (2.250 to 2.500).',
+    'Bits a spike beyond the mean rates, which have 0: + alone 0.375 (0.250 to 0.500); + past 1.375 (1.250 to 1.500); + film 2.375 (2.250 to 2.500).',
   );
   expect(drawnTexts(figures![0]!).filter((text) => text === 'chance')).toHaveLength(1);
   expect(drawnWidth(figures![0]!)).toBeLessThanOrEqual(FULL_WIDTH);
@@ -218,6 +218,16 @@ it('the section on latents answers with R2, beside the best of what stands besid
   const { answers, figures } = await latentsSection(results);
   expect(answers![0]!.answer).toBe(
     'R2 0.60; the mean of the variable has 0, and the best beside it, shuffled, 0.30.',
+  );
+  expect(latentVerdict(results)).toContain(
+    'say it in windows that were held out: R2 0.60. Less is',
+  );
+  const hopeless = {
+    ...results,
+    methods: [method('aligned', -5, -0.1), method('untrained', -6, -9)],
+  };
+  expect(latentVerdict(hopeless)).toBe(
+    "Latents aligned with speed do not say it in windows that were held out: R2 -0.10, where the mean of the variable has 0. The alignment was told the variable in training; shuffled, it was told another moment's.",
   );
   const texts = drawnTexts(figures![0]!);
   for (const text of ['aligned', 'untrained', 'component 1', 'speed'])

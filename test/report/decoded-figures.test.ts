@@ -273,6 +273,21 @@ describe('the answer of decoding', () => {
     );
   });
 
+  it('claims little with few blocks, and nothing with very few', () => {
+    const both = [method('Neuroformer', 0.9, 5), method('ridge', 0.7, 9), ...CHANCE];
+    expect(answer(both, { blocks: 9 }).answer).toBe(
+      'r 0.900 (0.880 to 0.920), better than chance (0.050). The best baseline is ridge, 0.700 (0.680 to 0.720): the model is ahead. The intervals come from 9 blocks of 10 s, so they are rough.',
+    );
+    expect(answer(both, { blocks: 3 }).answer).toBe(
+      'r 0.900 (0.880 to 0.920), beside chance (0.050). The best baseline is ridge, 0.700 (0.680 to 0.720). The intervals come from 3 blocks of 10 s, too few to tell anything apart.',
+    );
+    const modelMinusThis = { place: { value: 0.2, low: 0.1, high: 0.3 } };
+    const compared = [both[0]!, { ...both[1]!, modelMinusThis }, ...CHANCE];
+    expect(answer(compared, { blocks: 2 }).answer).toContain(
+      '0.720): the model is ahead by 0.200 (0.100 to 0.300). The intervals come from 2 blocks',
+    );
+  });
+
   it('has the scores at some moments, and claims nothing without intervals', () => {
     const when = { condition: 'speed > 2', windows: 40 };
     const rough = (name: string, r: number) => {

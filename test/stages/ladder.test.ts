@@ -83,13 +83,11 @@ it('goes on where it was stopped, without training or scoring a model again', as
   expect(again.runs).toEqual(runs);
   expect(scored).toBe(all);
   const longer = { ...request, settings: { ...settings, steps: 4 } };
-  const more = await ladderComponents(longer, {
-    engine: createEngine,
-    watcher: watcher(Number.POSITIVE_INFINITY),
-  });
-  expect(more.runs.map(({ updates }) => updates)).toEqual([4, 4, 4]);
-  expect(scored).toBe(2 * all);
-  expect(trained.splice(4)).toHaveLength(3);
+  await expect(ladderComponents(longer, { engine: createEngine })).rejects.toThrow(
+    'memory/rungs/state-seed1 holds a model that was trained with another training.steps: use the same settings again, or another folder.',
+  );
+  const wider = { ...request, config: parseConfig({ ...WITH_VIDEO, n_embd: 16 }).config };
+  await expect(ladderComponents(wider, { engine: createEngine })).rejects.toThrow(/another n_embd/);
   expect(trained).toEqual([
     'Training state alone, seed 1.',
     'Training with past, seed 1.',
