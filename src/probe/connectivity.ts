@@ -29,6 +29,7 @@ import {
 } from '../train/window-batches.js';
 import { ablationMap, attentionMaps, type MapInputs } from './attention-maps.js';
 import { couplingMap } from './coupling.js';
+import { withFittingBatch } from './fitting-batch.js';
 import { untrainedModel } from './untrained.js';
 
 /** One map of all pairs of neurons. */
@@ -95,7 +96,7 @@ interface MapRow extends Omit<UnscoredMap, 'values' | 'signed'> {
   compute(): Promise<Float64Array>;
 }
 
-/** Windows per batch. */
+/** Windows per batch, if they fit. */
 const BATCH = 200;
 /** Width of the GLM's bins, in seconds. */
 const GLM_BIN = 0.004;
@@ -138,20 +139,21 @@ export async function modelMaps(
   using untrained = untrainedModel(engine, layout, seed + 1);
   let activity = '';
   /** @param tieSeed of the order of simultaneous spikes */
-  const mapInputs = (
+  const read = <T>(
+    compute: (inputs: MapInputs) => Promise<T>,
     mapped: Neuroformer,
     mapRefs: readonly WindowRef[],
     tieSeed = seed,
-  ): MapInputs => {
-    const size = Math.min(BATCH, mapRefs.length);
-    const batches = windowBatches(windows, layout, mapRefs, size, tieSeed);
-    const watched = watchedBatches(batches, size, mapRefs.length, watcher, activity);
-    return { engine, model: mapped, layout, size, batches: watched };
-  };
+  ) =>
+    withFittingBatch(Math.min(BATCH, mapRefs.length), (size) => {
+      const batches = windowBatches(windows, layout, mapRefs, size, tieSeed);
+      const watched = watchedBatches(batches, size, mapRefs.length, watcher, activity);
+      return compute({ engine, model: mapped, layout, size, batches: watched });
+    });
   const attend = (mapped: Neuroformer, tieSeed?: number) =>
-    attentionMaps(mapInputs(mapped, refs, tieSeed));
+    read(attentionMaps, mapped, refs, tieSeed);
   const ablate = (mapped: Neuroformer, tieSeed?: number) =>
-    ablationMap(mapInputs(mapped, ablationRefs, tieSeed));
+    read(ablationMap, mapped, ablationRefs, tieSeed);
   let trained: ReturnType<typeof attend> | undefined;
   // Three maps come from one pass over the windows.
   const attendTrained = () => {

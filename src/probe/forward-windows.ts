@@ -5,8 +5,9 @@ import type { Batch, BatchLayout } from '../neuroformer/batch.js';
 import { RecordedForward } from '../neuroformer/forward-pass.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { withFittingBatch } from './fitting-batch.js';
 
-/** Windows of one forward pass. */
+/** Windows of one forward pass, if they fit. */
 const BATCH = 64;
 
 /** What a forward pass needs besides its model. */
@@ -23,13 +24,24 @@ export interface ForwardInputs {
  * @param compute computes the tensors of a batch. It is called once, while the pass is recorded
  * @param progress called after each batch with how many windows are done
  */
-export async function forwardWindows<Name extends string>(
-  { engine, layout, windows }: ForwardInputs,
+export function forwardWindows<Name extends string>(
+  inputs: ForwardInputs,
   refs: readonly WindowRef[],
   compute: (batch: Batch) => Readonly<Record<Name, Tensor>>,
   progress: (done: number) => void = () => {},
 ): Promise<Readonly<Record<Name, readonly number[][]>>> {
-  const size = Math.min(BATCH, refs.length);
+  return withFittingBatch(Math.min(BATCH, refs.length), (size) =>
+    forwardBatches(inputs, refs, size, compute, progress),
+  );
+}
+
+async function forwardBatches<Name extends string>(
+  { engine, layout, windows }: ForwardInputs,
+  refs: readonly WindowRef[],
+  size: number,
+  compute: (batch: Batch) => Readonly<Record<Name, Tensor>>,
+  progress: (done: number) => void,
+): Promise<Readonly<Record<Name, readonly number[][]>>> {
   using pass = new RecordedForward(engine, layout, size, compute);
   const rows = Object.fromEntries(pass.names.map((name) => [name, [] as number[][]]));
   for (let start = 0; start < refs.length; start += size) {

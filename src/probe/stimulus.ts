@@ -23,6 +23,7 @@ import {
   watchedBatches,
   windowBatches,
 } from '../train/window-batches.js';
+import { withFittingBatch } from './fitting-batch.js';
 import {
   averageOverPlaces,
   pixelCount,
@@ -168,12 +169,12 @@ export async function modelStimulusMaps(
   for (const row of readingRows(inputs, allRefs, count, seed)) {
     if (!row.applies) continue;
     const { name, title, kind, refs } = row;
-    const size = Math.min(BATCH, refs.length);
-    const read = (from: Neuroformer, activity: string) => {
-      const batches = windowBatches(windows, layout, refs, size, seed);
-      const watched = watchedBatches(batches, size, refs.length, watcher, activity);
-      return row.read({ engine, model: from, layout, grid, size, batches: watched });
-    };
+    const read = (from: Neuroformer, activity: string) =>
+      withFittingBatch(Math.min(BATCH, refs.length), (size) => {
+        const batches = windowBatches(windows, layout, refs, size, seed);
+        const watched = watchedBatches(batches, size, refs.length, watcher, activity);
+        return row.read({ engine, model: from, layout, grid, size, batches: watched });
+      });
     maps.push({ name, title, kind, ...(await read(model, `stimulus: ${title}`)) });
     if (kind === 'control') continue;
     const ofUntrained = await read(untrained.model, `stimulus: ${title}, untrained model`);

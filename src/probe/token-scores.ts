@@ -12,6 +12,7 @@ import { tokenFrequencies } from '../recording/token-frequencies.js';
 import type { WindowRef } from '../recording/windows.js';
 import type { TrainingData } from '../train/training-data.js';
 import { watchedBatches, windowBatches } from '../train/window-batches.js';
+import { withFittingBatch } from './fitting-batch.js';
 
 /** Predictions of the next neuron, and of a unigram model for comparison. */
 export interface TokenScores {
@@ -33,15 +34,28 @@ export interface TokenScores {
  * Scores every next token of windows, except padding.
  *
  * @param refs the windows, as many as fill their batches
- * @param size windows per batch
+ * @param size windows per batch, if they fit
  */
-export async function scoreTokens(
+export function scoreTokens(
+  engine: Engine,
+  model: Neuroformer,
+  data: Pick<TrainingData, 'windows' | 'layout' | 'split'>,
+  refs: readonly WindowRef[],
+  size: number,
+  watcher: Watcher = silentWatcher,
+): Promise<TokenScores> {
+  return withFittingBatch(size, (fitting) =>
+    scoreBatches(engine, model, data, refs, fitting, watcher),
+  );
+}
+
+async function scoreBatches(
   engine: Engine,
   model: Neuroformer,
   { windows, layout, split }: Pick<TrainingData, 'windows' | 'layout' | 'split'>,
   refs: readonly WindowRef[],
   size: number,
-  watcher: Watcher = silentWatcher,
+  watcher: Watcher,
 ): Promise<TokenScores> {
   const { ids } = layout.tokenizer;
   const frequencies = tokenFrequencies(windows, split.train);

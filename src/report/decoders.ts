@@ -83,9 +83,9 @@ export function modelAdvantage(
 /** With fewer blocks than these, intervals are rough, and tell nothing apart. */
 const [ROUGH_BLOCKS, FEW_BLOCKS] = [10, 4];
 
-/** Whether there are blocks enough to tell scores apart by their intervals. */
+/** Whether intervals, where there are any, come from blocks enough to tell scores apart. */
 export function tellsApart({ blocks }: Pick<DecodedResults, 'blocks'>): boolean {
-  return blocks >= FEW_BLOCKS;
+  return blocks < 2 || blocks >= FEW_BLOCKS;
 }
 
 /** What to make of intervals from few blocks; empty where there are enough, or no intervals. */

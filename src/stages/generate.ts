@@ -8,6 +8,7 @@ import { generateTrials } from '../generate/trials.js';
 import type { Engine } from '../gpu/engine.js';
 import type { Neuroformer } from '../neuroformer/model.js';
 import { timedProgress, type Watcher } from '../ports/watcher.js';
+import { withFittingBatch } from '../probe/fitting-batch.js';
 import {
   type GeneratedScores,
   type OneWindowAheadScores,
@@ -258,19 +259,21 @@ async function scoreOneWindowAheadOfPast(
 ): Promise<Required<Pick<GeneratedResults, 'windows' | 'tokens' | 'ahead'>> | undefined> {
   const { windows, layout, split } = run;
   if (split.test.length === 0) return undefined;
-  const size = Math.min(ONE_WINDOW_AHEAD_BATCH, split.test.length);
+  const wholeSize = Math.min(ONE_WINDOW_AHEAD_BATCH, split.test.length);
   const most = SCORED_WINDOWS[score];
-  const refs = spreadWindows(split.test, most.spikes, size);
-  using sampler = new Sampler(engine, model, layout, size, { seed: seed + 1 });
-  const endless = { seed: seed + 1, endless: true };
-  using rateSampler = new Sampler(engine, model, layout, size, endless);
-  const progress = timedProgress(watcher, 'one window ahead, which neurons fire', 'windows');
-  const scored = await scoreWindows(sampler, windows, refs, size, progress);
-  const rates = (part: 'train' | 'test') => {
-    const progress = timedProgress(watcher, `one window ahead, ${part} part`, 'windows');
-    return oneWindowAheadRates(rateSampler, windows, split[part], most.rates, size, progress);
-  };
-  const ahead = scoreOneWindowAhead(await rates('train'), await rates('test'));
-  const tokens = await scoreTokens(engine, model, run, refs, size, watcher);
-  return { windows: scored, tokens, ahead };
+  const refs = spreadWindows(split.test, most.spikes, wholeSize);
+  const drawn = await withFittingBatch(wholeSize, async (size) => {
+    using sampler = new Sampler(engine, model, layout, size, { seed: seed + 1 });
+    const endless = { seed: seed + 1, endless: true };
+    using rateSampler = new Sampler(engine, model, layout, size, endless);
+    const progress = timedProgress(watcher, 'one window ahead, which neurons fire', 'windows');
+    const scored = await scoreWindows(sampler, windows, refs, size, progress);
+    const rates = (part: 'train' | 'test') => {
+      const progress = timedProgress(watcher, `one window ahead, ${part} part`, 'windows');
+      return oneWindowAheadRates(rateSampler, windows, split[part], most.rates, size, progress);
+    };
+    const ahead = scoreOneWindowAhead(await rates('train'), await rates('test'));
+    return { windows: scored, ahead };
+  });
+  return { ...drawn, tokens: await scoreTokens(engine, model, run, refs, wholeSize, watcher) };
 }

@@ -11,6 +11,7 @@ import { estimateTraining } from '../neuroformer/estimate.js';
 import { componentRungs, type Rung } from '../neuroformer/rungs.js';
 import type { RunStore } from '../ports/run-store.js';
 import { timedProgress, type Watcher } from '../ports/watcher.js';
+import { withFittingBatch } from '../probe/fitting-batch.js';
 import { scoreWindows } from '../probe/generated.js';
 import { expectedAhead, recordedCounts, recordedMeans } from '../probe/model-rates.js';
 import type { LadderResults, LadderRun, RungScores } from '../probe/results.js';
@@ -170,17 +171,15 @@ async function scoreRung(
       const { windows, layout, facts } = run;
       const { flops } = await estimateTraining(engine, layout, facts.training.batch);
       const tokens = await scoreTokens(engine, model, run, refs, size, stopping);
-      using sampler = new Sampler(engine, model, layout, size, { seed });
-      using rateSampler = new Sampler(engine, model, layout, size, { seed, endless: true });
-      const progress = timedProgress(stopping, 'one window ahead', 'windows');
-      const { setF1, shuffledSetF1 } = await scoreWindows(sampler, windows, refs, size, progress);
-      return {
-        flops,
-        nats: tokens.bits * Math.LN2,
-        bits: await rateBits(run, rateSampler, refs, size, stopping),
-        setF1,
-        shuffledSetF1,
-      };
+      const drawn = await withFittingBatch(size, async (fitting) => {
+        using sampler = new Sampler(engine, model, layout, fitting, { seed });
+        using rateSampler = new Sampler(engine, model, layout, fitting, { seed, endless: true });
+        const progress = timedProgress(stopping, 'one window ahead', 'windows');
+        const scores = await scoreWindows(sampler, windows, refs, fitting, progress);
+        return { scores, bits: await rateBits(run, rateSampler, refs, fitting, stopping) };
+      });
+      const { setF1, shuffledSetF1 } = drawn.scores;
+      return { flops, nats: tokens.bits * Math.LN2, bits: drawn.bits, setF1, shuffledSetF1 };
     }),
   );
 }

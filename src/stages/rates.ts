@@ -8,6 +8,7 @@ import { Sampler } from '../generate/sampler.js';
 import type { Engine } from '../gpu/engine.js';
 import type { Neuroformer } from '../neuroformer/model.js';
 import { timedProgress, type Watcher } from '../ports/watcher.js';
+import { withFittingBatch } from '../probe/fitting-batch.js';
 import {
   type AlignedWindows,
   alignedWindows,
@@ -173,10 +174,12 @@ async function drawAhead(
   seed: number,
   watcher: Watcher,
 ): Promise<Float64Array[]> {
-  const size = Math.min(BATCH, aligned.refs.length);
-  using sampler = new Sampler(engine, model, layout, size, { seed, endless: true });
-  const progress = timedProgress(watcher, 'one window ahead', 'windows');
-  const expected = await expectedAhead(sampler, windows, aligned.refs, size, draws, progress);
+  const { refs } = aligned;
+  const expected = await withFittingBatch(Math.min(BATCH, refs.length), async (size) => {
+    using sampler = new Sampler(engine, model, layout, size, { seed, endless: true });
+    const progress = timedProgress(watcher, 'one window ahead', 'windows');
+    return await expectedAhead(sampler, windows, refs, size, draws, progress);
+  });
   return splitByTrial(expected, aligned);
 }
 
