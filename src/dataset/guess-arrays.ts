@@ -64,7 +64,7 @@ export function guessFromArrays(root: DataNode, file: string): GuessedDescriptio
   const [problem] = problems;
   if (problem !== undefined)
     throw new RecordingError(`${file} contains no spikes that can be recognized. ${problem}`);
-  if (entries.length > 0 && entries.every(({ arrays }) => arrays.every(isEmpty)))
+  if (entries.length > 1 && entries.every(({ arrays }) => arrays.every(isEmpty)))
     throw new RecordingError(
       `${file} has ${listEntries(entries, 12)}, all without a row, so it contains no spikes.`,
     );

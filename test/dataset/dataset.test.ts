@@ -494,5 +494,9 @@ describe('a dataset that cannot be used', () => {
     await expect(openDataset(join(folder, 'x.txt'))).rejects.toThrow(
       'x.txt contains no spikes that can be recognized by name and shape; it contains hello [0].',
     );
+    const header = writeFolder({ 'h.csv': 'time,neuron\n' });
+    await expect(openDataset(join(header, 'h.csv'))).rejects.toThrow(
+      'h.csv has time [0], neuron [0], all without a row, so it contains no spikes.',
+    );
   });
 });
