@@ -136,7 +136,17 @@ export class Engine {
    * @throws Error where `fn` is async.
    */
   allOrNothing<T>(fn: () => T): T {
-    return this.#pool.allOrNothing(fn);
+    const ringsBefore = new Set(this.#stepRings);
+    try {
+      return this.#pool.allOrNothing(fn);
+    } catch (error) {
+      for (const ring of this.#stepRings) {
+        if (ringsBefore.has(ring)) continue;
+        ring.destroy();
+        this.#stepRings.delete(ring);
+      }
+      throw error;
+    }
   }
 
   /**

@@ -359,7 +359,7 @@ export class BufferPool {
 
   /** Destroys the free buffers. */
   trim(): void {
-    if (this.#free.size === 0) return;
+    if ([...this.#free.values()].every((buffers) => buffers.length === 0)) return;
     this.#events.onTrim();
     for (const [capacity, buffers] of this.#free) {
       for (const buffer of buffers) {

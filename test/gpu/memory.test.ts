@@ -101,16 +101,38 @@ describe('free memory', () => {
     for (const allocation of held) allocation.release();
     const kept = own.allocate(200 * MIB);
     expect(own.memory().bytes).toBeGreaterThan(900 * MIB);
+    const flushed = vi.spyOn(own, 'flush');
     own.allocate(320 * MIB);
+    expect(flushed).toHaveBeenCalledTimes(1);
     expect(own.memory().bytes).toBe(own.memory().liveBytes);
     expect(own.memory().bytes).toBeLessThan(600 * MIB);
     expect(kept.released).toBe(false);
+    own.allocate(600 * MIB);
+    expect(flushed, 'nothing more is free').toHaveBeenCalledTimes(1);
     await own.finish();
     own.dispose();
   });
 });
 
 describe('all or nothing', () => {
+  it('leaves no buffer of parameters behind either', async () => {
+    const own = await createEngine({ immediates: false });
+    const x = Tensor.zeros(own, [100]);
+    await own.finish();
+    own.trim();
+    const buffers = watchBuffers(own.device);
+    const failing = () =>
+      own.allOrNothing(() => {
+        own.record(() => fill(x, 1));
+        throw new Error('inside');
+      });
+    expect(failing).toThrow('inside');
+    own.trim();
+    expect(buffers.alive.size).toBe(0);
+    buffers.stop();
+    own.dispose();
+  });
+
   it('releases what was allocated and recorded where it throws, and nothing otherwise', () => {
     const before = liveMemory(engine());
     const make = () => {
