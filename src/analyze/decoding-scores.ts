@@ -127,7 +127,7 @@ function rowScorer(variable: DecodedVariable): (rows: readonly number[]) => numb
     };
   }
   const { truth, predicted, period } = variable;
-  const still = STILL * deviation(truth);
+  const still = period === undefined ? STILL * deviation(truth) : 0;
   return (rows) => {
     const select = (values: Float64Array, factor: number) => {
       const selected = new Float64Array(rows.length);

@@ -47,8 +47,6 @@ export class Engine {
   readonly #staging: StagingRing;
   readonly #kernels: KernelCache;
   readonly #ring: UniformRing | undefined;
-  /** The parameters of recorded steps that were not disposed. */
-  readonly #stepRings = new Set<UniformRing>();
   readonly #bindGroups: BindGroupCache;
   readonly #counts = { dispatches: 0, submits: 0 };
   readonly #placeholders: { read: Allocation; write: Allocation };
@@ -136,17 +134,7 @@ export class Engine {
    * @throws Error where `fn` is async.
    */
   allOrNothing<T>(fn: () => T): T {
-    const ringsBefore = new Set(this.#stepRings);
-    try {
-      return this.#pool.allOrNothing(fn);
-    } catch (error) {
-      for (const ring of this.#stepRings) {
-        if (ringsBefore.has(ring)) continue;
-        ring.destroy();
-        this.#stepRings.delete(ring);
-      }
-      throw error;
-    }
+    return this.#pool.allOrNothing(fn);
   }
 
   /**
@@ -360,12 +348,8 @@ export class Engine {
       const ring =
         this.#kernels.paramsLayout && new UniformRing(this.device, this.#kernels.paramsLayout);
       ring?.writeParams(commands);
-      if (ring) this.#stepRings.add(ring);
-      return new Step(this, value, commands, ring, () => {
-        this.#pool.releaseStep(memory);
-        if (ring) this.#stepRings.delete(ring);
-        ring?.destroy();
-      });
+      if (ring) memory.ring = ring;
+      return new Step(this, value, commands, ring, () => this.#pool.releaseStep(memory));
     } catch (error) {
       this.#pool.releaseStep(memory);
       throw error;
@@ -477,8 +461,6 @@ export class Engine {
     this.#pool.destroy();
     this.#staging.destroy();
     this.#ring?.destroy();
-    for (const ring of this.#stepRings) ring.destroy();
-    this.#stepRings.clear();
     this.#profiler?.destroy();
     this.#bindGroups.clear();
     if (!this.#borrowed) this.device.destroy();

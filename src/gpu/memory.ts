@@ -130,6 +130,8 @@ export interface StepMemory {
   readonly parked: SizedBuffer[];
   /** Buffers that the host wrote once during the recording. They are not reused within it. */
   readonly constants: Set<GPUBuffer>;
+  /** The parameters of its dispatches, where they are in a buffer of their own. */
+  ring?: { destroy(): void };
 }
 
 /** The memory of a step whose recording is about to start. */
@@ -355,6 +357,7 @@ export class BufferPool {
     }
     memory.owned.clear();
     memory.parked.length = 0;
+    memory.ring?.destroy();
   }
 
   /** Destroys the free buffers. */
@@ -388,6 +391,8 @@ export class BufferPool {
   destroy(): void {
     this.#destroyed = true;
     for (const buffer of this.#all) buffer.destroy();
+    for (const memory of this.#steps) memory.ring?.destroy();
+    this.#steps.clear();
     this.#all.clear();
     this.#free.clear();
     this.#buffers = 0;
