@@ -1,6 +1,6 @@
 /** How well maps of a film, or of inputs, agree with what each neuron truly depends on. */
 
-import { correlation, mean, median } from '../math/statistics.js';
+import { correlation, deviation, mean, median } from '../math/statistics.js';
 
 /** Agreement of maps with receptive fields. */
 export interface FieldScores {
@@ -54,10 +54,9 @@ export function scoreFields(
     const varies = map.some((value) => value !== map[0]);
     return varies ? [distance(neuron, map.indexOf(Math.max(...map)))] : [];
   });
-  const r = mean(own);
   return {
-    r,
-    deviation: Math.sqrt(mean(own.map((value) => (value - r) ** 2))),
+    r: mean(own),
+    deviation: deviation(own),
     pixelsOff: median(distances),
     otherField: mean(indices.map((neuron) => withField(neuron, (neuron + 1) % neurons))),
   };
